@@ -1,0 +1,125 @@
+/*
+ * host.h - the one narrow seam between sluice and the kernel
+ *
+ * Everything proxy/ and link/ ask of the operating system goes through `struct host`: open, connect,
+ * accept, read, write, arm, poll, clock, random.  host_kernel() is the real one and thin.  link/vhost.h
+ * is a host of memory, whose other side a test (or `sluice replay`) plays, and which can delay, refuse,
+ * run short and run out.  All calls are nonblocking but poll().
+ *
+ * Errors are negative errno values.  A call that cannot fail says void.  Descriptors are small
+ * non-negative integers, as the kernel's are, but the virtual host's are not the kernel's.
+ */
+#ifndef LINK_HOST_H
+#define LINK_HOST_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "stack/addr.h"
+#include "stack/time.h"
+
+struct host;
+
+enum host_kind {
+	HOST_TCP,
+	HOST_UDP,
+	HOST_PING, /* unprivileged ICMP echo: SOCK_DGRAM with IPPROTO_ICMP or IPPROTO_ICMPV6 (ping(7)) */
+};
+
+/* What host_socket() sets before it returns. */
+struct host_socket_opts {
+	bool listen_only; /* TCP: SO_REUSEADDR and IPV6_V6ONLY, for a listener */
+	bool udp_gro;     /* UDP_GRO, where the kernel has it */
+	bool errors; /* IP_RECVERR / IPV6_RECVERR: ICMP errors arrive in the error queue, with their source */
+	int rcvbuf;  /* bytes; 0: leave alone.  SO_RCVBUFFORCE first, then SO_RCVBUF */
+	int sndbuf;
+};
+
+/* One datagram, in or out. */
+struct host_dgram {
+	struct iovec *iov; /* where it goes or comes from */
+	int iovlen;
+	size_t len;           /* out: bytes received.  in: sum of iov */
+	struct endpoint peer; /* unconnected sockets only */
+	uint16_t segment;     /* UDP_SEGMENT on send, UDP_GRO's size on receive; 0: one datagram */
+	bool truncated;
+	uint8_t ttl, tos; /* received: as the kernel tells; sent: ignored (host_set_ttl) */
+};
+
+/* One entry of a socket's error queue (struct sock_extended_err). */
+struct host_sockerr {
+	int err;              /* positive errno the kernel made of it */
+	uint8_t origin;       /* SO_EE_ORIGIN_ICMP, _ICMP6 or _LOCAL */
+	uint8_t type, code;   /* ICMP's, of its own family */
+	uint32_t info;        /* MTU with EMSGSIZE */
+	struct addr offender; /* who sent the ICMP error; unspecified: nobody known */
+	struct endpoint dest; /* where the datagram was going */
+	size_t data_len;      /* first bytes of what was sent, copied to data */
+	uint8_t data[64];
+};
+
+/* Readiness of an armed descriptor.  token is what it was armed with. */
+struct host_event {
+	uint64_t token;
+	bool readable, writable, hangup, error;
+};
+
+struct host_ops {
+	int (*socket)(struct host *h, enum host_kind kind, enum family fam, const struct host_socket_opts *o);
+	/* 0 connected, -EINPROGRESS under way, else -errno */
+	int (*connect)(struct host *h, int fd, const struct endpoint *to);
+	/* the outcome of a connect under way: 0, -EINPROGRESS or -errno (SO_ERROR) */
+	int (*connect_result)(struct host *h, int fd);
+	int (*bind)(struct host *h, int fd, const struct endpoint *at);
+	int (*listen)(struct host *h, int fd, int backlog);
+	/* a new nonblocking descriptor; *peer is the client */
+	int (*accept)(struct host *h, int fd, struct endpoint *peer);
+	int (*local)(struct host *h, int fd, struct endpoint *at); /* getsockname */
+	ssize_t (*readv)(struct host *h, int fd, const struct iovec *iov, int n);
+	ssize_t (*writev)(struct host *h, int fd, const struct iovec *iov, int n); /* never SIGPIPE */
+	int (*recvmmsg)(struct host *h, int fd, struct host_dgram *d, int n);      /* datagrams, or -errno */
+	int (*sendmmsg)(struct host *h, int fd, struct host_dgram *d, int n);
+	int (*sockerr)(struct host *h, int fd, struct host_sockerr *e); /* 1 one, 0 none, or -errno */
+	int (*pending_error)(struct host *h, int fd);                   /* SO_ERROR, taken: 0 or -errno */
+	int (*shutdown_write)(struct host *h, int fd);
+	int (*nodelay)(struct host *h, int fd);
+	int (*keepalive)(struct host *h, int fd, int idle_seconds);
+	int (*set_ttl)(struct host *h, int fd, enum family fam, int ttl);
+	int (*set_tos)(struct host *h, int fd, enum family fam, int tos);
+	/* reset: TCP sends an RST instead of a FIN (SO_LINGER 0), whatever is queued is lost */
+	void (*close)(struct host *h, int fd, bool reset);
+	/* Edge-triggered readiness of fd from now on, both directions, until it is closed. */
+	int (*arm)(struct host *h, int fd, uint64_t token);
+	/* Level-triggered readability only (listeners). */
+	int (*arm_level)(struct host *h, int fd, uint64_t token);
+	/* Up to n events of armed descriptors; never waits. */
+	int (*events)(struct host *h, struct host_event *ev, int n);
+	/* The descriptor that becomes readable when events() would return some. */
+	int (*event_fd)(struct host *h);
+	/* poll(2); the only call that sleeps.  timeout in microseconds, rounded up to what the kernel takes */
+	int (*poll)(struct host *h, struct pollfd *fds, int n, usec_t timeout);
+	usec_t (*now)(struct host *h);
+	void (*random)(struct host *h, void *to, size_t n);
+	/* plain descriptors: the wake eventfd, a tap */
+	ssize_t (*fd_readv)(struct host *h, int fd, const struct iovec *iov, int n);
+	ssize_t (*fd_writev)(struct host *h, int fd, const struct iovec *iov, int n);
+	/* give the pages of a block of our own memory back (MADV_DONTNEED) */
+	void (*drop_pages)(void *block, size_t size);
+};
+
+struct host {
+	const struct host_ops *ops;
+};
+
+/* The kernel.  Owns an epoll descriptor.  NULL: *err is the errno. */
+struct host *host_kernel(int *err);
+void host_kernel_free(struct host *h);
+
+/* UDP_SEGMENT and UDP_GRO work on this kernel (asked once, by trying). */
+bool host_kernel_has_udp_gso(void);
+
+#endif
