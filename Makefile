@@ -1,0 +1,240 @@
+# Makefile - how sluice is built, tested and measured; `make help` lists what there is to do
+#
+# Everything is made under build/, by glob: a new file in a folder needs no line here.
+#
+#   stack/ link/ policy/ dns/ tls/ http/ proxy/   *.c   the library
+#   cli/*.c                                             the program; main() is in cli/main.c
+#   test/bed/*.c                                        helpers every test program may use
+#   test/{unit,sim,script,replay,live}/*_test.c         one test program each
+#   test/{sim,script,replay,live}/*.c                   any other: a helper program of those tests
+#   test/fuzz/fuzz_*.c                                  one fuzz target each
+#   test/bench/*.c                                      one program each
+#
+# The same sources are compiled into five builds, one folder each, so that no build disturbs another:
+#
+#   build/release   what is installed: optimised, hardened; build/sluice and build/libsluice.* come from it
+#   build/asan      address and undefined-behaviour sanitizers; tests run here and on release
+#   build/fuzz      libFuzzer targets (clang)
+#   build/plain     no hardening: what the symbol checks read
+#   build/cov       instrumented for gcov
+
+# --- what may be set on the command line ------------------------------------------------------------
+
+CC     = cc
+CLANG  = clang
+CFLAGS = -O2 -g
+PREFIX = /usr/local
+LIBDIR = $(PREFIX)/lib
+# 1: warnings are errors; 1: print the commands.
+WERROR =
+V      =
+# Only the tests, fuzz targets or rows of the benchmark that are named here (a part of the name does).
+TEST   =
+FUZZ   =
+BENCH  =
+# Seconds for each fuzz target; seconds and repetitions for each measurement.
+FUZZ_TIME  = 60
+BENCH_TIME = 3
+BENCH_RUNS = 3
+
+# --- sources ----------------------------------------------------------------------------------------
+
+LAYERS   := stack link policy dns tls http proxy
+LIB_C    := $(wildcard $(LAYERS:=/*.c))
+CLI_C    := $(wildcard cli/*.c)
+BED_C    := $(wildcard test/bed/*.c)
+FUZZ_C   := $(wildcard test/fuzz/fuzz_*.c)
+BENCH_C  := $(wildcard test/bench/*.c)
+TEST_C   := $(wildcard test/unit/*_test.c test/sim/*.c test/script/*.c test/replay/*.c test/live/*.c)
+
+PROGRAM  := $(if $(wildcard cli/main.c),sluice)
+EXAMPLE  := $(if $(wildcard docs/embedding.md),build/release/embedding)
+VERSION  := $(subst $() ,.,$(shell sed -n 's/^\#define SLUICE_VERSION_[A-Z]* //p' sluice.h))
+SONAME   := libsluice.so.$(firstword $(subst ., ,$(VERSION)))
+
+# --- flags ------------------------------------------------------------------------------------------
+
+LANGUAGE := -std=c11 -D_GNU_SOURCE -iquote . -fno-strict-aliasing -fvisibility=hidden
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+            -Wcast-qual -Wwrite-strings -Wundef -Wvla $(if $(filter 1,$(WERROR)),-Werror)
+# Control-flow integrity under the name each machine gives it.
+CET      := $(if $(filter x86_64,$(shell uname -m)),-fcf-protection)
+CET      += $(if $(filter aarch64,$(shell uname -m)),-mbranch-protection=standard)
+HARDEN   := -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 $(CET)
+RELRO    := -Wl,-z,relro,-z,now -Wl,--as-needed
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+# Position-independent everywhere: the same object serves the program, the archive and the shared library.
+release.cc      = $(CC) $(CFLAGS) $(HARDEN) -fPIC
+release.ld      = $(CC) $(CFLAGS) $(RELRO) -pie $(LDFLAGS)
+asan.cc         = $(CC) -O1 -g $(SANITIZE) -fPIC
+asan.ld         = $(CC) $(SANITIZE) $(LDFLAGS)
+cov.cc          = $(CC) -O0 -g --coverage
+cov.ld          = $(CC) --coverage $(LDFLAGS)
+fuzz.cc         = $(CLANG) -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link
+fuzz.ld         = $(CLANG) $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS)
+plain.cc        = $(CC) -O2 -g -U_FORTIFY_SOURCE -fno-stack-protector -fno-pie -fcf-protection=none
+plain.cc       := $(if $(filter x86_64,$(shell uname -m)),$(plain.cc),$(filter-out -fcf-protection=none,$(plain.cc)))
+TEST_LIBS       = -lcmocka -lpcap -lm -pthread
+
+# --- the packages a goal needs ----------------------------------------------------------------------
+
+GOALS := $(or $(MAKECMDGOALS),all)
+NEEDS := build $(if $(filter test coverage,$(GOALS)),test) $(if $(filter check,$(GOALS)),check) \
+         $(if $(filter fuzz,$(GOALS)),fuzz) $(if $(filter bench,$(GOALS)),bench) $(if $(filter demo,$(GOALS)),demo)
+
+# As many jobs as there are processors, unless -j says otherwise.
+MAKEFLAGS += $(if $(filter -j% --jobs%,$(shell tr '\0' ' ' </proc/$$PPID/cmdline)),,-j$(shell nproc 2>/dev/null || echo 2))
+MAKEFLAGS += --no-builtin-rules
+
+say = @printf '  %-5s %s\n'
+run = $(if $(filter 1,$(V)),,@)
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all test check bench demo fuzz coverage install clean help deps FORCE
+
+all: build/libsluice.a build/$(SONAME) $(PROGRAM:%=build/%)
+
+help:
+	@sed -n 's/^#:/ /p' Makefile
+
+#: make                              build/sluice, build/libsluice.a, build/libsluice.so.0
+#: make demo                         see it work: a guest command on this machine, no internet needed
+#: make test [TEST=tcp]              every test, on the sanitizer build and on the release build
+#: make check                        structure, format, clang-tidy, cppcheck, gcc -fanalyzer
+#: make bench [BENCH="tcp_up ..."] [BENCH_TIME=3] [BENCH_RUNS=3]   beside pasta and slirp4netns
+#: make fuzz [FUZZ=name] [FUZZ_TIME=60]                            each fuzz target so many seconds
+#: make coverage                     lines and branches the tests reach, per folder
+#: make install [PREFIX=/usr/local] [DESTDIR=]
+#: make clean
+#: Everywhere: CC=clang, WERROR=1 (warnings are errors), V=1 (print the commands).
+
+# --- one build --------------------------------------------------------------------------------------
+
+# What a build compiles with: everything in it is made anew when that changes.
+build/%/flags: FORCE | deps
+	@mkdir -p $(@D)
+	@echo '$($*.cc) $(LANGUAGE) $(WARNINGS) / $($*.ld)' | cmp -s - $@ || \
+		echo '$($*.cc) $(LANGUAGE) $(WARNINGS) / $($*.ld)' >$@
+
+# $(call objects,BUILD,SOURCES)
+objects = $(patsubst %.c,build/$(1)/%.o,$(2))
+
+define build
+build/$(1)/%.o: %.c build/$(1)/flags
+	$$(say) CC $$@
+	@mkdir -p $$(@D)
+	$$(run)$$($(1).cc) $$(LANGUAGE) $$(WARNINGS) -MMD -MP -c -o $$@ $$<
+
+# The library's objects as an archive that keeps internal names: for tests, which look inside.
+build/$(1)/inside.a: $(call objects,$(1),$(LIB_C) $(filter-out cli/main.c,$(CLI_C)) $(BED_C))
+	$$(say) AR $$@
+	@rm -f $$@
+	$$(run)$$(AR) rcsD $$@ $$(filter %.o,$$^)
+
+# The library as it is embedded: one object whose only names are those of sluice.h.
+build/$(1)/libsluice.a: $(call objects,$(1),$(LIB_C))
+	$$(say) AR $$@
+	@rm -f $$@
+	$$(run)$$(LD) -r -o $$(@D)/libsluice.o $$(filter %.o,$$^)
+	$$(run)objcopy --wildcard --keep-global-symbol='sluice_*' $$(@D)/libsluice.o
+	$$(run)$$(AR) rcsD $$@ $$(@D)/libsluice.o
+
+build/$(1)/sluice: $(call objects,$(1),$(CLI_C)) build/$(1)/libsluice.a
+	$$(say) LINK $$@
+	$$(run)$$($(1).ld) -o $$@ $$^
+
+$(patsubst %.c,build/$(1)/%,$(TEST_C) $(BENCH_C)): build/$(1)/%: build/$(1)/%.o build/$(1)/inside.a
+	$$(say) LINK $$@
+	$$(run)$$($(1).ld) -o $$@ $$^ $$(TEST_LIBS)
+endef
+
+# Fuzz targets without libFuzzer: a main() that feeds them files.
+define replay
+$(patsubst %.c,build/$(1)/%,$(FUZZ_C)): build/$(1)/%: build/$(1)/%.o build/$(1)/test/fuzz/replay_main.o build/$(1)/inside.a
+	$$(say) LINK $$@
+	$$(run)$$($(1).ld) -o $$@ $$^ $$(TEST_LIBS)
+endef
+
+$(foreach b,release asan fuzz plain cov,$(eval $(call build,$(b))))
+$(foreach b,release asan cov,$(eval $(call replay,$(b))))
+
+$(FUZZ_C:%.c=build/fuzz/%): build/fuzz/%: build/fuzz/%.o build/fuzz/inside.a
+	$(say) LINK $@
+	$(run)$(fuzz.ld) -o $@ $^ $(TEST_LIBS)
+
+-include $(wildcard build/*/*/*.d build/*/test/*/*.d)
+
+deps:
+	@tools/deps.sh $(NEEDS)
+
+# --- what a user takes away -------------------------------------------------------------------------
+
+build/sluice build/libsluice.a: build/%: build/release/%
+	@ln -f $< $@
+
+build/$(SONAME): $(call objects,release,$(LIB_C)) tools/libsluice.map
+	$(say) LINK $@
+	$(run)$(CC) $(CFLAGS) $(RELRO) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=tools/libsluice.map \
+		-Wl,--no-undefined $(LDFLAGS) -o $@ $(filter %.o,$^)
+
+# The example of docs/embedding.md, built as a reader would build it.
+build/release/embedding.c: docs/embedding.md
+	@awk '/^```c$$/ { on = 1; next } /^```$$/ { if (on) exit } on' $< >$@
+
+build/release/embedding: build/release/embedding.c build/libsluice.a sluice.h
+	$(say) CC $@
+	$(run)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -I. -o $@ $< build/libsluice.a -pthread
+
+define pc
+prefix=$(PREFIX)
+includedir=$${prefix}/include
+libdir=$(LIBDIR)
+
+Name: sluice
+Description: The network of a microVM as a library
+Version: $(VERSION)
+Cflags: -I$${includedir}
+Libs: -L$${libdir} -lsluice
+endef
+export pc
+
+install: all
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/include' '$(DESTDIR)$(LIBDIR)/pkgconfig' \
+		'$(DESTDIR)$(PREFIX)/share/man/man1'
+	$(if $(PROGRAM),install -m 755 build/sluice '$(DESTDIR)$(PREFIX)/bin/')
+	install -m 644 sluice.h '$(DESTDIR)$(PREFIX)/include/'
+	install -m 644 build/libsluice.a '$(DESTDIR)$(LIBDIR)/'
+	install -m 755 build/$(SONAME) '$(DESTDIR)$(LIBDIR)/'
+	ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libsluice.so'
+	printf '%s\n' "$$pc" >'$(DESTDIR)$(LIBDIR)/pkgconfig/sluice.pc'
+	$(if $(wildcard docs/sluice.1),install -m 644 docs/sluice.1 '$(DESTDIR)$(PREFIX)/share/man/man1/')
+
+# --- proof ------------------------------------------------------------------------------------------
+
+# $(call tests,BUILD): all that tools/test.sh runs in it
+tests = $(patsubst %.c,build/$(1)/%,$(TEST_C) $(FUZZ_C)) $(PROGRAM:%=build/$(1)/%)
+
+test: $(call tests,asan) $(call tests,release) $(EXAMPLE) all
+	@TEST='$(TEST)' tools/test.sh asan release
+
+coverage: $(call tests,cov)
+	@find build/cov -name '*.gcda' -delete
+	-@TEST='$(TEST)' tools/test.sh cov
+	@tools/coverage.py build/cov $(LAYERS) cli
+
+check: all $(call objects,plain,$(LIB_C))
+	@CC='$(CC)' FLAGS='$(LANGUAGE) $(WARNINGS)' tools/check.sh
+
+fuzz: $(FUZZ_C:%.c=build/fuzz/%)
+	@tools/fuzz.sh '$(FUZZ_TIME)' '$(FUZZ)'
+
+bench: all $(BENCH_C:%.c=build/release/%)
+	@test/bench/bench.sh -r '$(BENCH_RUNS)' -t '$(BENCH_TIME)' $(BENCH)
+
+demo: all
+	@test/demo.sh build/sluice
+
+clean:
+	rm -rf build
