@@ -8,13 +8,16 @@
  * the data path.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,6 +36,7 @@
 struct host_kernel {
 	struct host host;
 	int epoll;
+	int wake; /* an eventfd */
 };
 
 /* A host is only ever made by host_kernel(), as the first member of a struct host_kernel. */
@@ -400,6 +404,63 @@ kernel_fd_writev(struct host *h, int fd, const struct iovec *iov, int n)
 	return put < 0 ? -errno : put;
 }
 
+static int
+kernel_wake_fd(struct host *h)
+{
+	return kernel_of(h)->wake;
+}
+
+/* From signal handlers too: one write(2), errno left as it was.  A full counter is awake already. */
+static void
+kernel_wake(struct host *h)
+{
+	const uint64_t one = 1;
+	int saved = errno;
+
+	if (write(kernel_of(h)->wake, &one, sizeof(one)) < 0)
+		errno = saved;
+}
+
+static void
+kernel_wake_clear(struct host *h)
+{
+	uint64_t count;
+
+	while (read(kernel_of(h)->wake, &count, sizeof(count)) < 0 && errno == EINTR)
+		;
+}
+
+/* A file replaced by rename has another inode, one written in place another time or size. */
+static int64_t
+kernel_file_version(struct host *h, const char *path)
+{
+	struct stat st;
+
+	(void)h;
+	if (stat(path, &st) < 0)
+		return -1;
+	uint64_t v = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+	v ^= (uint64_t)st.st_ino << 20 ^ (uint64_t)st.st_size << 44;
+	return (int64_t)(v & INT64_MAX);
+}
+
+static ssize_t
+kernel_file_read(struct host *h, const char *path, void *to, size_t max)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	size_t len = 0;
+	ssize_t got = 0;
+
+	(void)h;
+	if (fd < 0)
+		return -errno;
+	while (len < max && (got = read(fd, (uint8_t *)to + len, max - len)) > 0)
+		len += (size_t)got;
+	int err = errno;
+	close(fd);
+	return got < 0 ? -err : (ssize_t)len;
+}
+
 static void
 kernel_drop_pages(void *block, size_t size)
 {
@@ -435,6 +496,11 @@ static const struct host_ops kernel_ops = {
     .random = kernel_random,
     .fd_readv = kernel_readv,
     .fd_writev = kernel_fd_writev,
+    .wake_fd = kernel_wake_fd,
+    .wake = kernel_wake,
+    .wake_clear = kernel_wake_clear,
+    .file_version = kernel_file_version,
+    .file_read = kernel_file_read,
     .drop_pages = kernel_drop_pages,
 };
 
@@ -442,16 +508,21 @@ struct host *
 host_kernel(int *err)
 {
 	struct host_kernel *k = malloc(sizeof(*k));
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
 
-	if (!k || epoll < 0) {
-		*err = k ? errno : ENOMEM;
-		if (epoll >= 0)
-			close(epoll);
-		free(k);
+	if (!k) {
+		*err = ENOMEM;
 		return NULL;
 	}
-	*k = (struct host_kernel){.host.ops = &kernel_ops, .epoll = epoll};
+	*k = (struct host_kernel){
+	    .host.ops = &kernel_ops,
+	    .epoll = epoll_create1(EPOLL_CLOEXEC),
+	    .wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+	};
+	if (k->epoll < 0 || k->wake < 0) {
+		*err = errno;
+		host_kernel_free(&k->host);
+		return NULL;
+	}
 	return &k->host;
 }
 
@@ -460,8 +531,13 @@ host_kernel_free(struct host *h)
 {
 	if (!h)
 		return;
-	close(kernel_of(h)->epoll);
-	free(kernel_of(h));
+	struct host_kernel *k = kernel_of(h);
+
+	if (k->epoll >= 0)
+		close(k->epoll);
+	if (k->wake >= 0)
+		close(k->wake);
+	free(k);
 }
 
 bool
