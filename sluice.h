@@ -38,6 +38,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -185,7 +186,173 @@ SLUICE_API const char *sluice_counter(const struct sluice *s, size_t n, uint64_t
  */
 SLUICE_API int sluice_tap_open(char *name, char *err, size_t errlen);
 
-/* (the in-process port follows: see below) */
+/* --- the in-process port --------------------------------------------------------------------------- */
+
+/*
+ * A port is a link whose guest lives in this process: a VMM with its virtqueues, a unikernel, a test.
+ * It is two pairs of lock-free rings, and memory is borrowed both ways:
+ *
+ *	  the guest's thread                                       the gateway's thread
+ *	  sluice_port_send()      frames, as gather lists ------>  reads them where they lie
+ *	  sluice_port_sent()      <------ their cookies, in order  when it is done with them
+ *	  sluice_port_lend()      empty buffers ---------------->  copies frames into them
+ *	  sluice_port_received()  <------ filled buffers, in order
+ *
+ *	struct sluice_port_config pc;
+ *	sluice_port_config_init(&pc);
+ *	struct sluice_port *port = sluice_port_new(&pc, err, sizeof(err));
+ *	cfg.link_kind = SLUICE_LINK_PORT;
+ *	cfg.port = port;
+ *	struct sluice *s = sluice_new(&cfg, err, sizeof(err));
+ *	... a thread in sluice_run(s), the guest's thread using the port ...
+ *	sluice_free(s);
+ *	sluice_port_free(port);
+ *
+ * Threads.  The sending pair (send, sent) belongs to one thread at a time, the receiving pair (lend,
+ * received) to one, which may be another; sluice_port_arm() goes with the pair whose queue it names.
+ * They may share the gateway's thread too.  No call of the guest's half ever waits.
+ *
+ * Ownership.  What was sent may not be unmapped, and what was lent may not be touched, until its cookie
+ * is back; it always comes back, at the latest from sluice_free().  What was sent *may* be rewritten
+ * meanwhile, as a hostile guest will: the gateway copies headers before it judges them and takes payload
+ * as it finds it (`private_memory` says that this cannot happen and saves the copy).
+ *
+ * Trust.  Pointers are trusted: whoever turns a guest's addresses into pointers checks them.  Everything
+ * else (lengths, counts, checksum and segmentation facts, bytes) may be a guest's own numbers unseen: a
+ * frame that makes no sense is refused, counted and comes back through sluice_port_sent() as any other.
+ * If a ring itself is overwritten the port dies: every call on it returns -EPROTO and the gateway ends
+ * with that error.
+ *
+ * Errors.  Functions that return int return a count >= 0, or a negative errno.
+ */
+
+#define SLUICE_PORT_SPANS 18        /* pieces of one frame that is sent */
+#define SLUICE_PORT_FRAME_MAX 65550 /* bytes of one frame, either way */
+
+/* What flags and gso_type hold: the numbers of virtio_net_hdr. */
+#define SLUICE_NEEDS_CSUM 1 /* the transport checksum is unfinished: it holds the pseudo-header's sum */
+#define SLUICE_CSUM_VALID 2 /* the transport checksum need not be verified */
+#define SLUICE_GSO_NONE 0
+#define SLUICE_GSO_TCPV4 1
+#define SLUICE_GSO_TCPV6 4
+#define SLUICE_GSO_UDP 5 /* VIRTIO_NET_HDR_GSO_UDP_L4; the older UFO (3) is refused */
+
+/* The first ten bytes of a virtio-net header, in host order.  All zero: an ordinary, complete frame. */
+struct sluice_offload {
+	uint8_t flags;
+	uint8_t gso_type;
+	uint16_t hdr_len; /* Ethernet, IP and transport header; a hint from the guest, exact to it */
+	uint16_t gso_size;
+	uint16_t csum_start, csum_offset;
+};
+
+struct sluice_frame {
+	const struct iovec *iov; /* read before the call returns; the bytes it points at are borrowed */
+	uint32_t niov;           /* 1..SLUICE_PORT_SPANS; empty pieces are allowed */
+	struct sluice_offload off;
+	uint64_t cookie; /* anything; comes back */
+};
+
+struct sluice_buffer {
+	void *base;
+	uint32_t len;
+	uint64_t cookie;
+};
+
+struct sluice_filled {
+	uint64_t cookie;
+	uint32_t len;              /* bytes written; 0: the buffer comes back unused */
+	uint16_t nbuf;             /* first buffer of a frame: how many it fills.  Further ones: 0 */
+	struct sluice_offload off; /* of the frame, in its first buffer */
+};
+
+struct sluice_port_config {
+	size_t size;            /* of this struct, set by sluice_port_config_init() */
+	uint32_t send_slots;    /* frames that may be under way: a power of two, 64..32768 [256] */
+	uint32_t receive_slots; /* buffers that may be lent: a power of two, 64..32768 [1024] */
+	bool csum;              /* the guest takes frames with SLUICE_NEEDS_CSUM */
+	bool tso;               /* ... and with SLUICE_GSO_TCPV4 and _TCPV6; needs csum */
+	bool uso;               /* ... and with SLUICE_GSO_UDP; needs csum */
+	bool private_memory;    /* what is sent does not change until it is back */
+	/* > 0: the port brings buffers of its own for sluice_port_send_copy(), frames of up to so many bytes,
+	 * and for sluice_port_recv_copy(); send, sent, lend and received are then -EINVAL. */
+	uint32_t copy_frame;
+};
+
+/* All defaults.  Must be called before any field is set. */
+SLUICE_API void sluice_port_config_init(struct sluice_port_config *cfg);
+
+/*
+ * A port with nobody at its other end yet; what is sent waits for the gateway.  Memory: 320 bytes for each
+ * send slot, 72 for each receive slot; with copy_frame also that for each send slot and 2,048 for each
+ * receive slot.  Three descriptors.  NULL and a sentence in err on failure.
+ */
+SLUICE_API struct sluice_port *sluice_port_new(const struct sluice_port_config *cfg, char *err, size_t errlen);
+
+/* After the gateway was freed (a port serves one gateway at a time, and another may follow).  NULL is fine. */
+SLUICE_API void sluice_port_free(struct sluice_port *p);
+
+/* Queue up to n frames.  Returns how many were taken: fewer than n when all send slots are under way (wait
+ * for SLUICE_PORT_SENT).  -EPROTO: the port is dead. */
+SLUICE_API int sluice_port_send(struct sluice_port *p, const struct sluice_frame *frames, int n);
+
+/* Cookies of frames the gateway is done with, in the order they were sent.  Returns how many, at most max. */
+SLUICE_API int sluice_port_sent(struct sluice_port *p, uint64_t *cookies, int max);
+
+/*
+ * Lend up to n empty buffers of any size.  Returns how many were taken: fewer than n when all receive
+ * slots are lent.  They are filled in this order, each used for one frame only, a frame over as many as it
+ * needs.  Nothing can be sent to the guest while less than the longest frame fits: keep
+ * SLUICE_PORT_FRAME_MAX bytes lent with tso or uso, else the MTU and 14, several times over for speed.
+ */
+SLUICE_API int sluice_port_lend(struct sluice_port *p, const struct sluice_buffer *bufs, int n);
+
+/* Buffers that came back, at most max; returns how many.  All buffers of a frame are there at once: if max
+ * cuts a frame, the next call has the rest. */
+SLUICE_API int sluice_port_received(struct sluice_port *p, struct sluice_filled *out, int max);
+
+/* Ask for all lent buffers back: those not filled by then come out of sluice_port_received() with len 0
+ * after the gateway's next turn (device reset, snapshot).  From either thread of the guest's half. */
+SLUICE_API void sluice_port_recall(struct sluice_port *p);
+
+/*
+ * Sleeping.  Each queue has a descriptor that becomes readable when the queue has something, but only
+ * after it was armed, and once for each time: a side that is awake is not interrupted.
+ *
+ *	while ((n = sluice_port_received(p, out, 64)) > 0)
+ *		...;
+ *	if (sluice_port_arm(p, SLUICE_PORT_RECEIVED) == 0)
+ *		poll(&(struct pollfd){sluice_port_fd(p, SLUICE_PORT_RECEIVED), POLLIN, 0}, 1, -1);
+ *
+ * The descriptors are the port's: poll them, never read, write or close them (sent and received do what is
+ * needed).  A spurious wake-up is possible.
+ */
+#define SLUICE_PORT_SENT 1u     /* sluice_port_sent() has something: so there is room to send, too */
+#define SLUICE_PORT_RECEIVED 2u /* sluice_port_received() has something */
+SLUICE_API int sluice_port_fd(const struct sluice_port *p, unsigned queue);
+
+/* Arm one or both queues.  Returns those that have something already (or the port is dead): do not sleep. */
+SLUICE_API unsigned sluice_port_arm(struct sluice_port *p, unsigned queues);
+
+/*
+ * The copying pair, for ports made with copy_frame: plain whole frames, no offloads, nothing borrowed.
+ * On -EAGAIN the queue is armed: poll SLUICE_PORT_SENT (send) or SLUICE_PORT_RECEIVED (recv) and call again.
+ * send: 0; -EAGAIN full; -EMSGSIZE beyond copy_frame or empty.
+ * recv: the frame's length; -EAGAIN none; -EMSGSIZE it was longer than size and is lost.
+ */
+SLUICE_API int sluice_port_send_copy(struct sluice_port *p, const void *frame, size_t len);
+SLUICE_API int sluice_port_recv_copy(struct sluice_port *p, void *buf, size_t size);
+
+struct sluice_port_stats {
+	size_t size;
+	uint64_t sent;          /* frames taken from the guest */
+	uint64_t refused;       /* of these: senseless, see Trust */
+	uint64_t received;      /* buffers given back */
+	uint64_t no_room;       /* frames for the guest lost because too little was lent */
+	uint64_t gateway_wakes; /* writes to the gateway's eventfd */
+	uint64_t guest_wakes;   /* writes to the guest's */
+};
+SLUICE_API void sluice_port_get_stats(const struct sluice_port *p, struct sluice_port_stats *st); /* any thread */
 
 /* --- replay ---------------------------------------------------------------------------------------- */
 
