@@ -17,6 +17,24 @@ load64(const uint8_t *p)
 	return w;
 }
 
+static inline uint32_t
+load32(const uint8_t *p)
+{
+	uint32_t w;
+
+	memcpy(&w, p, sizeof(w));
+	return w;
+}
+
+static inline uint16_t
+load16(const uint8_t *p)
+{
+	uint16_t w;
+
+	memcpy(&w, p, sizeof(w));
+	return w;
+}
+
 /* One's complement addition: the carry comes back in at the bottom. */
 static inline uint64_t
 add(uint64_t sum, uint64_t word)
@@ -51,25 +69,24 @@ from_native(uint16_t v)
 	return (uint16_t)(b[0] << 8 | b[1]);
 }
 
-/* The last bytes, fewer than 8, as if zeros followed them. */
+/* The last n < 8 bytes of a span: 4, 2 and 1 of them, the odd one as if a zero followed. */
 static inline uint64_t
-load_tail(const uint8_t *p, size_t n)
+sum_tail(const uint8_t *p, size_t n)
 {
-	uint8_t b[8] = {0};
-	size_t at = 0;
+	uint64_t sum = 0;
 
-	/* Three fixed sizes rather than one variable memcpy: headers mostly end here. */
+	/* Fixed sizes, and no word put together in memory: headers mostly end here. */
 	if (n & 4) {
-		memcpy(b, p, 4);
-		at = 4;
+		sum += load32(p);
+		p += 4;
 	}
 	if (n & 2) {
-		memcpy(b + at, p + at, 2);
-		at += 2;
+		sum += load16(p);
+		p += 2;
 	}
 	if (n & 1)
-		b[at] = p[at];
-	return load64(b);
+		sum += load16((const uint8_t[2]){p[0], 0});
+	return sum;
 }
 
 static inline uint64_t
@@ -85,9 +102,17 @@ sum_native(const uint8_t *p, size_t n)
 	}
 	for (; n >= 8; n -= 8, p += 8)
 		a = add(a, load64(p));
-	if (n)
-		b = add(b, load_tail(p, n));
+	b = add(b, sum_tail(p, n));
 	return add(add(a, b), add(c, d));
+}
+
+static inline uint64_t
+copy64(uint8_t *to, const uint8_t *p)
+{
+	uint64_t w = load64(p);
+
+	memcpy(to, &w, sizeof(w));
+	return w;
 }
 
 /* The same, storing each word as it goes by. */
@@ -97,27 +122,16 @@ copy_native(uint8_t *restrict to, const uint8_t *restrict p, size_t n)
 	uint64_t a = 0, b = 0, c = 0, d = 0;
 
 	for (; n >= 32; n -= 32, p += 32, to += 32) {
-		uint64_t w[4];
-
-		memcpy(w, p, sizeof(w));
-		memcpy(to, w, sizeof(w));
-		a = add(a, w[0]);
-		b = add(b, w[1]);
-		c = add(c, w[2]);
-		d = add(d, w[3]);
+		a = add(a, copy64(to, p));
+		b = add(b, copy64(to + 8, p + 8));
+		c = add(c, copy64(to + 16, p + 16));
+		d = add(d, copy64(to + 24, p + 24));
 	}
-	for (; n >= 8; n -= 8, p += 8, to += 8) {
-		uint64_t w = load64(p);
-
-		memcpy(to, &w, sizeof(w));
-		a = add(a, w);
-	}
-	if (n) {
-		uint64_t w = load_tail(p, n);
-
-		memcpy(to, &w, n);
-		b = add(b, w);
-	}
+	for (; n >= 8; n -= 8, p += 8, to += 8)
+		a = add(a, copy64(to, p));
+	/* Summed from the copy: what is sent is what was summed, even if the source changes meanwhile. */
+	memcpy(to, p, n);
+	b = add(b, sum_tail(to, n));
 	return add(add(a, b), add(c, d));
 }
 

@@ -50,8 +50,8 @@ enum ip_parse_result {
 	IP_BAD_OPTION,    /* source routing, or options that do not parse (RFC 7126 4.3-4.4) */
 	IP_BAD_EXTENSION, /* extension headers out of order, too many or too long (RFC 8504 5.3) */
 	IP_BAD_ADDRESS,   /* an IPv4-mapped or IPv4-compatible address on the wire */
-	IP_BAD_FRAGMENT, /* empty; or IPv4: offset and length pass 65,535, a middle piece not a multiple of 8 */
-	IP_PARAM_PROBLEM, /* RFC 8200 4.2, 4.4 or 4.5 asks for an ICMPv6 parameter problem; out has the addresses */
+	IP_BAD_FRAGMENT,  /* empty; or, IPv4, passes 65,535 bytes or is a middle piece not a multiple of 8 */
+	IP_PARAM_PROBLEM, /* RFC 8200 4.2, 4.4 or 4.5 asks for an ICMPv6 error; out has the addresses */
 	IP_PARSE_RESULTS,
 };
 
