@@ -36,7 +36,7 @@ struct link {
 	struct frame_sink sink; /* the stack's way out: sink.ctx is the link */
 	int error;              /* positive errno once the link is gone: the loop ends with it */
 	uint64_t no_room;       /* frames sent without room, hence lost */
-	uint64_t refused;       /* frames the kernel would not take or give: down, unknown offload, no memory */
+	uint64_t refused;       /* frames the kernel would not take or give: link down, unknown offload */
 };
 
 /* link_tap(): see link/tap.h; link_port(): see link/port.h */
