@@ -117,7 +117,7 @@ struct sluice_config {
 
 	bool udp_endpoint_independent; /* one host port per guest port (RFC 4787 REQ-1), so that STUN works */
 
-	int pcap_fd; /* -1: none.  Every frame both ways as pcapng; owned by the gateway */
+	int pcap_fd; /* -1: none.  Every frame both ways as pcapng; stays open and the caller's */
 
 	/* One line of text without newline.  Called from the gateway's thread; NULL: lines are lost. */
 	void (*log)(void *ctx, enum sluice_log_level level, const char *line);
@@ -213,15 +213,15 @@ SLUICE_API int sluice_tap_open(char *name, char *err, size_t errlen);
  * They may share the gateway's thread too.  No call of the guest's half ever waits.
  *
  * Ownership.  What was sent may not be unmapped, and what was lent may not be touched, until its cookie
- * is back; it always comes back, at the latest from sluice_free().  What was sent *may* be rewritten
- * meanwhile, as a hostile guest will: the gateway copies headers before it judges them and takes payload
- * as it finds it (`private_memory` says that this cannot happen and saves the copy).
+ * is back.  All of it is back after sluice_free().  What was sent *may* be rewritten meanwhile, as a
+ * hostile guest will: the gateway copies headers before it judges them and takes payload as it finds it
+ * (`private_memory` says that this cannot happen and saves the copy).
  *
  * Trust.  Pointers are trusted: whoever turns a guest's addresses into pointers checks them.  Everything
  * else (lengths, counts, checksum and segmentation facts, bytes) may be a guest's own numbers unseen: a
  * frame that makes no sense is refused, counted and comes back through sluice_port_sent() as any other.
- * If a ring itself is overwritten the port dies: every call on it returns -EPROTO and the gateway ends
- * with that error.
+ * If a ring itself is overwritten the port dies: every call on it returns -EPROTO, the gateway ends with
+ * that error, and what was borrowed is free after sluice_free() with no cookie to say so.
  *
  * Errors.  Functions that return int return a count >= 0, or a negative errno.
  */
@@ -287,7 +287,8 @@ SLUICE_API void sluice_port_config_init(struct sluice_port_config *cfg);
  * send slot, 72 for each receive slot; with copy_frame also that for each send slot and 2,048 for each
  * receive slot.  Three descriptors.  NULL and a sentence in err on failure.
  */
-SLUICE_API struct sluice_port *sluice_port_new(const struct sluice_port_config *cfg, char *err, size_t errlen);
+SLUICE_API struct sluice_port *sluice_port_new(const struct sluice_port_config *cfg, char *err,
+					       size_t errlen);
 
 /* After the gateway was freed (a port serves one gateway at a time, and another may follow).  NULL is fine. */
 SLUICE_API void sluice_port_free(struct sluice_port *p);
@@ -352,7 +353,8 @@ struct sluice_port_stats {
 	uint64_t gateway_wakes; /* writes to the gateway's eventfd */
 	uint64_t guest_wakes;   /* writes to the guest's */
 };
-SLUICE_API void sluice_port_get_stats(const struct sluice_port *p, struct sluice_port_stats *st); /* any thread */
+/* From any thread; st->size set before. */
+SLUICE_API void sluice_port_get_stats(const struct sluice_port *p, struct sluice_port_stats *st);
 
 /* --- replay ---------------------------------------------------------------------------------------- */
 

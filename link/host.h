@@ -103,10 +103,19 @@ struct host_ops {
 	/* poll(2); the only call that sleeps.  timeout in microseconds, rounded up to what the kernel takes */
 	int (*poll)(struct host *h, struct pollfd *fds, int n, usec_t timeout);
 	usec_t (*now)(struct host *h);
+	usec_t (*wall)(struct host *h); /* microseconds since 1970, for captures; nothing decides by it */
 	void (*random)(struct host *h, void *to, size_t n);
 	/* plain descriptors: the wake eventfd, a tap */
 	ssize_t (*fd_readv)(struct host *h, int fd, const struct iovec *iov, int n);
 	ssize_t (*fd_writev)(struct host *h, int fd, const struct iovec *iov, int n);
+	/* A descriptor that poll() sees readable after wake(), until wake_clear().  wake() may be called from
+	 * any thread and from a signal handler. */
+	int (*wake_fd)(struct host *h);
+	void (*wake)(struct host *h);
+	void (*wake_clear)(struct host *h);
+	/* A small file: something that changes when it does (-1: not there), and its first max bytes or -errno. */
+	int64_t (*file_version)(struct host *h, const char *path);
+	ssize_t (*file_read)(struct host *h, const char *path, void *to, size_t max);
 	/* give the pages of a block of our own memory back (MADV_DONTNEED) */
 	void (*drop_pages)(void *block, size_t size);
 };

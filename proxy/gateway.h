@@ -1,0 +1,232 @@
+/*
+ * gateway.h - one gateway: everything that `struct sluice` is, for the files of proxy/
+ *
+ * The loop (loop.c) owns the turn; tcp_flow.c, udp_flow.c, ping_flow.c are the kinds of flow; publish.c
+ * lets host clients in; dial.c says where a guest's destination really is; trouble.c says what an errno
+ * means to a guest.
+ */
+#ifndef PROXY_GATEWAY_H
+#define PROXY_GATEWAY_H
+
+#include <stdatomic.h>
+
+#include "link/link.h"
+#include "link/pcapng.h"
+#include "proxy/flow.h"
+#include "proxy/resolver.h"
+#include "sluice.h"
+#include "stack/pool.h"
+#include "stack/stack.h"
+#include "stack/tcp.h"
+#include "stack/tcp_timewait.h"
+
+#define TURN_EVENTS 256u             /* host events taken a turn */
+#define TURN_FLOW_BYTES (512u << 10) /* bytes one flow moves a turn, each direction */
+#define UDP_BATCH 64u                /* datagrams gathered for one sendmmsg(2) */
+#define UDP_SLOT 65536u              /* room for the largest datagram, or what UDP_GRO made of several */
+#define UDP_SLOTS 32u                /* datagrams of one recvmmsg(2) */
+
+/* Counted by the gateway itself; the stack has counters of its own.  Names: gateway_count_name(). */
+enum gateway_count {
+	GW_TURNS,
+	GW_TCP_OPENED,
+	GW_TCP_REFUSED,     /* the host refused: RST to the guest */
+	GW_TCP_UNREACHABLE, /* ICMP to the guest */
+	GW_TCP_TIMED_OUT,   /* the dial ended in silence */
+	GW_TCP_RESET_BY_GUEST,
+	GW_TCP_RESET_BY_HOST,
+	GW_TCP_GAVE_UP, /* the guest stopped answering */
+	GW_TCP_FULL,    /* SYNs not served: flow table, descriptors, ports or memory */
+	GW_TCP_EVICTED, /* half-open flows that made room */
+	GW_UDP_OPENED,
+	GW_UDP_EVICTED,
+	GW_UDP_FULL,   /* datagrams not served: descriptors, ports */
+	GW_UDP_LOST,   /* datagrams the host socket or the link did not take */
+	GW_UDP_ERRORS, /* host ICMP errors passed on */
+	GW_PING_OPENED,
+	GW_PING_EVICTED,
+	GW_PING_FORBIDDEN, /* the host does not let us open ping sockets */
+	GW_PUBLISHED,
+	GW_PUBLISH_FULL,
+	GW_ICMP_REPORTS, /* ICMP errors of the guest that belonged to a flow */
+	GW_BYTES_TO_HOST,
+	GW_BYTES_TO_GUEST,
+	GW_COUNTS,
+};
+
+struct listener {
+	struct endpoint at;
+	uint16_t guest_port;
+	bool udp;
+	int fd;
+};
+
+struct tcp_flow {
+	struct flow flow;
+	struct tcp tcp;
+	uint8_t attempt;      /* of dial_target() */
+	bool dialing;         /* the host connection is under way; the SYN is held */
+	bool readable;        /* the host socket may have bytes: not yet seen empty (edge-triggered) */
+	bool writable;        /* ... may take bytes: not yet seen full */
+	bool hangup;          /* the host's FIN is queued: read until it shows */
+	bool host_eof;        /* the host will send no more */
+	bool host_shut;       /* we told the host that the guest will send no more */
+	usec_t retry_at;      /* the pool had nothing: look again; TIME_NEVER */
+	usec_t idle_at;       /* when an unused send ring goes back; TIME_NEVER */
+	struct listener *via; /* inbound only */
+};
+
+#define UDP_PEERS 16u /* remote ends an endpoint-independent mapping remembers */
+
+struct udp_flow {
+	struct flow flow;
+	bool readable;
+	bool sent;        /* its first datagrams are on their way */
+	bool heard;       /* the remote side has answered: the longer timeout */
+	bool mapped;      /* endpoint-independent: the socket is not connected */
+	uint8_t ttl, tos; /* as set on the socket; 0: not set */
+	usec_t used;
+	struct endpoint target; /* where the host socket is connected, or the client of a published port */
+	struct listener *via;   /* published: answers leave through the listener's socket */
+	uint8_t npeer;
+	struct endpoint peer[UDP_PEERS]; /* mapped: guest-side name of those it has sent to, newest first */
+};
+
+struct ping_flow {
+	struct flow flow;
+	bool readable;
+	uint8_t ttl;
+	usec_t used;
+};
+
+/* Datagrams of one flow gathered during input, sent with one call. */
+struct udp_batch {
+	struct udp_flow *flow;
+	uint32_t n, bytes;
+	struct iovec iov[UDP_BATCH];
+};
+
+struct sluice { /* "the gateway" */
+	struct host *host;
+	struct link *link;
+	bool owns_host;
+	atomic_bool stop;
+	char error[256];
+
+	struct stack stack;
+	struct frame_sink sink; /* what the stack sees: the link's, with the frame tap before it */
+	struct tcp_conf tcp_conf;
+	struct pool pool;
+	void *arena, *pool_meta;
+	struct flow_table flows;
+	struct timewait_table timewait;
+	struct resolver resolver;
+	struct listener *listener;
+	size_t nlistener;
+
+	bool endpoint_independent;
+	uint32_t files, max_files; /* host sockets open; the most there may be */
+	int spare_fd;              /* given up to accept and close a client when descriptors run out */
+	uint64_t count[GW_COUNTS];
+	usec_t said[GW_COUNTS]; /* when a limit was last logged */
+
+	/* Pacing of the loop. */
+	usec_t now;
+	usec_t trim_at; /* when freed pages go back; TIME_NEVER */
+	bool link_more, host_more;
+
+	/* Scratch of one turn. */
+	struct frame frame[LINK_BATCH];
+	struct borrow borrow[LINK_BATCH * FRAME_SPANS];
+	uint32_t nborrow;
+	struct udp_batch batch;
+	uint8_t *udp_slots; /* UDP_SLOTS * UDP_SLOT, committed as used */
+
+	struct pcapng pcap;
+	bool capturing;
+	uint64_t memory_peak;
+	void (*log)(void *ctx, enum sluice_log_level level, const char *line);
+	void *log_ctx;
+};
+
+/* --- trouble.c: what the host's errno means to a guest ------------------------------------------------ */
+
+enum trouble {
+	TROUBLE_REFUSED,    /* RST */
+	TROUBLE_HOST,       /* ICMP host unreachable */
+	TROUBLE_NET,        /* ICMP network unreachable */
+	TROUBLE_PROHIBITED, /* ICMP administratively prohibited */
+	TROUBLE_SILENT,     /* a timeout: nothing is said */
+	TROUBLE_FULL,       /* our own shortage: nothing is said, the guest tries again */
+};
+enum trouble trouble_of(int error); /* a positive errno */
+
+/* Count it, and log it at most once a second: "... (N in all)". */
+void gw_limit(struct sluice *gw, enum gateway_count c, const char *what, int error);
+void gw_log(struct sluice *gw, enum sluice_log_level level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+const char *gateway_count_name(enum gateway_count c);
+
+/* --- dial.c: where a guest's destination really is ------------------------------------------------------ */
+
+/*
+ * The host endpoint for the attempt-th try (0, 1, ...) at a remote end as the guest names it: the gateway's
+ * address is the host's loopback (its own family first, then the other), the DNS address is a nameserver,
+ * anything else is itself.  False: no (more) such place.
+ */
+bool dial_target(struct sluice *gw, const struct endpoint *remote, unsigned attempt, usec_t now,
+		 struct endpoint *out);
+
+/* A host socket within the limits; -errno.  Closing is always gw_close(). */
+int gw_socket(struct sluice *gw, enum host_kind kind, enum family fam, const struct host_socket_opts *o);
+void gw_close(struct sluice *gw, int *fd, bool reset);
+/* One more descriptor in use; false: at the limit. */
+bool gw_files_left(const struct sluice *gw);
+
+/* --- the kinds of flow ---------------------------------------------------------------------------------- */
+
+/* A SYN for which there is no flow. */
+void tcp_flow_open(struct sluice *gw, const struct tuple *tuple, const struct packet *pkt, usec_t now);
+/* A client of a published port: fd is its connected socket, taken over. */
+void tcp_flow_publish(struct sluice *gw, struct listener *l, int fd, const struct endpoint *client,
+		      usec_t now);
+void tcp_flow_report(struct sluice *gw, struct flow *f, const struct icmp_report *r, usec_t now);
+
+void udp_input(struct sluice *gw, struct packet *pkt, usec_t now);
+void udp_flush(struct sluice *gw, usec_t now); /* send the gathered batch */
+/* Datagrams at a published port. */
+void udp_publish(struct sluice *gw, struct listener *l, usec_t now);
+
+/* An ICMP error the host's socket reports about a datagram of this flow, told to the guest. */
+void relay_sockerr(struct sluice *gw, const struct flow *f, const struct tuple *about,
+		   const struct host_sockerr *e, uint32_t seq, usec_t now);
+
+void ping_input(struct sluice *gw, struct packet *pkt, usec_t now);
+
+/* End a flow: its ops->close(), then its place is free. */
+void gw_end(struct sluice *gw, struct flow *f);
+
+/* --- publish.c ------------------------------------------------------------------------------------------ */
+
+#define TOKEN_LISTENER FLOW_TOKEN_FLOWS
+
+bool publish_open(struct sluice *gw, const struct sluice_publish *p, size_t n, char *err, size_t errlen);
+void publish_close(struct sluice *gw);
+void publish_event(struct sluice *gw, uint64_t token, usec_t now);
+/* A remote end for an inbound flow: the gateway's address, the client's port if that is free, else another.
+ * False: none is free. */
+bool publish_name(struct sluice *gw, struct tuple *t, const struct endpoint *client);
+
+/* --- loop.c --------------------------------------------------------------------------------------------- */
+
+/* One frame through stack and flows; for loop.c and nobody else but the replay. */
+void gw_turn(struct sluice *gw, bool link_ready, bool host_ready, usec_t now);
+usec_t gw_deadline(const struct sluice *gw);
+
+/* --- sluice.c ------------------------------------------------------------------------------------------- */
+
+/* As sluice_new(), on a host and a link of the caller's (both must outlive it; both stay the caller's). */
+struct sluice *gw_new(const struct sluice_config *cfg, struct host *host, struct link *link, char *err,
+		      size_t errlen);
+
+#endif

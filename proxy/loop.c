@@ -1,0 +1,296 @@
+/*
+ * loop.c - one turn of the loop, always in the same order
+ *
+ *     receive   up to LINK_BATCH frames from the link, borrowed for this turn
+ *     input     each frame through the stack, its packet to its flow: state changes, nothing is sent yet
+ *     host      readiness of host sockets
+ *     timers    flows whose deadline has come
+ *     flows     every ready flow once: bytes move between guest and socket, segments go out
+ *     release   borrowed frames go back; the link flushes
+ *
+ * A turn is bounded by the batch, by TURN_EVENTS and by a byte budget per flow and direction; whoever has
+ * work left stays ready, which makes the next timeout zero.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proxy/gateway.h"
+
+#define TRIM_AFTER USEC_PER_SEC
+
+/* --- input ------------------------------------------------------------------------------------------------ */
+
+static void
+answer_segment(struct sluice *gw, const struct packet *pkt, struct tcp_hdr *h)
+{
+	h->sport = pkt->tcp.dport;
+	h->dport = pkt->tcp.sport;
+	stack_send_tcp(&gw->stack, &pkt->dst, &pkt->src, h, NULL, 0, 0);
+}
+
+/* A segment for which there is no flow: TIME-WAIT answers, a SYN begins one, the rest is refused. */
+static void
+stray_segment(struct sluice *gw, const struct tuple *t, const struct packet *pkt, usec_t now)
+{
+	struct tcp_hdr out;
+	const uint8_t opening = pkt->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);
+
+	switch (timewait_input(&gw->timewait, t, &pkt->tcp, pkt->len, now, &out)) {
+	case TIMEWAIT_ANSWER:
+		answer_segment(gw, pkt, &out);
+		return;
+	case TIMEWAIT_SILENT:
+		return;
+	case TIMEWAIT_NONE:
+	case TIMEWAIT_REOPEN:
+		break;
+	}
+	if (opening == TCP_SYN)
+		tcp_flow_open(gw, t, pkt, now);
+	else if (tcp_refuse(&pkt->tcp, pkt->len, &out))
+		answer_segment(gw, pkt, &out);
+}
+
+static void
+input_tcp(struct sluice *gw, struct packet *pkt, usec_t now)
+{
+	struct tuple t = {{pkt->src, pkt->tcp.sport}, {pkt->dst, pkt->tcp.dport}, IP_PROTO_TCP};
+	struct flow *f = flow_find(&gw->flows, &t);
+
+	if (f)
+		f->ops->guest(gw, f, pkt, now);
+	else
+		stray_segment(gw, &t, pkt, now);
+}
+
+static void
+input_report(struct sluice *gw, const struct packet *pkt, usec_t now)
+{
+	struct flow *f = flow_find(&gw->flows, &pkt->error.flow);
+
+	if (f && f->kind == FLOW_TCP)
+		tcp_flow_report(gw, f, &pkt->error, now);
+}
+
+static void
+input(struct sluice *gw, const struct frame *frame, usec_t now)
+{
+	struct packet pkt;
+
+	switch (stack_input(&gw->stack, frame, &pkt, now)) {
+	case STACK_DONE:
+		break;
+	case STACK_TCP:
+		input_tcp(gw, &pkt, now);
+		break;
+	case STACK_UDP:
+		udp_input(gw, &pkt, now);
+		break;
+	case STACK_ECHO:
+		ping_input(gw, &pkt, now);
+		break;
+	case STACK_ICMP_ERROR:
+		input_report(gw, &pkt, now);
+		break;
+	}
+}
+
+static void
+receive(struct sluice *gw, usec_t now)
+{
+	gw->link_more = false;
+	int n = gw->link->ops->receive(gw->link, gw->frame, LINK_BATCH, &gw->link_more);
+
+	if (n < 0) {
+		gw->link->error = -n;
+		return;
+	}
+	for (int i = 0; i < n; i++) {
+		if (gw->capturing)
+			pcapng_frame(&gw->pcap, &gw->frame[i], PCAPNG_FROM_GUEST, now);
+		input(gw, &gw->frame[i], now);
+	}
+	udp_flush(gw, now);
+}
+
+/* --- host ------------------------------------------------------------------------------------------------- */
+
+static void
+host_events(struct sluice *gw, usec_t now)
+{
+	struct host_event ev[TURN_EVENTS];
+	int n = gw->host->ops->events(gw->host, ev, TURN_EVENTS);
+
+	gw->host_more = n == (int)TURN_EVENTS;
+	for (int i = 0; i < n; i++) {
+		if (ev[i].token >= FLOW_TOKEN_FLOWS) {
+			publish_event(gw, ev[i].token, now);
+			continue;
+		}
+		struct flow *f = flow_by_token(&gw->flows, ev[i].token);
+		if (f)
+			f->ops->host(gw, f, &ev[i], now);
+	}
+}
+
+/* --- flows ------------------------------------------------------------------------------------------------ */
+
+static void
+run_ready(struct sluice *gw, usec_t now)
+{
+	/* Those that become ready again wait for the next turn. */
+	const struct flow *last = gw->flows.ready_last;
+
+	for (bool done = !last; !done;) {
+		struct flow *f = gw->flows.ready_first;
+
+		gw->flows.ready_first = f->ready_next;
+		if (!gw->flows.ready_first)
+			gw->flows.ready_last = NULL;
+		f->is_ready = false;
+		done = f == last;
+		f->ops->ready(gw, f, now);
+	}
+}
+
+static void
+trim(struct sluice *gw, usec_t now)
+{
+	if (gw->pool.used > gw->memory_peak)
+		gw->memory_peak = gw->pool.used;
+	if (now >= gw->trim_at) {
+		pool_trim(&gw->pool, gw->host->ops->drop_pages);
+		gw->trim_at = TIME_NEVER;
+	} else if (gw->pool.dirty && gw->trim_at == TIME_NEVER) {
+		gw->trim_at = now + TRIM_AFTER;
+	}
+}
+
+void
+gw_turn(struct sluice *gw, bool link_ready, bool host_ready, usec_t now)
+{
+	gw->now = now;
+	gw->count[GW_TURNS]++;
+	gw->nborrow = 0;
+	if (link_ready || gw->link_more)
+		receive(gw, now);
+	if (host_ready || gw->host_more)
+		host_events(gw, now);
+	if (stack_deadline(&gw->stack) <= now)
+		stack_timers(&gw->stack, now);
+	flows_expire(&gw->flows, now);
+	run_ready(gw, now);
+	gw->sink.flush(gw->sink.ctx);
+	gw->link->ops->release(gw->link);
+	trim(gw, now);
+}
+
+usec_t
+gw_deadline(const struct sluice *gw)
+{
+	usec_t t = time_min(flows_next_deadline(&gw->flows), stack_deadline(&gw->stack));
+
+	return time_min(t, gw->trim_at);
+}
+
+void
+gw_end(struct sluice *gw, struct flow *f)
+{
+	f->ops->close(gw, f);
+	flow_delete(&gw->flows, f);
+}
+
+/* --- the embedder's loop and ours ------------------------------------------------------------------------------ */
+
+enum { POLL_WAKE, POLL_HOST, POLL_LINK, POLL_COUNT };
+
+_Static_assert(POLL_COUNT <= SLUICE_POLLFDS, "sluice.h promises room");
+
+/* Microseconds until something is due; -1: nothing is. */
+static usec_t
+time_left(struct sluice *gw)
+{
+	bool blocked = !gw->sink.room(gw->sink.ctx);
+
+	/* Ready flows that wait for room on the link are woken by the link. */
+	if (gw->link_more || gw->host_more || (gw->flows.ready_first && !blocked))
+		return 0;
+	if (gw->link->ops->before_sleep(gw->link))
+		return gw->link_more = true, 0;
+
+	usec_t deadline = gw_deadline(gw);
+	if (deadline == TIME_NEVER)
+		return -1;
+	usec_t now = gw->host->ops->now(gw->host);
+	return deadline > now ? deadline - now : 0;
+}
+
+static usec_t
+prepare(struct sluice *gw, struct pollfd fds[SLUICE_POLLFDS])
+{
+	short link_events = POLLIN;
+	usec_t left = time_left(gw);
+	int link_fd = gw->link->ops->pollfd(gw->link, &link_events);
+
+	fds[POLL_WAKE] = (struct pollfd){.fd = gw->host->ops->wake_fd(gw->host), .events = POLLIN};
+	fds[POLL_HOST] = (struct pollfd){.fd = gw->host->ops->event_fd(gw->host), .events = POLLIN};
+	fds[POLL_LINK] = (struct pollfd){.fd = link_fd, .events = link_events};
+	return left;
+}
+
+int
+sluice_prepare(struct sluice *s, struct pollfd fds[SLUICE_POLLFDS], int *timeout_ms)
+{
+	usec_t left = prepare(s, fds);
+	usec_t ms = left < 0 ? -1 : (left + USEC_PER_MSEC - 1) / USEC_PER_MSEC;
+
+	*timeout_ms = ms > 3600000 ? 3600000 : (int)ms;
+	return POLL_COUNT;
+}
+
+int
+sluice_dispatch(struct sluice *s, const struct pollfd *fds, int nfds)
+{
+	if (nfds < POLL_COUNT)
+		return -EINVAL;
+	if (fds[POLL_WAKE].revents)
+		s->host->ops->wake_clear(s->host);
+	gw_turn(s, fds[POLL_LINK].revents != 0, fds[POLL_HOST].revents != 0, s->host->ops->now(s->host));
+	if (s->link->error) {
+		snprintf(s->error, sizeof(s->error), "the link to the guest is gone: %s",
+			 strerror(s->link->error));
+		return -s->link->error;
+	}
+	return atomic_load(&s->stop) ? 1 : 0;
+}
+
+int
+sluice_run(struct sluice *s)
+{
+	struct pollfd fds[SLUICE_POLLFDS];
+	int r = 0;
+
+	while (r == 0 && !atomic_load(&s->stop)) {
+		usec_t left = prepare(s, fds);
+
+		if (s->host->ops->poll(s->host, fds, POLL_COUNT, left) < 0)
+			for (int i = 0; i < POLL_COUNT; i++)
+				fds[i].revents = 0;
+		r = sluice_dispatch(s, fds, POLL_COUNT);
+	}
+	return r < 0 ? r : 0;
+}
+
+void
+sluice_wake(struct sluice *s)
+{
+	s->host->ops->wake(s->host);
+}
+
+void
+sluice_stop(struct sluice *s)
+{
+	atomic_store(&s->stop, true);
+	sluice_wake(s);
+}

@@ -1,0 +1,417 @@
+/*
+ * sluice.c - building and ending a gateway: the configuration becomes one struct, whole or not at all
+ */
+#include "sluice.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "link/port.h"
+#include "link/tap.h"
+#include "proxy/config.h"
+#include "proxy/gateway.h"
+
+#define DEFAULT_MTU 1500u
+#define MTU_MIN 1280u
+#define MTU_MAX 65520u
+#define DEFAULT_MAX_TCP 4096u
+#define DEFAULT_MAX_UDP 1024u
+#define DEFAULT_MAX_PING 64u
+#define DEFAULT_MEMORY (128u << 20)
+#define DEFAULT_MAX_RING (256u << 10)
+#define FILES_KEPT 32u /* descriptors left to the embedder and the gateway's own */
+#define FLOWS_MAX (1u << 24)
+#define TIMEWAIT_ENTRIES 4096u
+#define RING_FIRST_MAX (16u << 10)
+#define MSL2 (60 * USEC_PER_SEC)
+
+const char *
+sluice_version(void)
+{
+	return "0.1.0";
+}
+
+void
+sluice_config_init(struct sluice_config *cfg)
+{
+	*cfg = (struct sluice_config){.size = sizeof(*cfg), .link_fd = -1, .pcap_fd = -1};
+}
+
+/* --- limits and memory -------------------------------------------------------------------------------------- */
+
+static uint32_t
+or_default(uint32_t value, uint32_t fallback)
+{
+	return value ? value : fallback;
+}
+
+static bool
+set_limits(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
+{
+	const uint32_t max[FLOW_KINDS] = {
+	    [FLOW_TCP] = or_default(cfg->max_tcp, DEFAULT_MAX_TCP),
+	    [FLOW_UDP] = or_default(cfg->max_udp, DEFAULT_MAX_UDP),
+	    [FLOW_PING] = or_default(cfg->max_ping, DEFAULT_MAX_PING),
+	};
+	const size_t size[FLOW_KINDS] = {sizeof(struct tcp_flow), sizeof(struct udp_flow),
+					 sizeof(struct ping_flow)};
+	struct rlimit files;
+
+	if (max[FLOW_TCP] >= FLOWS_MAX || max[FLOW_UDP] >= FLOWS_MAX || max[FLOW_PING] >= FLOWS_MAX)
+		return wrong(su, "a flow table cannot have more than %u places", FLOWS_MAX - 1);
+	gw->max_files = cfg->max_files;
+	if (!gw->max_files && getrlimit(RLIMIT_NOFILE, &files) == 0)
+		gw->max_files =
+		    files.rlim_cur > 2 * FILES_KEPT ? (uint32_t)(files.rlim_cur - FILES_KEPT) : FILES_KEPT;
+	if (!flows_init(&gw->flows, max, size, gw->stack.cfg.secret))
+		return wrong(su,
+			     "no memory for the flow tables (%u TCP, %u UDP): lower --max-tcp or --max-udp",
+			     max[FLOW_TCP], max[FLOW_UDP]);
+	return true;
+}
+
+/* A ring's first block: small enough that every flow of a full table can have one within half the pool. */
+static uint32_t
+first_ring(uint64_t memory, uint32_t max_tcp, uint32_t max_ring)
+{
+	uint32_t first = POOL_BLOCK_MIN;
+
+	while (first * 2 <= max_ring && first * 2 <= RING_FIRST_MAX &&
+	       (uint64_t)first * 4 * max_tcp <= memory)
+		first *= 2;
+	return first;
+}
+
+static bool
+set_memory(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
+{
+	uint64_t memory = cfg->memory ? cfg->memory : DEFAULT_MEMORY;
+	uint32_t ring = or_default(cfg->max_ring, DEFAULT_MAX_RING);
+
+	if (ring < POOL_BLOCK_MIN || ring > POOL_BLOCK_MAX || (ring & (ring - 1)))
+		return wrong(su, "a ring of %u bytes is not a power of two from %u to %u", ring,
+			     POOL_BLOCK_MIN, POOL_BLOCK_MAX);
+	memory -= memory % POOL_BLOCK_MAX;
+	if (memory < 2 * POOL_BLOCK_MAX || memory > (uint64_t)1 << 40)
+		return wrong(su, "memory of %llu bytes is not between %u and 2^40: give --memory more",
+			     (unsigned long long)cfg->memory, 2 * POOL_BLOCK_MAX);
+
+	/* Reserved, not committed: pages come when rings use them. */
+	gw->arena =
+	    mmap(NULL, memory, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (gw->arena == MAP_FAILED)
+		gw->arena = NULL;
+	gw->pool_meta = calloc(1, pool_meta_size(memory));
+	gw->udp_slots = mmap(NULL, UDP_SLOTS * UDP_SLOT, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (gw->udp_slots == MAP_FAILED)
+		gw->udp_slots = NULL;
+	if (!gw->arena || !gw->pool_meta || !gw->udp_slots)
+		return wrong(su, "cannot reserve %llu bytes of memory: %s; lower --memory",
+			     (unsigned long long)memory, strerror(errno));
+	pool_init(&gw->pool, gw->arena, memory, gw->pool_meta);
+
+	gw->tcp_conf = (struct tcp_conf){
+	    .pool = &gw->pool,
+	    .ring_first = first_ring(memory, gw->flows.kind[FLOW_TCP].max, ring),
+	    .ring_max = ring,
+	    .reserve = (uint32_t)(memory / 8 > UINT32_MAX ? UINT32_MAX : memory / 8),
+	    .rto_min = 200 * USEC_PER_MSEC,
+	    .rto_max = 60 * USEC_PER_SEC,
+	    .delack = 40 * USEC_PER_MSEC,
+	    .user_timeout = 120 * USEC_PER_SEC,
+	    .keepalive = 7200 * USEC_PER_SEC,
+	    .msl2 = MSL2,
+	    .linger = 60 * USEC_PER_SEC,
+	};
+	return true;
+}
+
+/* What depends on the link. */
+static void
+set_link(struct sluice *gw)
+{
+	const struct link_limits *lim = &gw->link->sink.lim;
+	uint32_t mtu = lim->mtu;
+
+	gw->tcp_conf.mss[FAMILY_V4] = (uint16_t)(mtu - IP4_HLEN - TCP_HLEN);
+	gw->tcp_conf.mss[FAMILY_V6] = (uint16_t)(mtu - IP6_HLEN - TCP_HLEN);
+	/* The IPv4 total length is 16 bits; IPv6 would allow 20 bytes more. */
+	gw->tcp_conf.gso_max = lim->tso ? 65535u - IP6_HLEN - TCP_HLEN_MAX : 0;
+}
+
+/* --- the frame tap -------------------------------------------------------------------------------------------- */
+
+static bool
+tapped_room(void *ctx)
+{
+	struct link *l = ((struct sluice *)ctx)->link;
+
+	return l->sink.room(l->sink.ctx);
+}
+
+static void
+tapped_send(void *ctx, const struct frame *f)
+{
+	struct sluice *gw = ctx;
+
+	pcapng_frame(&gw->pcap, f, PCAPNG_TO_GUEST, gw->now);
+	gw->link->sink.send(gw->link->sink.ctx, f);
+}
+
+static void
+tapped_flush(void *ctx)
+{
+	struct link *l = ((struct sluice *)ctx)->link;
+
+	l->sink.flush(l->sink.ctx);
+}
+
+static bool
+set_sink(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
+{
+	gw->sink = gw->link->sink;
+	if (cfg->pcap_fd < 0)
+		return true;
+
+	int r = pcapng_init(&gw->pcap, gw->host, cfg->pcap_fd, gw->host->ops->wall(gw->host) - gw->now);
+	if (r < 0)
+		return wrong(su, "cannot write the capture: %s", strerror(-r));
+	gw->capturing = true;
+	gw->sink.ctx = gw;
+	gw->sink.room = tapped_room;
+	gw->sink.send = tapped_send;
+	gw->sink.flush = tapped_flush;
+	return true;
+}
+
+/* --- life ---------------------------------------------------------------------------------------------------- */
+
+static bool
+build(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
+{
+	struct stack_config sc = {0};
+
+	gw->host->ops->random(gw->host, sc.secret, sizeof(sc.secret));
+	if (!config_stack(su, cfg, &sc) || !config_nameservers(su, cfg, &gw->resolver))
+		return false;
+	gw->stack.cfg = sc;
+	gw->endpoint_independent = cfg->udp_endpoint_independent;
+	gw->log = cfg->log;
+	gw->log_ctx = cfg->log_ctx;
+	gw->trim_at = TIME_NEVER;
+	gw->now = gw->host->ops->now(gw->host);
+	if (!set_limits(su, cfg, gw) || !set_memory(su, cfg, gw) || !set_sink(su, cfg, gw))
+		return false;
+	set_link(gw);
+	stack_init(&gw->stack, &sc, &gw->sink, gw->now);
+	if (!timewait_init(&gw->timewait, TIMEWAIT_ENTRIES, sc.secret))
+		return wrong(su, "no memory for %u TIME-WAIT entries", TIMEWAIT_ENTRIES);
+	gw->spare_fd = gw_socket(gw, HOST_UDP, FAMILY_V4, &(struct host_socket_opts){0});
+	return publish_open(gw, cfg->publish, cfg->npublish, su->err, su->errlen);
+}
+
+/* Everything but link and host; accepts half-built gateways. */
+static void
+demolish(struct sluice *gw)
+{
+	for (int k = 0; k < FLOW_KINDS; k++) {
+		for (uint32_t i = 0; i < gw->flows.kind[k].fresh; i++) {
+			struct flow *f = flow_at(&gw->flows, (enum flow_kind)k, i);
+
+			if (f->ops)
+				gw_end(gw, f);
+		}
+	}
+	publish_close(gw);
+	gw_close(gw, &gw->spare_fd, false);
+	timewait_free(&gw->timewait);
+	flows_free(&gw->flows);
+	pcapng_done(&gw->pcap);
+	if (gw->arena)
+		munmap(gw->arena, gw->pool.size);
+	if (gw->udp_slots)
+		munmap(gw->udp_slots, UDP_SLOTS * UDP_SLOT);
+	free(gw->pool_meta);
+}
+
+struct sluice *
+gw_new(const struct sluice_config *cfg, struct host *host, struct link *link, char *err, size_t errlen)
+{
+	struct setup su = {err, errlen};
+	/* Mostly scratch that may never be used: mapped, so that untouched pages cost nothing. */
+	struct sluice *gw =
+	    mmap(NULL, sizeof(*gw), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (gw == MAP_FAILED) {
+		wrong(&su, "no memory for a gateway (%zu bytes)", sizeof(*gw));
+		return NULL;
+	}
+	gw->host = host;
+	gw->link = link;
+	gw->spare_fd = -1;
+	if (!build(&su, cfg, gw)) {
+		demolish(gw);
+		munmap(gw, sizeof(*gw));
+		return NULL;
+	}
+	return gw;
+}
+
+static struct link *
+open_link(struct setup *su, const struct sluice_config *cfg, struct host *host)
+{
+	uint32_t mtu = cfg->mtu ? cfg->mtu : DEFAULT_MTU;
+	struct link *l = NULL;
+	int error = 0;
+
+	if (mtu < MTU_MIN || mtu > MTU_MAX) {
+		wrong(su, "MTU %u is not between %u and %u", mtu, MTU_MIN, MTU_MAX);
+		return NULL;
+	}
+	switch (cfg->link_kind) {
+	case SLUICE_LINK_TAP:
+		l = link_tap(host, cfg->link_fd, mtu, &error);
+		break;
+	case SLUICE_LINK_PORT:
+		error = EINVAL;
+		if (cfg->port)
+			l = link_port(host, cfg->port, mtu, &error);
+		break;
+	case SLUICE_LINK_NONE:
+	default:
+		wrong(su, "no link: set link_kind and the tap or the port that goes with it");
+		return NULL;
+	}
+	if (!l)
+		wrong(su, "cannot use the link to the guest: %s", strerror(error));
+	return l;
+}
+
+struct sluice *
+sluice_new(const struct sluice_config *cfg, char *err, size_t errlen)
+{
+	struct setup su = {err, errlen};
+	int error = 0;
+
+	if (errlen)
+		err[0] = '\0';
+	if (cfg->size != sizeof(*cfg)) {
+		wrong(&su,
+		      "configuration of %zu bytes is not of this library (%zu): call sluice_config_init()",
+		      cfg->size, sizeof(*cfg));
+		return NULL;
+	}
+
+	struct host *host = host_kernel(&error);
+	if (!host) {
+		wrong(&su, "cannot set up the host side: %s", strerror(error));
+		return NULL;
+	}
+	struct link *link = open_link(&su, cfg, host);
+	struct sluice *s = link ? gw_new(cfg, host, link, err, errlen) : NULL;
+	if (!s) {
+		if (link)
+			link->ops->free(link);
+		host_kernel_free(host);
+		return NULL;
+	}
+	s->owns_host = true;
+	return s;
+}
+
+void
+sluice_free(struct sluice *s)
+{
+	if (!s)
+		return;
+
+	struct host *host = s->host;
+	struct link *link = s->link;
+	bool owned = s->owns_host;
+
+	demolish(s);
+	munmap(s, sizeof(*s));
+	if (owned) {
+		link->ops->free(link);
+		host_kernel_free(host);
+	}
+}
+
+const char *
+sluice_error(const struct sluice *s)
+{
+	return s->error;
+}
+
+/* --- counters -------------------------------------------------------------------------------------------------- */
+
+void
+sluice_get_stats(const struct sluice *s, struct sluice_stats *st)
+{
+	const uint64_t *gw = s->count, *in = s->stack.count;
+	uint64_t dropped = 0;
+
+	for (int c = COUNT_ETH_SHORT; c < STACK_COUNTS; c++)
+		dropped += in[c];
+	struct sluice_stats all = {
+	    .size = sizeof(all),
+	    .frames_in = in[COUNT_FRAMES_IN],
+	    .frames_out = in[COUNT_FRAMES_OUT],
+	    .bytes_to_host = gw[GW_BYTES_TO_HOST],
+	    .bytes_to_guest = gw[GW_BYTES_TO_GUEST],
+	    .tcp_opened = gw[GW_TCP_OPENED],
+	    .tcp_refused = gw[GW_TCP_REFUSED] + gw[GW_TCP_UNREACHABLE],
+	    .tcp_open = s->flows.kind[FLOW_TCP].open,
+	    .udp_opened = gw[GW_UDP_OPENED],
+	    .udp_open = s->flows.kind[FLOW_UDP].open,
+	    .ping_opened = gw[GW_PING_OPENED],
+	    .ping_open = s->flows.kind[FLOW_PING].open,
+	    .published = gw[GW_PUBLISHED],
+	    .dropped = dropped,
+	    .limited = gw[GW_TCP_FULL] + gw[GW_UDP_FULL] + gw[GW_PUBLISH_FULL] + in[COUNT_ICMP_LIMITED],
+	    .memory_used = s->pool.used,
+	    .memory_peak = s->memory_peak,
+	    .turns = gw[GW_TURNS],
+	};
+	size_t n = st->size < sizeof(all) ? st->size : sizeof(all);
+
+	all.size = n;
+	memcpy(st, &all, n);
+}
+
+const char *
+sluice_counter(const struct sluice *s, size_t n, uint64_t *value)
+{
+	if (n < STACK_COUNTS) {
+		*value = s->stack.count[n];
+		return stack_count_name((enum stack_count)n);
+	}
+	n -= STACK_COUNTS;
+	if (n < GW_COUNTS) {
+		*value = s->count[n];
+		return gateway_count_name((enum gateway_count)n);
+	}
+	return NULL;
+}
+
+int
+sluice_tap_open(char *name, char *err, size_t errlen)
+{
+	struct setup su = {err, errlen};
+	int fd = tap_open(name);
+
+	if (fd >= 0)
+		return fd;
+	wrong(&su, "cannot open tap '%s': %s%s", name, strerror(-fd),
+	      fd == -EACCES || fd == -EPERM
+		  ? "; /dev/net/tun must be writable and the namespace yours (CAP_NET_ADMIN)"
+	      : fd == -ENOENT ? "; the kernel has no /dev/net/tun: modprobe tun"
+	      : fd == -EBUSY  ? "; another program is attached to it"
+			      : "");
+	return -1;
+}

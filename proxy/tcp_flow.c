@@ -1,0 +1,513 @@
+/*
+ * tcp_flow.c - a TCP connection of the guest, and the host socket it continues on
+ *
+ * The host is dialled first: the guest's SYN is held until connect(2) has an outcome, and the guest is told
+ * exactly that outcome.  From then on the flow is two pipes with nothing of their own between them.  Bytes
+ * of the guest wait in the connection's receive side (borrowed frames, then its ring) until the socket
+ * takes them, and the window the guest sees is what is free there; bytes of the host are read straight into
+ * the send ring as far as it has room.  End of file and reset cross in both directions.
+ *
+ * Host readiness is edge-triggered: `readable` and `writable` mean "not yet seen empty (full)" and cost no
+ * system call to keep.
+ */
+#include <errno.h>
+
+#include "proxy/gateway.h"
+
+#define KEEPALIVE_IDLE_S 7200             /* towards the host: RFC 9293 MUST-28 */
+#define MEMORY_RETRY (20 * USEC_PER_MSEC) /* the pool was empty: look again */
+#define IDLE_AFTER USEC_PER_SEC
+
+static const struct flow_ops tcp_flow_ops;
+
+static struct tcp_flow *
+tcp_flow_of(struct flow *f)
+{
+	return (struct tcp_flow *)(void *)f;
+}
+
+static void
+send_segment(struct sluice *gw, struct flow *f, struct tcp_hdr *h, const struct view *pay, int npay,
+	     uint16_t gso_size)
+{
+	h->sport = f->tuple.remote.port;
+	h->dport = f->tuple.guest.port;
+	stack_send_tcp(&gw->stack, &f->tuple.remote.addr, &f->tuple.guest.addr, h, pay, npay, gso_size);
+}
+
+/* Everything the connection has to say that the link has room for.  True: it has more. */
+static bool
+send_segments(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+{
+	struct tcp_out out;
+	uint32_t sent = 0;
+
+	while (sent < TURN_FLOW_BYTES) {
+		if (!gw->sink.room(gw->sink.ctx))
+			return true;
+		if (!tcp_output(&tf->tcp, now, &out))
+			return false;
+		send_segment(gw, &tf->flow, &out.hdr, out.pay, out.npay,
+			     out.len > tf->tcp.snd_mss ? tf->tcp.snd_mss : 0);
+		sent += out.len + 1;
+	}
+	return true;
+}
+
+static void
+close_host(struct sluice *gw, struct flow *f)
+{
+	struct tcp_flow *tf = tcp_flow_of(f);
+
+	/* Both ends of file crossed: an ordinary close.  Anything else must not look complete (T19). */
+	gw_close(gw, &f->fd, !(tf->host_shut && tf->host_eof));
+	tcp_free(&tf->tcp);
+}
+
+/* --- dialling --------------------------------------------------------------------------------------- */
+
+static void
+refuse_held(struct sluice *gw, struct tcp_flow *tf)
+{
+	struct tcp_hdr syn = {.flags = TCP_SYN, .seq = tf->tcp.irs}, rst;
+
+	if (tcp_refuse(&syn, 0, &rst))
+		send_segment(gw, &tf->flow, &rst, NULL, 0, 0);
+}
+
+/* The dial failed for good: the guest is told what it would have seen had it dialled itself. */
+static void
+dial_failed(struct sluice *gw, struct tcp_flow *tf, int error, usec_t now)
+{
+	const struct tuple *t = &tf->flow.tuple;
+	static const enum icmp_error icmp[] = {[TROUBLE_HOST] = ICMP_ERR_HOST,
+					       [TROUBLE_NET] = ICMP_ERR_NET,
+					       [TROUBLE_PROHIBITED] = ICMP_ERR_PROHIBITED};
+	enum trouble trouble = trouble_of(error);
+
+	switch (trouble) {
+	case TROUBLE_REFUSED:
+		gw->count[GW_TCP_REFUSED]++;
+		refuse_held(gw, tf);
+		break;
+	case TROUBLE_HOST:
+	case TROUBLE_NET:
+	case TROUBLE_PROHIBITED:
+		gw->count[GW_TCP_UNREACHABLE]++;
+		stack_send_error_flow(&gw->stack, icmp[trouble], 0,
+				      &gw->stack.cfg.net[addr_family(&t->guest.addr)].gateway, t, tf->tcp.irs,
+				      now);
+		break;
+	case TROUBLE_SILENT:
+		gw->count[GW_TCP_TIMED_OUT]++;
+		break;
+	case TROUBLE_FULL:
+		gw_limit(gw, GW_TCP_FULL, "a connection of the guest was not made", error);
+		break;
+	}
+	gw_end(gw, &tf->flow);
+}
+
+static void
+connected(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+{
+	const struct host_ops *host = gw->host->ops;
+
+	if (!tcp_accept(&tf->tcp, tcp_iss(&tf->flow.tuple, gw->stack.cfg.secret, now), now)) {
+		gw_limit(gw, GW_TCP_FULL, "no memory for a connection of the guest", 0);
+		gw_end(gw, &tf->flow);
+		return;
+	}
+	tf->dialing = false;
+	tf->readable = tf->writable = true;
+	host->nodelay(gw->host, tf->flow.fd);
+	host->keepalive(gw->host, tf->flow.fd, KEEPALIVE_IDLE_S);
+	gw->count[GW_TCP_OPENED]++;
+	flow_mark_ready(&gw->flows, &tf->flow);
+}
+
+/* Start the next try.  0 connected, -EINPROGRESS under way, else why not. */
+static int
+dial_once(struct sluice *gw, struct tcp_flow *tf, const struct endpoint *to)
+{
+	const struct host_ops *host = gw->host->ops;
+	struct flow *f = &tf->flow;
+
+	f->fd = gw_socket(gw, HOST_TCP, addr_family(&to->addr), &(struct host_socket_opts){0});
+	if (f->fd < 0)
+		return f->fd;
+
+	int r = host->connect(gw->host, f->fd, to);
+	if (r == 0 || r == -EINPROGRESS) {
+		int armed = host->arm(gw->host, f->fd, flow_token(&gw->flows, f));
+		if (armed < 0)
+			r = armed;
+	}
+	return r;
+}
+
+/* Work through the places the destination may be, until one answers or has to be waited for. */
+static void
+dial(struct sluice *gw, struct tcp_flow *tf, int error, usec_t now)
+{
+	struct endpoint to;
+
+	while (dial_target(gw, &tf->flow.tuple.remote, tf->attempt, now, &to)) {
+		int r = dial_once(gw, tf, &to);
+
+		if (r == 0)
+			connected(gw, tf, now);
+		if (r == 0 || r == -EINPROGRESS)
+			return;
+		gw_close(gw, &tf->flow.fd, true);
+		error = -r;
+		if (trouble_of(error) == TROUBLE_FULL)
+			break;
+		tf->attempt++;
+	}
+	dial_failed(gw, tf, error, now);
+}
+
+static void
+dial_event(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+{
+	struct endpoint to;
+	int r = gw->host->ops->connect_result(gw->host, tf->flow.fd);
+
+	if (r == -EINPROGRESS)
+		return;
+	if (r == 0) {
+		connected(gw, tf, now);
+		return;
+	}
+	if (tf->flow.tuple.remote.port == 53 &&
+	    dial_target(gw, &tf->flow.tuple.remote, tf->attempt, now, &to))
+		resolver_failed(&gw->resolver, &to);
+	gw_close(gw, &tf->flow.fd, true);
+	tf->attempt++;
+	dial(gw, tf, -r, now);
+}
+
+/* At the limit the oldest half-open flow makes room; established ones are never touched (T17). */
+static struct flow *
+new_flow(struct sluice *gw, const struct tuple *tuple)
+{
+	struct flow *f = flow_new(&gw->flows, FLOW_TCP, &tcp_flow_ops, tuple);
+	struct flow *oldest = flow_oldest(&gw->flows, FLOW_TCP);
+
+	if (f || !oldest)
+		return f;
+	gw_limit(gw, GW_TCP_EVICTED, "TCP table full: a half-open connection made room", 0);
+	gw_end(gw, oldest);
+	return flow_new(&gw->flows, FLOW_TCP, &tcp_flow_ops, tuple);
+}
+
+void
+tcp_flow_open(struct sluice *gw, const struct tuple *tuple, const struct packet *pkt, usec_t now)
+{
+	struct flow *f = new_flow(gw, tuple);
+
+	if (!f) {
+		gw_limit(gw, GW_TCP_FULL, "TCP table full: a connection of the guest was not made", 0);
+		return;
+	}
+
+	struct tcp_flow *tf = tcp_flow_of(f);
+	tf->dialing = true;
+	tf->retry_at = tf->idle_at = TIME_NEVER;
+	tcp_hold(&tf->tcp, &gw->tcp_conf, (uint8_t)addr_family(&tuple->guest.addr), &pkt->tcp, now);
+	flow_touch(&gw->flows, f);
+	dial(gw, tf, ECONNREFUSED, now);
+}
+
+void
+tcp_flow_publish(struct sluice *gw, struct listener *l, int fd, const struct endpoint *client, usec_t now)
+{
+	enum family fam = addr_family(&l->at.addr);
+	struct tuple t = {.guest = {stack_guest_addr(&gw->stack, fam, now), l->guest_port},
+			  .proto = IP_PROTO_TCP};
+	struct flow *f = publish_name(gw, &t, client) ? new_flow(gw, &t) : NULL;
+
+	if (!f) {
+		gw_limit(gw, GW_PUBLISH_FULL, "TCP table full: a client of a published port was turned away",
+			 0);
+		gw_close(gw, &fd, true);
+		return;
+	}
+
+	struct tcp_flow *tf = tcp_flow_of(f);
+	f->inbound = true;
+	f->fd = fd;
+	tf->via = l;
+	tf->retry_at = tf->idle_at = TIME_NEVER;
+	tf->readable = tf->writable = true;
+	flow_touch(&gw->flows, f);
+
+	const struct host_ops *host = gw->host->ops;
+	if (host->arm(gw->host, fd, flow_token(&gw->flows, f)) < 0 ||
+	    !tcp_connect(&tf->tcp, &gw->tcp_conf, (uint8_t)fam, tcp_iss(&t, gw->stack.cfg.secret, now),
+			 now)) {
+		gw_limit(gw, GW_PUBLISH_FULL, "no memory for a client of a published port", 0);
+		gw_end(gw, f);
+		return;
+	}
+	host->nodelay(gw->host, fd);
+	gw->count[GW_PUBLISHED]++;
+	gw->count[GW_TCP_OPENED]++;
+	flow_mark_ready(&gw->flows, f);
+}
+
+/* --- moving bytes ------------------------------------------------------------------------------------- */
+
+/* The host side is gone: reset the guest, in order with what has been said. */
+static void
+host_reset(struct sluice *gw, struct tcp_flow *tf, int error)
+{
+	if (error == ECONNRESET || error == EPIPE)
+		gw->count[GW_TCP_RESET_BY_HOST]++;
+	gw_close(gw, &tf->flow.fd, true);
+	tf->readable = tf->writable = false;
+	tcp_abort(&tf->tcp, true);
+}
+
+/* Guest to host.  True: stopped by the budget, there is more to do. */
+static bool
+pump_to_host(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+{
+	struct view from[LINK_BATCH];
+	struct iovec iov[LINK_BATCH];
+	size_t moved = 0, total;
+
+	while (tf->writable && tcp_has_readable(&tf->tcp)) {
+		if (moved >= TURN_FLOW_BYTES)
+			return true;
+
+		int n = tcp_readable(&tf->tcp, from, LINK_BATCH, &total);
+		for (int i = 0; i < n; i++)
+			iov[i] = (struct iovec){(void *)(uintptr_t)from[i].p, from[i].len};
+
+		ssize_t took = gw->host->ops->writev(gw->host, tf->flow.fd, iov, n);
+		if (took < 0 && took != -EAGAIN) {
+			host_reset(gw, tf, (int)-took);
+			return false;
+		}
+		/* A short write means that the socket is full: it will say when it is not. */
+		if (took < (ssize_t)total)
+			tf->writable = false;
+		if (took > 0) {
+			tcp_consume(&tf->tcp, (size_t)took, now);
+			moved += (size_t)took;
+			gw->count[GW_BYTES_TO_HOST] += (size_t)took;
+		}
+	}
+	if (tcp_at_eof(&tf->tcp) && !tf->host_shut && tf->flow.fd >= 0) {
+		gw->host->ops->shutdown_write(gw->host, tf->flow.fd);
+		tf->host_shut = true;
+	}
+	return false;
+}
+
+static void
+host_ended(struct tcp_flow *tf, usec_t now)
+{
+	tf->host_eof = true;
+	tf->readable = false;
+	tcp_shutdown(&tf->tcp, now);
+}
+
+/* Host to guest.  True: stopped by the budget, there is more to do. */
+static bool
+pump_to_guest(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+{
+	struct room room[2];
+	struct iovec iov[2];
+	size_t moved = 0;
+
+	while (tf->readable && !tf->host_eof) {
+		if (moved >= TURN_FLOW_BYTES)
+			return true;
+
+		size_t want = 0;
+		int n = tcp_writable(&tf->tcp, room);
+		if (n == 0) {
+			/* A full ring is emptied by ACKs; no ring at all is a shortage of the pool's. */
+			if (tf->tcp.snd.cap == 0)
+				tf->retry_at = now + MEMORY_RETRY;
+			return false;
+		}
+		for (int i = 0; i < n; i++) {
+			iov[i] = (struct iovec){room[i].p, room[i].len};
+			want += room[i].len;
+		}
+
+		ssize_t got = gw->host->ops->readv(gw->host, tf->flow.fd, iov, n);
+		if (got == 0) {
+			host_ended(tf, now);
+		} else if (got == -EAGAIN) {
+			tf->readable = false;
+		} else if (got < 0) {
+			host_reset(gw, tf, (int)-got);
+		} else {
+			tcp_commit(&tf->tcp, (size_t)got);
+			moved += (size_t)got;
+			gw->count[GW_BYTES_TO_GUEST] += (size_t)got;
+			/* A short read empties the socket, but for a FIN that was announced before. */
+			if ((size_t)got < want && !tf->hangup)
+				tf->readable = false;
+		}
+	}
+	return false;
+}
+
+/* --- the flow's functions --------------------------------------------------------------------------------- */
+
+static struct borrow *
+lend(struct sluice *gw, const struct packet *pkt)
+{
+	struct borrow *first = NULL, **at = &first;
+
+	for (int i = 0; i < pkt->npay; i++) {
+		struct borrow *b = &gw->borrow[gw->nborrow++];
+
+		*b = (struct borrow){.v = pkt->pay[i]};
+		*at = b;
+		at = &b->next;
+	}
+	return first;
+}
+
+static void
+tcp_flow_guest(struct sluice *gw, struct flow *f, struct packet *pkt, usec_t now)
+{
+	struct tcp_flow *tf = tcp_flow_of(f);
+	unsigned ev = tcp_input(&tf->tcp, &pkt->tcp, lend(gw, pkt), pkt->len, !pkt->borrowable, now);
+
+	if (ev & TCP_EV_RESET) {
+		gw->count[f->inbound && f->aged ? GW_TCP_REFUSED : GW_TCP_RESET_BY_GUEST]++;
+		gw_end(gw, f);
+		return;
+	}
+	if (ev & TCP_EV_OPEN)
+		flow_unage(&gw->flows, f);
+	flow_mark_ready(&gw->flows, f);
+}
+
+static void
+tcp_flow_host(struct sluice *gw, struct flow *f, const struct host_event *ev, usec_t now)
+{
+	struct tcp_flow *tf = tcp_flow_of(f);
+
+	if (tf->dialing) {
+		dial_event(gw, tf, now);
+		return;
+	}
+	tf->readable |= ev->readable || ev->hangup || ev->error;
+	tf->writable |= ev->writable || ev->error;
+	tf->hangup |= ev->hangup || ev->error;
+	flow_mark_ready(&gw->flows, f);
+}
+
+static bool
+finished(const struct tcp_flow *tf)
+{
+	const struct tcp *t = &tf->tcp;
+
+	if (t->rst_wanted)
+		return false;
+	if (t->state != TCP_CLOSED && t->state != TCP_TIME_WAIT)
+		return false;
+	/* What the guest sent before its FIN still has to reach the host. */
+	return tf->host_shut || tf->flow.fd < 0 || !tcp_has_readable(t);
+}
+
+static void
+finish(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+{
+	if (tf->tcp.state == TCP_TIME_WAIT)
+		timewait_add(&gw->timewait, &tf->flow.tuple, &tf->tcp, now);
+	gw_end(gw, &tf->flow);
+}
+
+static bool
+is_open(const struct tcp_flow *tf)
+{
+	return tf->tcp.state >= TCP_ESTABLISHED;
+}
+
+/* A connection nobody used for a second keeps no pages (its windows stay promised). */
+static void
+rest(struct tcp_flow *tf)
+{
+	tcp_idle(&tf->tcp);
+	tf->idle_at = TIME_NEVER;
+}
+
+static void
+tcp_flow_ready(struct sluice *gw, struct flow *f, usec_t now)
+{
+	struct tcp_flow *tf = tcp_flow_of(f);
+	bool more = false;
+
+	if (tf->dialing)
+		return;
+	tf->retry_at = TIME_NEVER;
+	if (tcp_timers(&tf->tcp, now) & TCP_EV_TIMEOUT) {
+		gw->count[GW_TCP_GAVE_UP]++;
+		gw_close(gw, &f->fd, true);
+	}
+	if (is_open(tf) && f->fd >= 0) {
+		more |= pump_to_host(gw, tf, now);
+		if (f->fd >= 0)
+			more |= pump_to_guest(gw, tf, now);
+	}
+	more |= send_segments(gw, tf, now);
+	tcp_keep(&tf->tcp);
+
+	if (finished(tf)) {
+		finish(gw, tf, now);
+		return;
+	}
+	if (now >= tf->idle_at)
+		rest(tf);
+	else if (tf->tcp.snd.cap)
+		tf->idle_at = now + IDLE_AFTER;
+	if (more)
+		flow_mark_ready(&gw->flows, f);
+	flow_schedule(&gw->flows, f);
+}
+
+static usec_t
+tcp_flow_deadline(const struct flow *f)
+{
+	const struct tcp_flow *tf = (const struct tcp_flow *)(const void *)f;
+
+	if (tf->dialing)
+		return TIME_NEVER;
+	return time_min(tcp_deadline(&tf->tcp), time_min(tf->retry_at, tf->idle_at));
+}
+
+static const struct flow_ops tcp_flow_ops = {
+    .name = "tcp",
+    .guest = tcp_flow_guest,
+    .host = tcp_flow_host,
+    .ready = tcp_flow_ready,
+    .deadline = tcp_flow_deadline,
+    .close = close_host,
+};
+
+void
+tcp_flow_report(struct sluice *gw, struct flow *f, const struct icmp_report *r, usec_t now)
+{
+	struct tcp_flow *tf = tcp_flow_of(f);
+	const struct tcp *t = &tf->tcp;
+
+	/* RFC 5927 4.1: only about bytes that are under way. */
+	if (tf->dialing || seq_lt(r->seq, t->snd_una) || !seq_lt(r->seq, t->snd_max))
+		return;
+	gw->count[GW_ICMP_REPORTS]++;
+	/* Soft and hard errors alike never end a connection (RFC 5461); a size it must know. */
+	if (r->mtu) {
+		tcp_too_big(&tf->tcp, r->mtu, now);
+		flow_mark_ready(&gw->flows, f);
+	}
+}

@@ -1,0 +1,96 @@
+/*
+ * trouble.c - what goes wrong on the host's side, in words a guest or an operator understands
+ *
+ * errno is translated here and nowhere else.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proxy/gateway.h"
+
+enum trouble
+trouble_of(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+	case ECONNRESET:
+		return TROUBLE_REFUSED;
+	case ENETUNREACH:
+	case ENETDOWN:
+	case EAFNOSUPPORT: /* the host has no such family: for the guest, no route */
+		return TROUBLE_NET;
+	case EACCES:
+	case EPERM:
+		return TROUBLE_PROHIBITED;
+	case ETIMEDOUT:
+		return TROUBLE_SILENT;
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+	case EAGAIN:        /* connect(2): no free local port */
+	case EADDRNOTAVAIL: /* the same, from another kernel path */
+		return TROUBLE_FULL;
+	default:
+		return TROUBLE_HOST;
+	}
+}
+
+void
+gw_log(struct sluice *gw, enum sluice_log_level level, const char *fmt, ...)
+{
+	char line[320];
+	va_list ap;
+
+	if (!gw->log)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	gw->log(gw->log_ctx, level, line);
+}
+
+void
+gw_limit(struct sluice *gw, enum gateway_count c, const char *what, int error)
+{
+	gw->count[c]++;
+	if (gw->said[c] && gw->now < gw->said[c] + USEC_PER_SEC)
+		return;
+	gw->said[c] = gw->now ? gw->now : 1;
+	gw_log(gw, SLUICE_LOG_WARNING, "%s%s%s (%llu in all)", what, error ? ": " : "",
+	       error ? strerror(error) : "", (unsigned long long)gw->count[c]);
+}
+
+static const char *const count_names[GW_COUNTS] = {
+    [GW_TURNS] = "turns",
+    [GW_TCP_OPENED] = "tcp opened",
+    [GW_TCP_REFUSED] = "tcp refused by the host",
+    [GW_TCP_UNREACHABLE] = "tcp unreachable",
+    [GW_TCP_TIMED_OUT] = "tcp dials timed out",
+    [GW_TCP_RESET_BY_GUEST] = "tcp reset by the guest",
+    [GW_TCP_RESET_BY_HOST] = "tcp reset by the host",
+    [GW_TCP_GAVE_UP] = "tcp given up: the guest went silent",
+    [GW_TCP_FULL] = "tcp not served: limit reached",
+    [GW_TCP_EVICTED] = "tcp half-open flows evicted",
+    [GW_UDP_OPENED] = "udp opened",
+    [GW_UDP_EVICTED] = "udp flows evicted",
+    [GW_UDP_FULL] = "udp not served: limit reached",
+    [GW_UDP_LOST] = "udp datagrams lost",
+    [GW_UDP_ERRORS] = "udp errors passed to the guest",
+    [GW_PING_OPENED] = "ping opened",
+    [GW_PING_EVICTED] = "ping flows evicted",
+    [GW_PING_FORBIDDEN] = "ping forbidden by the host",
+    [GW_PUBLISHED] = "published connections",
+    [GW_PUBLISH_FULL] = "published connections not served",
+    [GW_ICMP_REPORTS] = "icmp errors from the guest",
+    [GW_BYTES_TO_HOST] = "bytes to host",
+    [GW_BYTES_TO_GUEST] = "bytes to guest",
+};
+
+const char *
+gateway_count_name(enum gateway_count c)
+{
+	return count_names[c];
+}
