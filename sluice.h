@@ -284,7 +284,7 @@ SLUICE_API void sluice_port_config_init(struct sluice_port_config *cfg);
 
 /*
  * A port with nobody at its other end yet; what is sent waits for the gateway.  Memory: 320 bytes for each
- * send slot, 72 for each receive slot; with copy_frame also that for each send slot and 2,048 for each
+ * send slot, 80 for each receive slot; with copy_frame also that for each send slot and 2,048 for each
  * receive slot.  Three descriptors.  NULL and a sentence in err on failure.
  */
 SLUICE_API struct sluice_port *sluice_port_new(const struct sluice_port_config *cfg, char *err,

@@ -22,7 +22,7 @@ struct port_link {
 	uint64_t cookies[LINK_BATCH]; /* of this turn's frames, to be completed by release() */
 	int ncookies;
 
-	struct sluice_buffer *lent; /* a queue of port->receive_slots places */
+	struct port_buffer *lent; /* a queue of port->receive_slots places */
 	uint32_t lent_head, lent_tail;
 	uint64_t lent_bytes; /* sum of their lengths */
 	uint32_t need;       /* bytes of the longest frame the stack sends */
@@ -120,20 +120,13 @@ static bool
 frame_from(struct frame *f, const struct port_frame *in, bool shared)
 {
 	uint32_t n = in->niov;
-	struct sluice_offload off = in->off;
 
-	if (n == 0 || n > SLUICE_PORT_SPANS)
+	if (n == 0 || n > PORT_SPANS)
 		return false;
-	*f = (struct frame){
-	    .shared = shared,
-	    .off = {.needs_csum = off.flags & SLUICE_NEEDS_CSUM,
-		    .csum_valid = off.flags & SLUICE_CSUM_VALID,
-		    .csum_start = off.csum_start,
-		    .csum_offset = off.csum_offset,
-		    .gso_type = off.gso_type & 0x7f, /* VIRTIO_NET_HDR_GSO_ECN says nothing to a terminator */
-		    .gso_size = off.gso_size,
-		    .hdr_len = off.hdr_len},
-	};
+	f->off = in->off;
+	f->shared = shared;
+	f->len = 0;
+	f->nspan = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		struct iovec v = in->iov[i];
 
@@ -210,16 +203,16 @@ port_receive(struct link *l, struct frame *out, int max, bool *more)
 /* --- gateway to guest ------------------------------------------------------------------------------ */
 
 /* The next entry of `filled`; NULL, and the port broken, if there is none: see port.h. */
-static struct sluice_filled *
+static struct port_filled *
 filled_put(struct port_link *pl, uint64_t cookie)
 {
-	struct sluice_filled *e = spsc_put(&pl->port->filled);
+	struct port_filled *e = spsc_put(&pl->port->filled);
 
 	if (!e) {
 		port_break(pl);
 		return NULL;
 	}
-	*e = (struct sluice_filled){.cookie = cookie};
+	*e = (struct port_filled){.cookie = cookie};
 	pl->unpublished = true;
 	atomic_fetch_add_explicit(&pl->port->received, 1, memory_order_relaxed);
 	return e;
@@ -228,7 +221,7 @@ filled_put(struct port_link *pl, uint64_t cookie)
 static void
 return_unused(struct port_link *pl, uint64_t cookie)
 {
-	struct sluice_filled *e = filled_put(pl, cookie);
+	struct port_filled *e = filled_put(pl, cookie);
 
 	if (e)
 		e->nbuf = 1;
@@ -241,11 +234,11 @@ port_pull(struct port_link *pl)
 	struct sluice_port *p = pl->port;
 
 	while (pl->lent_tail - pl->lent_head < p->receive_slots) {
-		const struct sluice_buffer *in = spsc_get(&p->lend);
+		const struct port_buffer *in = spsc_get(&p->lend);
 
 		if (!in)
 			break;
-		struct sluice_buffer b = *in;
+		struct port_buffer b = *in;
 		if (!b.base || b.len == 0) {
 			return_unused(pl, b.cookie);
 			continue;
@@ -293,9 +286,9 @@ port_room(void *ctx)
 
 /* Copy the frame into as many buffers as it needs; the caller knows that they are there. */
 static void
-fill_buffers(struct port_link *pl, const struct frame *f, struct sluice_filled *first, struct sluice_buffer b)
+fill_buffers(struct port_link *pl, const struct frame *f, struct port_filled *first, struct port_buffer b)
 {
-	struct sluice_filled *e = first;
+	struct port_filled *e = first;
 
 	first->nbuf = 1;
 	for (int i = 0; i < f->nspan; i++) {
@@ -311,7 +304,7 @@ fill_buffers(struct port_link *pl, const struct frame *f, struct sluice_filled *
 				first->nbuf++;
 			}
 			uint32_t n = b.len - e->len < v.len ? b.len - e->len : (uint32_t)v.len;
-			memcpy((uint8_t *)b.base + e->len, v.p, n);
+			memcpy(b.base + e->len, v.p, n);
 			e->len += n;
 			v.p += n;
 			v.len -= n;
@@ -323,7 +316,6 @@ static void
 port_send(void *ctx, const struct frame *f)
 {
 	struct port_link *pl = ctx;
-	const struct offload *off = &f->off;
 
 	assert(f->len > 0 && f->nspan <= FRAME_SPANS);
 	if (pl->lent_bytes < f->len)
@@ -333,21 +325,13 @@ port_send(void *ctx, const struct frame *f)
 		atomic_fetch_add_explicit(&pl->port->no_room, 1, memory_order_relaxed);
 		return;
 	}
-	struct sluice_buffer b = pl->lent[pl->lent_head++ & (pl->port->receive_slots - 1)];
-	struct sluice_filled *first = filled_put(pl, b.cookie);
+	struct port_buffer b = pl->lent[pl->lent_head++ & (pl->port->receive_slots - 1)];
+	struct port_filled *first = filled_put(pl, b.cookie);
 
 	pl->lent_bytes -= b.len;
 	if (!first)
 		return;
-	first->off = (struct sluice_offload){
-	    .flags = (uint8_t)((off->needs_csum ? SLUICE_NEEDS_CSUM : 0) |
-			       (off->csum_valid ? SLUICE_CSUM_VALID : 0)),
-	    .gso_type = off->gso_type,
-	    .hdr_len = off->hdr_len,
-	    .gso_size = off->gso_size,
-	    .csum_start = off->csum_start,
-	    .csum_offset = off->csum_offset,
-	};
+	first->off = f->off;
 	fill_buffers(pl, f, first, b);
 }
 
@@ -419,7 +403,7 @@ link_port(struct host *h, struct sluice_port *p, uint32_t mtu, int *err)
 		return NULL;
 	*err = ENOMEM;
 	struct port_link *pl = calloc(1, sizeof(*pl));
-	struct sluice_buffer *lent = calloc(p->receive_slots, sizeof(*lent));
+	struct port_buffer *lent = calloc(p->receive_slots, sizeof(*lent));
 	if (!pl || !lent) {
 		free(pl);
 		free(lent);

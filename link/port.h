@@ -1,13 +1,13 @@
 /*
  * port.h - the in-process port: a link whose guest is another thread of this process
  *
- * sluice.h documents the guest's half, which port_guest.c implements; port.c is the gateway's half, a
- * `struct link`.  Four rings (ring_spsc.h) join them:
+ * The guest's half is public: sluice.h documents it, proxy/port.c implements it.  link/port.c is the
+ * gateway's half, a `struct link`.  Four rings (ring_spsc.h) join them:
  *
- *	tx      guest -> gateway   struct port_frame      frames to send
- *	done    gateway -> guest   uint64_t               their cookies
- *	lend    guest -> gateway   struct sluice_buffer   empty buffers
- *	filled  gateway -> guest   struct sluice_filled   the same buffers, with frames in them or unused
+ *	tx      guest -> gateway   struct port_frame    frames to send
+ *	done    gateway -> guest   uint64_t             their cookies
+ *	lend    guest -> gateway   struct port_buffer   empty buffers
+ *	filled  gateway -> guest   struct port_filled   the same buffers, with frames in them or unused
  *
  * The guest's half never has more frames or buffers out than a ring has slots, so `done` and `filled`
  * cannot be full unless the rules were broken.
@@ -28,15 +28,27 @@
 
 #include "link/link.h"
 #include "link/ring_spsc.h"
-#include "sluice.h"
 
-#define PORT_CHUNK 2048u /* bytes of each buffer that the port lends on behalf of sluice_port_recv_copy() */
+#define PORT_SPANS 18u /* of one frame from the guest: less than FRAME_SPANS, which has headers besides */
 
 struct port_frame {
 	uint64_t cookie;
-	struct sluice_offload off;
+	struct offload off;
 	uint32_t niov; /* as the guest said: may be more than fits, and is then all there is */
-	struct iovec iov[SLUICE_PORT_SPANS];
+	struct iovec iov[PORT_SPANS];
+};
+
+struct port_buffer {
+	uint8_t *base;
+	uint32_t len;
+	uint64_t cookie;
+};
+
+struct port_filled {
+	uint64_t cookie;
+	uint32_t len;       /* 0: it comes back unused */
+	uint16_t nbuf;      /* of the frame, in its first buffer; 0 in the others */
+	struct offload off; /* in the first buffer */
 };
 
 /* "Write the eventfd when you have published": set by who sleeps, taken down by who wakes. */
