@@ -251,7 +251,7 @@ struct v6_text {
 	size_t n, gap;
 };
 
-#define NO_GAP 16u
+#define NO_GAP 17u /* beyond any place it may have */
 
 /* A colon, or the gap: false unless something may follow or the text ends in "::". */
 static bool
