@@ -69,7 +69,7 @@ enum stack_count {
 	COUNT_FRAG_TIMEOUT,
 	COUNT_ICMP_BAD,
 	COUNT_ICMP_IGNORED,
-	COUNT_ICMP_LIMITED, /* errors and echo replies not sent: rate limit */
+	COUNT_ICMP_LIMITED, /* errors not sent: rate limit */
 	COUNT_NDP_BAD,
 	COUNT_NDP_IGNORED,
 	COUNT_UDP_BAD,
@@ -137,10 +137,13 @@ struct stack {
 	bool guest_mac_known;
 	bool guest_answers[FAMILIES];      /* the configured address has been heard */
 	struct addr guest_heard[FAMILIES]; /* the address announced or used last; unspecified: none */
-	usec_t probe_at; /* next ARP/NS probe while something waits for the guest; TIME_NEVER */
+	struct addr link_local; /* ours: fe80::/64 with the EUI-64 of cfg.mac */
+	bool probe_wanted;      /* something waits for the guest: ARP and NS probes go out at probe_at */
+	usec_t probe_at;        /* not before: one a second */
+	usec_t ra_at;           /* next unsolicited router advertisement; TIME_NEVER: nobody to hear it */
 
-	uint32_t ip_id;       /* next id where we fragment: a keyed permutation of a counter */
-	uint32_t icmp_tokens; /* RFC 1122 3.2.2 / RFC 4443 2.4(f) */
+	uint32_t ip_id;       /* counter whose keyed permutation gives the ids where we fragment */
+	uint32_t icmp_tokens; /* RFC 1812 4.3.2.8 / RFC 4443 2.4(f) */
 	usec_t icmp_tokens_at;
 
 	struct frag_table frag;
@@ -154,7 +157,7 @@ void stack_init(struct stack *st, const struct stack_config *cfg, struct frame_s
 /* One frame from the guest.  pkt is written for every result but STACK_DONE. */
 enum stack_result stack_input(struct stack *st, const struct frame *f, struct packet *pkt, usec_t now);
 
-/* Reassembly timeouts and probes; call when stack_deadline() has come. */
+/* Reassembly timeouts, probes and router advertisements; call when stack_deadline() has come. */
 void stack_timers(struct stack *st, usec_t now);
 usec_t stack_deadline(const struct stack *st);
 
@@ -182,7 +185,7 @@ void stack_send_echo_reply(struct stack *st, const struct addr *src, const struc
 			   struct view data, uint8_t ttl, uint8_t tos);
 
 /*
- * An ICMP error to the guest, from `from` (the gateway, or a router on the way), about the packet whose
+ * An ICMP error to the guest, from `from` (a router on the way; NULL: the gateway), about the packet whose
  * first bytes are `quote` (IP header on).  Rate-limited; never about an ICMP error, a non-first fragment
  * or a group address (RFC 1122 3.2.2, RFC 4443 2.4).  At most 576 / 1,280 bytes.
  */
