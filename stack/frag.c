@@ -62,7 +62,7 @@ set_kill(struct frag_table *t, struct frag_set *s)
 
 /* The set that began first, save one; NULL: there is none. */
 static struct frag_set *
-set_oldest(struct frag_table *t, const struct frag_set * not )
+set_oldest(struct frag_table *t, const struct frag_set *except)
 {
 	struct frag_set *old = NULL;
 
