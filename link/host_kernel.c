@@ -130,12 +130,17 @@ take_error(int fd)
 	return -err;
 }
 
-/* A peer's name is there exactly from SYN-SENT's happy end until CLOSED: one call in the common case. */
+/*
+ * A peer's name is there from the handshake's end until CLOSED: one call in the common case.  Without it,
+ * an error not yet taken is the outcome; when that has been taken already, the state still tells.
+ */
 static int
 kernel_connect_result(struct host *h, int fd)
 {
 	union sockaddr_any sa;
 	socklen_t len = sizeof(sa);
+	uint8_t state = 0; /* the first field of struct tcp_info */
+	socklen_t state_len = sizeof(state);
 
 	(void)h;
 	if (getpeername(fd, &sa.sa, &len) == 0)
@@ -143,7 +148,11 @@ kernel_connect_result(struct host *h, int fd)
 	if (errno != ENOTCONN)
 		return -errno;
 	int rc = take_error(fd);
-	return rc ? rc : -EINPROGRESS;
+	if (rc)
+		return rc;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &state_len) < 0)
+		return -errno;
+	return state == TCP_CLOSE ? -ECONNABORTED : -EINPROGRESS;
 }
 
 static int

@@ -2,11 +2,13 @@
  * vhost.h - a host of memory: every socket's far end is played by the caller
  *
  * Used by `sluice replay` and by the tests: the whole gateway runs against it with no kernel, no clock
- * and no luck, so that a run is a function of its inputs.  Addresses that listen are told with
- * vhost_listen(); a connect to anything else ends as vhost_default() says.  Bytes the gateway writes pile
- * up at the far end and are read with vhost_recv(); bytes for the gateway are put in with vhost_send().
- * Every socket has a bounded send and receive buffer, so that partial writes and EAGAIN happen as they
- * do in a kernel.  Descriptors start at 1000 and are reused lowest first.
+ * and no luck, so that a run is a function of its inputs.  How a connect to an address ends is told with
+ * vhost_answer(), and for all others with vhost_default(), which is VHOST_ACCEPT at first.  Bytes the
+ * gateway writes pile up at the far end and are read with vhost_recv(), also after it has closed; bytes
+ * for the gateway are put in with vhost_send().  Every socket has a bounded send and receive buffer, so
+ * that partial writes and EAGAIN happen as they do in a kernel.  Readiness is edge-triggered as epoll(7)
+ * has it, and told in the order things happened.  poll() never sleeps.  Descriptors start at 1000 and are
+ * reused lowest first; what the functions here know of one is lost when its number is given out again.
  */
 #ifndef LINK_VHOST_H
 #define LINK_VHOST_H
@@ -27,11 +29,11 @@ usec_t vhost_time(const struct vhost *v);
 enum vhost_answer {
 	VHOST_ACCEPT,       /* connected at once */
 	VHOST_ACCEPT_LATER, /* -EINPROGRESS until vhost_settle() */
-	VHOST_REFUSE,       /* ECONNREFUSED */
+	VHOST_REFUSE,       /* ECONNREFUSED; UDP: each datagram is answered in the error queue */
 	VHOST_UNREACH_HOST, /* EHOSTUNREACH */
 	VHOST_UNREACH_NET,  /* ENETUNREACH */
 	VHOST_SILENT,       /* -EINPROGRESS for ever: later ETIMEDOUT by vhost_settle() */
-	VHOST_EMFILE,       /* socket() itself fails */
+	VHOST_EMFILE,       /* socket() itself fails; only with vhost_default() */
 	VHOST_NOPORTS,      /* EADDRNOTAVAIL */
 };
 void vhost_default(struct vhost *v, enum vhost_answer a);
@@ -64,10 +66,23 @@ bool vhost_send_dgram(struct vhost *v, int fd, const struct endpoint *from, cons
 void vhost_send_error(struct vhost *v, int fd, const struct host_sockerr *e); /* into the error queue */
 
 /* A client connects to a listener of the gateway; the far end's descriptor of the accepted socket comes
- * from vhost_find() after the gateway accepted.  False: nobody listens there. */
+ * from vhost_find() after the gateway accepted.  False: nobody listens there, or its backlog is full. */
 bool vhost_client(struct vhost *v, const struct endpoint *at, const struct endpoint *from);
 
-/* Fail the n-th call from now of one operation (its name in struct host_ops) with this errno, once. */
+/* What the gateway set on a socket (0: never). */
+int vhost_ttl(const struct vhost *v, int fd);
+/* Where a socket is bound: its own address and port. */
+bool vhost_local(const struct vhost *v, int fd, struct endpoint *at);
+
+/* A plain descriptor, as a tap or a capture file is one: its far end is read and written with vhost_recv()
+ * and vhost_send(), the gateway's with fd_readv and fd_writev.  vhost_find() passes over it.  -1: no memory. */
+int vhost_pipe(struct vhost *v);
+
+/* What file_read() finds at a path, replacing what was there.  False: no memory. */
+bool vhost_put_file(struct vhost *v, const char *path, const void *bytes, size_t len);
+
+/* Fail the n-th call from now of one operation (its name in struct host_ops) with this errno, once;
+ * nth 1 is the next.  After an EAGAIN so made, readiness is told again, as if it had been true. */
 void vhost_fail(struct vhost *v, const char *op, int nth, int error);
 
 #endif
