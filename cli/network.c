@@ -45,14 +45,16 @@ decide_own(const char *what, const char *given, const struct family *fam, const 
 	if (!given) {
 		if (free_address(fam, taken, out))
 			return 0;
-		return fail(f, "--guest %s: no room in this prefix for the %s address; give a shorter prefix or --%s",
-			    fam->guest_text, what, what);
+		return fail(
+		    f, "--guest %s: no room in this prefix for the %s address; give a shorter prefix or --%s",
+		    fam->guest_text, what, what);
 	}
 	if (!value_address(given, out))
 		return fail(f, "--%s %s: not an address; write it as in 10.0.2.2 or fd00::2", what, given);
 	if (!value_in_prefix(out, &fam->guest, fam->plen))
-		return fail(f, "--%s %s: not in the guest's subnet %s; choose an address inside it or give --guest",
-			    what, given, fam->guest_text);
+		return fail(
+		    f, "--%s %s: not in the guest's subnet %s; choose an address inside it or give --guest",
+		    what, given, fam->guest_text);
 	if (value_address_equal(out, &fam->guest))
 		return fail(f, "--%s %s: this is the guest's own address; choose another", what, given);
 	return 0;
@@ -83,11 +85,13 @@ decide(const struct sluice_net *in, const char *default_guest, struct family *fa
 }
 
 int
-network_decide(const struct sluice_net *v4, const struct sluice_net *v6, struct network *net, struct failure *f)
+network_decide(const struct sluice_net *v4, const struct sluice_net *v6, struct network *net,
+	       struct failure *f)
 {
 	memset(net, 0, sizeof(*net));
 	if (v4->off && v6->off)
-		return fail(f, "--no-ipv4 and --no-ipv6 together leave the guest no network; give one of them");
+		return fail(f,
+			    "--no-ipv4 and --no-ipv6 together leave the guest no network; give one of them");
 	if (decide(v4, DEFAULT_GUEST4, &net->v4, f) < 0)
 		return -1;
 	return decide(v6, DEFAULT_GUEST6, &net->v6, f);

@@ -15,7 +15,8 @@ struct family {
 	struct address guest, gateway, dns;
 	unsigned plen;
 	/* The same as text, for sluice.h; guest_text has the prefix length behind it. */
-	char guest_text[VALUE_ADDRESS_TEXT + 4], gateway_text[VALUE_ADDRESS_TEXT], dns_text[VALUE_ADDRESS_TEXT];
+	char guest_text[VALUE_ADDRESS_TEXT + 4], gateway_text[VALUE_ADDRESS_TEXT],
+	    dns_text[VALUE_ADDRESS_TEXT];
 };
 
 struct network {

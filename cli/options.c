@@ -71,7 +71,8 @@ take_guest(struct options *o, const char *value, struct failure *f)
 	unsigned plen;
 
 	if (!value_prefix(value, &a, &plen))
-		return fail(f, "--guest %s: not ADDR/PLEN; write it as in 10.0.2.15/24 or fd00::15/64", value);
+		return fail(f, "--guest %s: not ADDR/PLEN; write it as in 10.0.2.15/24 or fd00::15/64",
+			    value);
 	return take_once("guest", value, &a, &o->ipv4.guest, &o->ipv6.guest, f);
 }
 
@@ -115,10 +116,13 @@ static int
 take_nameserver(struct options *o, const char *value, struct failure *f)
 {
 	if (!value_endpoint(value))
-		return fail(f, "--nameserver %s: not ADDR[:PORT]; write it as in 192.0.2.1, 192.0.2.1:5353 or [::1]:53",
-			    value);
+		return fail(
+		    f,
+		    "--nameserver %s: not ADDR[:PORT]; write it as in 192.0.2.1, 192.0.2.1:5353 or [::1]:53",
+		    value);
 	if (o->nnameservers == OPTIONS_NAMESERVER_MAX)
-		return fail(f, "--nameserver %s: more than %d of them; give fewer", value, OPTIONS_NAMESERVER_MAX);
+		return fail(f, "--nameserver %s: more than %d of them; give fewer", value,
+			    OPTIONS_NAMESERVER_MAX);
 	o->nameservers[o->nnameservers++] = value;
 	return 0;
 }
@@ -127,8 +131,10 @@ static int
 take_mac(struct options *o, const char *value, struct failure *f)
 {
 	if (!value_mac(value, o->mac))
-		return fail(f, "--mac %s: not a station's address; write it as in 52:54:00:12:34:56 (first byte even)",
-			    value);
+		return fail(
+		    f,
+		    "--mac %s: not a station's address; write it as in 52:54:00:12:34:56 (first byte even)",
+		    value);
 	o->has_mac = true;
 	return 0;
 }
@@ -254,7 +260,8 @@ take_version(struct options *o, const char *value, struct failure *f)
 
 static const struct option options[] = {
     {"publish", 'p', "SPEC", RUN | SERVE, take_publish,
-     "a host port that leads to the guest: [BIND:]HOSTPORT[-END]\n[:GUESTPORT][/udp]; BIND is 127.0.0.1 and ::1 "
+     "a host port that leads to the guest: [BIND:]HOSTPORT[-END]\n[:GUESTPORT][/udp]; BIND is 127.0.0.1 and "
+     "::1 "
      "unless given"},
     {"mtu", 0, "N", EVERY, take_mtu, "1280 to 65520; 65520 for run, 1500 for serve and replay"},
     {"guest", 0, "ADDR/PLEN", EVERY, take_guest,
@@ -289,8 +296,10 @@ static const struct option options[] = {
 static const struct {
 	const char *name, *line, *about;
 } verbs[] = {
-    [VERB_NONE] = {NULL, "COMMAND [OPTIONS] ...", "the network of a microVM or a command, without privileges"},
-    [VERB_RUN] = {"run", "run [OPTIONS] [--] COMMAND [ARG...]", "run a command as a guest in its own network namespace"},
+    [VERB_NONE] = {NULL, "COMMAND [OPTIONS] ...",
+		   "the network of a microVM or a command, without privileges"},
+    [VERB_RUN] = {"run", "run [OPTIONS] [--] COMMAND [ARG...]",
+		  "run a command as a guest in its own network namespace"},
     [VERB_SERVE] = {"serve", "serve LINK [OPTIONS]", "serve a guest that something else runs"},
     [VERB_REPLAY] = {"replay", "replay IN.pcap OUT.pcap [OPTIONS]",
 		     "feed captured guest frames on a virtual clock, write what sluice answers"},
@@ -317,7 +326,8 @@ find_option(const char *name, size_t len, char letter)
 {
 	for (size_t i = 0; i < NOPTIONS; i++) {
 		const struct option *op = &options[i];
-		if (letter ? op->letter == letter : strlen(op->name) == len && memcmp(op->name, name, len) == 0)
+		if (letter ? op->letter == letter
+			   : strlen(op->name) == len && memcmp(op->name, name, len) == 0)
 			return op;
 	}
 	return NULL;
@@ -414,7 +424,8 @@ check_run(struct options *o, struct failure *f)
 {
 	if (!o->command)
 		return fail(f, "run: no command given; write sluice run [OPTIONS] -- COMMAND");
-	return o->command[0][0] ? 0 : fail(f, "run: the command's name is empty; write sluice run -- COMMAND");
+	return o->command[0][0] ? 0
+				: fail(f, "run: the command's name is empty; write sluice run -- COMMAND");
 }
 
 static int
@@ -506,7 +517,8 @@ help_option(FILE *to, const struct option *op)
 			   : snprintf(head, sizeof(head), "      --%s", op->name);
 
 	if (op->value && op->value[0] == '[')
-		n += snprintf(head + n, sizeof(head) - (size_t)n, "[=%.*s]", (int)strlen(value) - 2, value + 1);
+		n += snprintf(head + n, sizeof(head) - (size_t)n, "[=%.*s]", (int)strlen(value) - 2,
+			      value + 1);
 	else if (op->value)
 		n += snprintf(head + n, sizeof(head) - (size_t)n, " %s", value);
 	fputs(head, to);
@@ -531,13 +543,15 @@ options_help(FILE *to, enum verb verb)
 			fprintf(to, "  sluice %-38s %s\n", verbs[v].line, verbs[v].about);
 	if (verb == VERB_SERVE)
 		fputs("LINK is tap:IFNAME[@NETNS]; NETNS is a path such as /run/netns/x, or a pid.\n"
-		      "The tap is created if it is not there, brought up, and removed at the end if created.\n\n",
+		      "The tap is created if it is not there, brought up, and removed at the end if "
+		      "created.\n\n",
 		      to);
 	if (verb != VERB_NONE)
 		for (size_t i = 0; i < NOPTIONS; i++)
 			if (options[i].verbs & 1u << verb)
 				help_option(to, &options[i]);
-	fputs(verb == VERB_NONE ? "\nsluice COMMAND --help lists a command's options; sluice --version says the version.\n"
-				: "\nIn brackets: what is used when the option is not given.  More: man sluice\n",
+	fputs(verb == VERB_NONE
+		  ? "\nsluice COMMAND --help lists a command's options; sluice --version says the version.\n"
+		  : "\nIn brackets: what is used when the option is not given.  More: man sluice\n",
 	      to);
 }

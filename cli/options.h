@@ -13,7 +13,7 @@
 #include "cli/value.h"
 #include "sluice.h"
 
-#define OPTIONS_PUBLISH_MAX    256
+#define OPTIONS_PUBLISH_MAX 256
 #define OPTIONS_NAMESERVER_MAX 8
 
 enum verb {

@@ -1,0 +1,44 @@
+/*
+ * guest.h - what the guest's command sees of the machine: resolv.conf, hosts, /proc
+ *
+ * All of it is mounts in the guest's own mount namespace; no file of the host is written.
+ */
+#ifndef CLI_GUEST_H
+#define CLI_GUEST_H
+
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "cli/fail.h"
+#include "cli/log.h"
+#include "cli/network.h"
+
+/* The two files' contents; host is the host's own file, or NULL.  Its search list, options and names stay. */
+void guest_resolv_conf(FILE *to, const struct network *net, FILE *host);
+void guest_hosts(FILE *to, const struct network *net, FILE *host);
+
+/* Where the files lie and what they cover. */
+struct guest_mounts {
+	int store; /* the directory with our files, O_PATH; -1: it could not be kept */
+	struct guest_file {
+		const char *name; /* in the store */
+		char target[4096];
+		dev_t dev; /* of our file, */
+		ino_t ino; /* to see whether it still covers the target */
+	} file[2];
+};
+
+/* In the guest's namespaces, as pid 1. */
+int guest_mount(const struct network *net, struct guest_mounts *m, const struct log *log, struct failure *f);
+
+/*
+ * A file of the host's that is replaced by rename(2) sheds what was mounted on it, in every namespace
+ * (mount_namespaces(7)); resolv.conf is when a lease is renewed.  Called after each change of the mount
+ * table: covers them again.
+ */
+void guest_repair(const struct guest_mounts *m);
+
+/* Settings of the guest's network namespace that let an ordinary user ping and listen on any port. */
+void guest_sysctls(bool user_namespace);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * replay.c - sluice replay: captured frames in, answers out, on a virtual clock
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cli/setup.h"
+#include "cli/verbs.h"
+
+int
+verb_replay(const struct options *o, const struct log *log)
+{
+	struct sluice_replay_stats st = {.size = sizeof(st)};
+	struct setup_space space;
+	struct sluice_config cfg;
+	struct failure f;
+
+	setup_config(o, log, &space, &cfg);
+	if (sluice_replay(&cfg, o->replay_in, o->replay_out, &st, f.text, sizeof(f.text)) < 0) {
+		log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
+		return STATUS_CANNOT;
+	}
+	if (!o->quiet)
+		fprintf(stderr,
+			"sluice: %" PRIu64 " frames of the guest in %s (%" PRIu64 " others), %" PRIu64
+			" written to %s, %.3f s of virtual time\n",
+			st.frames_in, o->replay_in, st.frames_other, st.frames_out, o->replay_out,
+			(double)st.virtual_us / 1e6);
+	return STATUS_OK;
+}

@@ -1,0 +1,59 @@
+/*
+ * setup.h - from options to a running gateway: what run and serve share
+ */
+#ifndef CLI_SETUP_H
+#define CLI_SETUP_H
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "cli/fail.h"
+#include "cli/iface.h"
+#include "cli/log.h"
+#include "cli/options.h"
+#include "sluice.h"
+
+/* The log's level from -v and -q. */
+struct log setup_log(const struct options *o);
+
+/* The soft limit on descriptors becomes the hard one; *before is as it was. */
+void setup_files(struct rlimit *before);
+
+/*
+ * Lower the flow tables in cfg to what `files` descriptors carry besides `listeners` and the gateway's own.
+ * True if something was lowered; -1 through f if not even a small gateway fits.
+ */
+int setup_fit(uint64_t files, uint64_t listeners, struct sluice_config *cfg, struct failure *f);
+
+/* cfg from the options; cfg points into o and space. */
+struct setup_space {
+	struct sluice_publish publish[OPTIONS_PUBLISH_MAX];
+};
+void setup_config(const struct options *o, const struct log *log, struct setup_space *space,
+		  struct sluice_config *cfg);
+
+/* The whole gateway on a tap, its published ports bound.  The tap is its own from success on. */
+struct sluice *setup_gateway(const struct options *o, const struct log *log, const struct iface *tap,
+			     struct failure *f);
+
+/* Our pid in a file; nothing without --pid.  And away with it. */
+int setup_pid_file(const struct options *o, struct failure *f);
+void setup_remove_pid_file(const struct options *o);
+
+/* A descriptor from which the signals of the list (ended by 0) are read; they are blocked. */
+int setup_signals(const int *list, sigset_t *mask_before);
+
+/*
+ * One turn that also waits for the caller's n descriptors, at most max_ms (-1: for ever); s NULL: only those.
+ * 0; 1 after sluice_stop(); a negative errno when the link is gone.
+ */
+#define SETUP_EXTRA 2
+int setup_turn(struct sluice *s, struct pollfd *extra, int n, int max_ms);
+
+/* The closing summary, if asked for. */
+void setup_print_stats(const struct options *o, const struct sluice *s, double seconds);
+
+double setup_now(void); /* seconds, monotonic */
+
+#endif
