@@ -382,6 +382,16 @@ kernel_now(struct host *h)
 	return ts.tv_sec * USEC_PER_SEC + ts.tv_nsec / 1000;
 }
 
+static usec_t
+kernel_wall(struct host *h)
+{
+	struct timespec ts;
+
+	(void)h;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec * USEC_PER_SEC + ts.tv_nsec / 1000;
+}
+
 /* Only an interrupted wait for the pool's first seed can cut it short. */
 static void
 kernel_random(struct host *h, void *to, size_t n)
@@ -502,6 +512,7 @@ static const struct host_ops kernel_ops = {
     .event_fd = kernel_event_fd,
     .poll = kernel_poll,
     .now = kernel_now,
+    .wall = kernel_wall,
     .random = kernel_random,
     .fd_readv = kernel_readv,
     .fd_writev = kernel_fd_writev,
