@@ -498,6 +498,8 @@ options_parse(struct options *o, int argc, char **argv, struct failure *f)
 				o->verb = v;
 				w.at = 2;
 			}
+	if (argc > 1 && o->verb == VERB_NONE && argv[1][0] != '-')
+		return fail(f, "%s: not a command of sluice; use run, serve or replay", argv[1]);
 	if (walk_args(&w, f) < 0)
 		return -1;
 	/* --help helps also where the rest is wrong or missing. */
@@ -552,6 +554,6 @@ options_help(FILE *to, enum verb verb)
 				help_option(to, &options[i]);
 	fputs(verb == VERB_NONE
 		  ? "\nsluice COMMAND --help lists a command's options; sluice --version says the version.\n"
-		  : "\nIn brackets: what is used when the option is not given.  More: man sluice\n",
+		  : "\nIn parentheses: what is used when the option is not given.  More: man sluice\n",
 	      to);
 }
