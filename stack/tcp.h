@@ -9,6 +9,10 @@
  *
  * given room on the link; a property test holds them together.
  *
+ * Not here: timestamps (never offered, so no PAWS; RFC 7323 3.2), ECN (never negotiated), Nagle (the
+ * ring gathers what the host sent; a small write leaves at once), urgent data (in band, RFC 6093 6),
+ * the restart window after idle (RFC 5681 4.1: this wire is virtual and shared with nobody).
+ *
  * Names are the RFC's.  The two byte directions are `rcv` (guest to host) and `snd` (host to guest):
  *
  *            rcv.head            rcv_nxt                    rcv_adv (right edge told to the guest)
@@ -20,7 +24,13 @@
  *     ---+--------------------------+------------------+----------------+--->  our sequence numbers
  *
  * Invariants: snd_una <= snd_nxt <= snd_max <= snd_una + ring_len(snd) (+1 for SYN, +1 for FIN);
- * rcv_adv - rcv.head's number <= rcv.cap: whatever the guest was told it may send has a place.
+ * rcv_adv - rcv.head's number <= rcv.cap (+1 for FIN): whatever the guest was told it may send has a
+ * place.  Byte number n of the rcv ring is the guest's sequence number irs + 1 + n, always, so that
+ * borrowed bytes that are consumed without ever touching the ring still move its head and tail.
+ *
+ * Moving a ring to a larger block ends the life of views into it.  The rcv ring moves in tcp_consume(),
+ * the snd ring in tcp_writable(), and nowhere else; tcp_input() releases the snd ring once the guest has
+ * acknowledged all of it and our FIN.
  */
 #ifndef STACK_TCP_H
 #define STACK_TCP_H
@@ -87,12 +97,11 @@ enum {
 	TCP_EV_OPEN = 1 << 0, /* the handshake is done */
 	TCP_EV_DATA = 1 << 1, /* tcp_readable() has grown */
 	TCP_EV_FIN = 1 << 2,  /* the guest has sent all it will: after the readable bytes comes end of file */
-	TCP_EV_ACKED = 1 << 3, /* the send ring has more room */
-	TCP_EV_RESET = 1 << 4, /* the guest reset or refused it; state is TCP_CLOSED */
-	TCP_EV_TIMEOUT =
-	    1 << 5,           /* R2, keep-alive or SYN attempts used up; state is TCP_CLOSED, an RST is due if
-	                            the state was synchronised */
-	TCP_EV_DONE = 1 << 6, /* both FINs are acknowledged; state is TCP_TIME_WAIT or TCP_CLOSED */
+	TCP_EV_ACKED = 1 << 3,   /* the send ring has more room */
+	TCP_EV_RESET = 1 << 4,   /* the guest reset or refused it; state is TCP_CLOSED */
+	TCP_EV_TIMEOUT = 1 << 5, /* R2, keep-alive, linger or SYN attempts used up; state is TCP_CLOSED, at
+	                            once or when tcp_output() has given the RST that is due */
+	TCP_EV_DONE = 1 << 6,    /* both FINs are acknowledged; state is TCP_TIME_WAIT or TCP_CLOSED */
 };
 
 #define TCP_ISLANDS 8u /* runs of bytes beyond a gap that are kept; one more is dropped (SegmentSmack) */
@@ -103,59 +112,66 @@ struct tcp {
 	uint8_t state;  /* enum tcp_state */
 	uint8_t family; /* enum family: chooses the MSS */
 	bool active;    /* we sent the first SYN (MUST-11) */
+	bool sack_ok;   /* both SYNs carried SACK-permitted */
+	bool wscale_ok; /* the guest's SYN carried a window scale, or our SYN may */
 
 	/* Send sequence space (RFC 9293 3.3.1). */
 	uint32_t iss, snd_una, snd_nxt, snd_max;
 	uint32_t snd_wnd, max_snd_wnd, snd_wl1, snd_wl2;
 	uint16_t snd_mss; /* effective: bytes of payload in a full segment (RFC 6691) */
 	uint8_t snd_wscale, rcv_wscale;
-	bool sack_ok;
 	bool fin_wanted; /* tcp_shutdown(): FIN after what is in snd */
 	bool fin_sent;
 	bool rst_wanted; /* tcp_abort(): one RST, then CLOSED */
+	bool refuse;     /* an impossible ACK arrived: one RST <SEQ=refuse_seq>, nothing else changes */
+	bool snd_filled; /* the owner once filled all the room there was: a larger ring would help */
+	uint32_t refuse_seq;
 	struct ring snd;
 
 	/* Receive sequence space. */
 	uint32_t irs, rcv_nxt, rcv_adv;
-	bool fin_rcvd; /* rcv_nxt counts the guest's FIN */
-	bool
-	    host_gone; /* nobody reads any more: data is answered by RST (RFC 9293 3.10.7.4, RFC 2525 2.17) */
+	bool fin_rcvd;   /* rcv_nxt counts the guest's FIN */
+	bool host_gone;  /* nobody reads any more: data is answered by RST (RFC 2525 2.17) */
+	bool fin_beyond; /* a FIN waits beyond the gap, at fin_seq */
+	uint8_t nisland;
+	uint32_t fin_seq;
+	uint32_t rcv_grow; /* the ring may double once rcv_nxt has come here */
 	struct ring rcv;
 	struct borrow *borrow_first, *borrow_last;
 	uint32_t borrowed; /* bytes in that list; 0 between turns */
-	uint8_t nisland;
-	struct tcp_sack island[TCP_ISLANDS]; /* sorted, apart, all beyond rcv_nxt */
-	uint8_t last_island; /* the one that grew last: its SACK block goes first (RFC 2018 4) */
-	bool fin_beyond;     /* a FIN waits beyond the gap, at fin_seq */
-	uint32_t fin_seq;
+	/* Apart, all beyond rcv_nxt; the one that grew last comes first, as RFC 2018 4 wants them told. */
+	struct tcp_sack island[TCP_ISLANDS];
 
 	/* Acknowledging. */
 	bool ack_now;
-	uint8_t ack_segs;  /* full segments not yet acknowledged */
-	uint32_t ack_sent; /* last acknowledgment number sent */
-	usec_t delack_at;
+	uint8_t ack_segs;     /* data segments not yet acknowledged; a large one counts as two */
 	uint32_t challenge_n; /* challenge ACKs in the second that began at challenge_at (RFC 5961 7) */
 	usec_t challenge_at;
+	usec_t delack_at; /* TIME_NEVER: nothing waits to be acknowledged */
 
 	/* Congestion (RFC 5681, 6582, 6675) and timers (RFC 6298). */
-	uint32_t cwnd, ssthresh, recover, high_rxt, bytes_acked;
+	uint32_t cwnd, ssthresh, bytes_acked;
+	uint32_t recover;  /* snd_max when the present recovery began */
+	uint32_t high_rxt; /* sent again up to here in this recovery */
+	bool in_recovery;  /* fast recovery */
+	bool rto_recovery; /* going back after a timeout */
+	bool rexmit_first; /* the segment at snd_una is due again, whatever cwnd says */
 	uint8_t dupacks;
-	bool in_recovery, rto_recovery;
+	uint8_t rexmits; /* timeouts of the oldest unacknowledged byte */
+	uint8_t probes;  /* of a closed window */
+	uint8_t keep_probes;
+	bool rtt_timing; /* rtt_seq was sent at rtt_at and never again (Karn) */
 	uint8_t nsacked;
-	struct tcp_sack sacked[TCP_SACKED];
-	usec_t srtt, rttvar, rto;
-	bool rtt_timing;
+	struct tcp_sack sacked[TCP_SACKED]; /* sorted, apart, all beyond snd_una */
 	uint32_t rtt_seq;
 	usec_t rtt_at;
-	uint8_t rexmits;  /* of the oldest unacknowledged byte */
-	usec_t rexmit_at; /* TIME_NEVER: not running */
-	usec_t persist_at;
-	uint8_t probes;
-	usec_t oldest_at; /* when the oldest unacknowledged byte was first sent, for R2 */
-	usec_t heard_at;  /* last segment from the guest, for keep-alive */
-	uint8_t keep_probes;
-	usec_t keep_at;
-	usec_t wait_at; /* end of TIME-WAIT or of linger */
+	usec_t srtt, rttvar, rto;
+	usec_t rexmit_at;  /* TIME_NEVER: snd_nxt == snd_una, nothing is in flight */
+	usec_t persist_at; /* the other way round; counts only while the guest's window holds bytes back */
+	usec_t oldest_at;  /* last progress of the oldest unacknowledged byte, for R2 */
+	usec_t heard_at;   /* last segment from the guest, for keep-alive */
+	usec_t keep_at;    /* next keep-alive probe, after the first */
+	usec_t wait_at;    /* end of TIME-WAIT or of linger */
 };
 
 /* --- opening ------------------------------------------------------------------------------------- */
@@ -164,7 +180,11 @@ struct tcp {
 void tcp_hold(struct tcp *t, const struct tcp_conf *conf, uint8_t family, const struct tcp_hdr *syn,
 	      usec_t now);
 
-/* The host answered: the SYN-ACK is due.  false: no memory for a receive ring, nothing changed. */
+/*
+ * The host answered: the SYN-ACK is due.  false: no memory for a receive ring, nothing changed.  Where
+ * the SYN reopens a connection in TIME-WAIT, t->iss was set to what tcp_timewait_input() said, and an
+ * iss below it gives way.
+ */
 bool tcp_accept(struct tcp *t, uint32_t iss, usec_t now);
 
 /* Open towards the guest: state SYN-SENT, a SYN is due.  t is all zero before.  false: no memory. */
@@ -203,7 +223,7 @@ usec_t tcp_deadline(const struct tcp *t);
 /* --- the owner's side ---------------------------------------------------------------------------- */
 
 /* Bytes in order from the guest that wait to be taken, as views (ring first, then borrowed): at most max
- * of them, *total all their bytes.  Returns how many. */
+ * of them; *total is all that wait.  Returns how many.  Good until the next tcp_consume(), tcp_keep(). */
 int tcp_readable(const struct tcp *t, struct view *out, int max, size_t *total);
 bool tcp_has_readable(const struct tcp *t);
 
@@ -223,10 +243,12 @@ void tcp_commit(struct tcp *t, size_t n);
 /* No more bytes towards the guest: FIN after what was committed.  Idempotent. */
 void tcp_shutdown(struct tcp *t, usec_t now);
 
-/* Nobody will read what the guest still sends (the host side has gone): answer data with RST. */
+/* Nobody will read what the guest still sends (the host side has gone): answer data with RST, at once if
+ * some waits unread (RFC 9293 3.6.1, SHLD-3).  The state is CLOSED once tcp_output() has given it. */
 void tcp_stop_reading(struct tcp *t, usec_t now);
 
-/* End it now.  With say set an RST is due and then the state is CLOSED; else CLOSED at once. */
+/* End it now.  With say, where the state has anybody to tell, an RST is due and the state is CLOSED once
+ * tcp_output() has given it; else CLOSED at once. */
 void tcp_abort(struct tcp *t, bool say);
 
 /* The guest says a packet of this size did not fit (ICMP, already judged to be about this flow). */
