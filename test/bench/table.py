@@ -1,0 +1,121 @@
+#!/usr/bin/python3
+"""table.py RESULTS.jsonl - the benchmark's results as a table: medians, the ratio to the best peer, what was asked
+
+A ratio says how many times better sluice is, whichever way better is.  An ask is a ratio to be reached (x) or
+a bound to be kept.  "met" compares what is shown; a line that was measured while other work took part of the
+machine is marked with the worst share of it.
+"""
+import json
+import statistics
+import sys
+from collections import defaultdict
+
+
+def of_value(run):
+    return run.get("value")
+
+
+def cpu_per_gb(run):
+    return run["cpu_ns"] / run["amount"] if run.get("amount") else None
+
+
+def cpu_us_per_op(run):
+    return run["cpu_ns"] / 1e3 / run["amount"] if run.get("amount") else None
+
+
+def of(name, scale=1.0):
+    return lambda run: run[name] * scale if run.get(name) else None
+
+
+HIGH, LOW = 1, -1
+# what it is, row, unit, how it is read from a run, which way is better, ask: ("x", ratio), ("max", bound) or None
+LINES = [
+    ("TCP guest to host, 1 stream", "tcp_up", "Gbit/s", of_value, HIGH, ("x", 5)),
+    ("  gateway CPU", "tcp_up", "s/GB", cpu_per_gb, LOW, ("max", 0.35)),
+    ("TCP host to guest, 1 stream", "tcp_down", "Gbit/s", of_value, HIGH, ("x", 2.5)),
+    ("  gateway CPU", "tcp_down", "s/GB", cpu_per_gb, LOW, ("max", 0.35)),
+    ("TCP guest to host, 8 streams", "tcp8_up", "Gbit/s", of_value, HIGH, ("x", 5)),
+    ("  gateway CPU", "tcp8_up", "s/GB", cpu_per_gb, LOW, None),
+    ("TCP host to guest, 8 streams", "tcp8_down", "Gbit/s", of_value, HIGH, ("x", 3)),
+    ("  gateway CPU", "tcp8_down", "s/GB", cpu_per_gb, LOW, None),
+    ("TCP guest to host, 1 stream, MTU 65520", "jumbo_up", "Gbit/s", of_value, HIGH, ("x", 1.4)),
+    ("  gateway CPU", "jumbo_up", "s/GB", cpu_per_gb, LOW, None),
+    ("TCP host to guest, 1 stream, MTU 65520", "jumbo_down", "Gbit/s", of_value, HIGH, ("x", 1.2)),
+    ("  gateway CPU", "jumbo_down", "s/GB", cpu_per_gb, LOW, None),
+    ("TCP guest to host, 8 streams, MTU 65520", "jumbo8_up", "Gbit/s", of_value, HIGH, ("x", 1.1)),
+    ("  gateway CPU", "jumbo8_up", "s/GB", cpu_per_gb, LOW, None),
+    ("TCP host to guest, 8 streams, MTU 65520", "jumbo8_down", "Gbit/s", of_value, HIGH, ("x", 1.1)),
+    ("  gateway CPU", "jumbo8_down", "s/GB", cpu_per_gb, LOW, None),
+    ("request-response, TCP: gateway CPU", "rr", "us each", cpu_us_per_op, LOW, ("x", 1 / 0.9)),
+    ("  median latency", "rr", "us", of("p50"), LOW, None),
+    ("request-response, UDP: gateway CPU", "udp_rr", "us each", cpu_us_per_op, LOW, ("x", 1 / 0.9)),
+    ("  median latency", "udp_rr", "us", of("p50"), LOW, None),
+    ("connect-request-response, 16 at once", "crr", "/s", of_value, HIGH, ("x", 1.3)),
+    ("  gateway CPU", "crr", "us each", cpu_us_per_op, LOW, None),
+    ("UDP 1400 B below 1 % loss, guest to host", "udp_up", "Gbit/s", of_value, HIGH, ("x", 1.3)),
+    ("UDP 1400 B below 1 % loss, host to guest", "udp_down", "Gbit/s", of_value, HIGH, ("x", 1.3)),
+    ("9,000 idle connections: memory", "idle", "MB", of("value", 1 / 1024), LOW, ("max", 24)),
+    ("  connections that stood", "idle", "", of("up"), HIGH, None),
+    ("  median latency beside them", "idle", "us", of("p50"), LOW, None),
+    ("start to first answer", "start", "ms", of_value, LOW, ("max", 20)),
+    ("  memory when idle", "start", "MB", of("rss_kb", 1 / 1024), LOW, ("max", 5)),
+]
+
+
+def show(v):
+    if v is None:
+        return "-"
+    return f"{v:.0f}" if v >= 1000 else f"{v:.1f}" if v >= 100 else f"{v:.2f}"
+
+
+def verdict(ask, value, ratio):
+    """The ask in words, and whether it is met."""
+    if ask is None:
+        return "", ""
+    kind, bound = ask
+    text = f">= {bound:.2f} x" if kind == "x" else f"<= {show(bound)}"
+    measured = ratio if kind == "x" else value
+    if measured is None:
+        return text, "-"
+    met = measured >= bound if kind == "x" else measured <= bound
+    return text, "met" if met else "NOT MET"
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8") as f:
+        results = [json.loads(line) for line in f]
+    runs = defaultdict(list)
+    version = {}
+    for r in results:
+        runs[r["row"], r["gateway"]].append(r)
+        version[r["gateway"]] = r["version"]
+    gateways = sorted(version, key=lambda g: (g != "sluice", g))
+
+    for g in gateways:
+        print(f"{g}: {version[g]}")
+    print("medians; MTU 1500 where nothing else is said; ratio: sluice to the best peer\n")
+    print(f"{'':42s}" + "".join(f"{g:>12s}" for g in gateways) + f"  {'':8s}{'ratio':>8s}  {'asked':10s}")
+    short = 0
+    for what, row, unit, read, better, ask in LINES:
+        if not any((row, g) in runs for g in gateways):
+            continue
+        median = {}
+        for g in gateways:
+            values = [v for v in map(read, runs[row, g]) if v is not None]
+            median[g] = statistics.median(values) if values else None
+        ours = median.get("sluice")
+        peers = [v for g, v in median.items() if g != "sluice" and v]
+        ratio = None
+        if ours and peers:
+            ratio = ours / max(peers) if better == HIGH else min(peers) / ours
+        asked, met = verdict(ask, ours, ratio)
+        short += met == "NOT MET"
+        foreign = max(r["foreign"] for g in gateways for r in runs[row, g])
+        note = f"  ({foreign} % other work)" if foreign >= 15 and not what.startswith(" ") else ""
+        print(f"{what:42s}" + "".join(f"{show(median[g]):>12s}" for g in gateways)
+              + f"  {unit:8s}{show(ratio) + ' x' if ratio else '':>8s}  {asked:10s} {met}{note}")
+    failed = sum("error" in r for r in results)
+    print(f"\n{len(results)} runs, {failed} without a result; {short} asks not met")
+
+
+main()
