@@ -117,7 +117,7 @@ struct sluice { /* "the gateway" */
 	struct frame_sink sink; /* what the stack sees: the link's, with the frame tap before it */
 	struct tcp_conf tcp_conf;
 	struct pool pool;
-	void *arena, *pool_meta;
+	void *arena, *pool_meta, *timewait_mem;
 	struct flow_table flows;
 	struct timewait_table timewait;
 	struct resolver resolver;
@@ -185,8 +185,9 @@ bool gw_files_left(const struct sluice *gw);
 
 /* --- the kinds of flow ---------------------------------------------------------------------------------- */
 
-/* A SYN for which there is no flow. */
-void tcp_flow_open(struct sluice *gw, const struct tuple *tuple, const struct packet *pkt, usec_t now);
+/* A SYN for which there is no flow.  iss: where a connection in TIME-WAIT that it reopens left off; else 0. */
+void tcp_flow_open(struct sluice *gw, const struct tuple *tuple, const struct packet *pkt, uint32_t iss,
+		   usec_t now);
 /* A client of a published port: fd is its connected socket, taken over. */
 void tcp_flow_publish(struct sluice *gw, struct listener *l, int fd, const struct endpoint *client,
 		      usec_t now);
@@ -215,7 +216,7 @@ void publish_close(struct sluice *gw);
 void publish_event(struct sluice *gw, uint64_t token, usec_t now);
 /* A remote end for an inbound flow: the gateway's address, the client's port if that is free, else another.
  * False: none is free. */
-bool publish_name(struct sluice *gw, struct tuple *t, const struct endpoint *client);
+bool publish_name(struct sluice *gw, struct tuple *t, const struct endpoint *client, usec_t now);
 
 /* --- loop.c --------------------------------------------------------------------------------------------- */
 

@@ -34,6 +34,7 @@ static void
 stray_segment(struct sluice *gw, const struct tuple *t, const struct packet *pkt, usec_t now)
 {
 	struct tcp_hdr out;
+	uint32_t iss = 0;
 	const uint8_t opening = pkt->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);
 
 	switch (timewait_input(&gw->timewait, t, &pkt->tcp, pkt->len, now, &out)) {
@@ -42,12 +43,14 @@ stray_segment(struct sluice *gw, const struct tuple *t, const struct packet *pkt
 		return;
 	case TIMEWAIT_SILENT:
 		return;
-	case TIMEWAIT_NONE:
 	case TIMEWAIT_REOPEN:
+		iss = out.seq;
+		break;
+	case TIMEWAIT_NONE:
 		break;
 	}
 	if (opening == TCP_SYN)
-		tcp_flow_open(gw, t, pkt, now);
+		tcp_flow_open(gw, t, pkt, iss, now);
 	else if (tcp_refuse(&pkt->tcp, pkt->len, &out))
 		answer_segment(gw, pkt, &out);
 }

@@ -151,11 +151,11 @@ publish_close(struct sluice *gw)
 }
 
 bool
-publish_name(struct sluice *gw, struct tuple *t, const struct endpoint *client)
+publish_name(struct sluice *gw, struct tuple *t, const struct endpoint *client, usec_t now)
 {
 	t->remote = (struct endpoint){gw->stack.cfg.net[addr_family(&t->guest.addr)].gateway, client->port};
 	for (unsigned i = 0; i < NAME_TRIES; i++) {
-		if (!flow_find(&gw->flows, t) && !timewait_find(&gw->timewait, t))
+		if (!flow_find(&gw->flows, t) && !timewait_find(&gw->timewait, t, now))
 			return true;
 		t->remote.port = (uint16_t)(32768 + (client->port * 31u + i * 977u) % 28000);
 	}

@@ -209,8 +209,10 @@ build(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 		return false;
 	set_link(gw);
 	stack_init(&gw->stack, &sc, &gw->sink, gw->now);
-	if (!timewait_init(&gw->timewait, TIMEWAIT_ENTRIES, sc.secret))
+	gw->timewait_mem = calloc(1, timewait_size(TIMEWAIT_ENTRIES));
+	if (!gw->timewait_mem)
 		return wrong(su, "no memory for %u TIME-WAIT entries", TIMEWAIT_ENTRIES);
+	timewait_init(&gw->timewait, gw->timewait_mem, TIMEWAIT_ENTRIES, sc.secret);
 	gw->spare_fd = gw_socket(gw, HOST_UDP, FAMILY_V4, &(struct host_socket_opts){0});
 	return publish_open(gw, cfg->publish, cfg->npublish, su->err, su->errlen);
 }
@@ -229,7 +231,7 @@ demolish(struct sluice *gw)
 	}
 	publish_close(gw);
 	gw_close(gw, &gw->spare_fd, false);
-	timewait_free(&gw->timewait);
+	free(gw->timewait_mem);
 	flows_free(&gw->flows);
 	pcapng_done(&gw->pcap);
 	if (gw->arena)

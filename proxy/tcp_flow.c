@@ -203,7 +203,8 @@ new_flow(struct sluice *gw, const struct tuple *tuple)
 }
 
 void
-tcp_flow_open(struct sluice *gw, const struct tuple *tuple, const struct packet *pkt, usec_t now)
+tcp_flow_open(struct sluice *gw, const struct tuple *tuple, const struct packet *pkt, uint32_t iss,
+	      usec_t now)
 {
 	struct flow *f = new_flow(gw, tuple);
 
@@ -216,6 +217,7 @@ tcp_flow_open(struct sluice *gw, const struct tuple *tuple, const struct packet 
 	tf->dialing = true;
 	tf->retry_at = tf->idle_at = TIME_NEVER;
 	tcp_hold(&tf->tcp, &gw->tcp_conf, (uint8_t)addr_family(&tuple->guest.addr), &pkt->tcp, now);
+	tf->tcp.iss = iss;
 	flow_touch(&gw->flows, f);
 	dial(gw, tf, ECONNREFUSED, now);
 }
@@ -226,7 +228,7 @@ tcp_flow_publish(struct sluice *gw, struct listener *l, int fd, const struct end
 	enum family fam = addr_family(&l->at.addr);
 	struct tuple t = {.guest = {stack_guest_addr(&gw->stack, fam, now), l->guest_port},
 			  .proto = IP_PROTO_TCP};
-	struct flow *f = publish_name(gw, &t, client) ? new_flow(gw, &t) : NULL;
+	struct flow *f = publish_name(gw, &t, client, now) ? new_flow(gw, &t) : NULL;
 
 	if (!f) {
 		gw_limit(gw, GW_PUBLISH_FULL, "TCP table full: a client of a published port was turned away",
