@@ -73,24 +73,18 @@ mount_tmpfs(const char *where)
 	return mount("sluice", where, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755,size=16m");
 }
 
-/* One file of the store; its identity is noted. */
 static int
-write_store(struct guest_file *file, void (*fill)(FILE *, const struct network *, FILE *),
+write_store(const struct guest_file *file, void (*fill)(FILE *, const struct network *, FILE *),
 	    const struct network *net, FILE *host)
 {
 	char path[64];
-	struct stat st;
 
 	snprintf(path, sizeof(path), STORE "/%s", file->name);
 	FILE *to = fopen(path, "wxe");
 	if (!to)
 		return -1;
 	fill(to, net, host);
-	int bad = fflush(to) != 0 || fchmod(fileno(to), 0644) < 0 || fstat(fileno(to), &st) < 0;
-	if (!bad) {
-		file->dev = st.st_dev;
-		file->ino = st.st_ino;
-	}
+	int bad = fflush(to) != 0 || fchmod(fileno(to), 0644) < 0;
 	return fclose(to) != 0 || bad ? -1 : 0;
 }
 
@@ -197,21 +191,32 @@ guest_mount(const struct network *net, struct guest_mounts *m, const struct log 
 	return 0;
 }
 
-void
+/* Ours is there, or what the command put over it.  Kernels before 5.8 cannot say: nothing is repaired there. */
+static bool
+is_covered(const char *target)
+{
+	struct statx st;
+
+	if (statx(AT_FDCWD, target, 0, 0, &st) < 0)
+		return false;
+	return (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) ||
+	       !(st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT);
+}
+
+bool
 guest_repair(const struct guest_mounts *m)
 {
+	bool whole = true;
+
 	for (size_t i = 0; m->store >= 0 && i < 2; i++) {
-		const struct guest_file *file = &m->file[i];
-		struct stat st;
 		char from[64];
 
-		if (stat(file->target, &st) < 0 || (st.st_dev == file->dev && st.st_ino == file->ino))
+		if (is_covered(m->file[i].target))
 			continue;
-		snprintf(from, sizeof(from), "/proc/self/fd/%d/%s", m->store, file->name);
-		/* If it fails the command sees the host's file: no worse than without us. */
-		if (mount(from, file->target, NULL, MS_BIND, NULL) < 0)
-			continue;
+		snprintf(from, sizeof(from), "/proc/self/fd/%d/%s", m->store, m->file[i].name);
+		whole = mount(from, m->file[i].target, NULL, MS_BIND, NULL) == 0 && whole;
 	}
+	return whole;
 }
 
 static void

@@ -6,8 +6,8 @@
 #ifndef CLI_GUEST_H
 #define CLI_GUEST_H
 
+#include <stdbool.h>
 #include <stdio.h>
-#include <sys/types.h>
 
 #include "cli/fail.h"
 #include "cli/log.h"
@@ -23,8 +23,6 @@ struct guest_mounts {
 	struct guest_file {
 		const char *name; /* in the store */
 		char target[4096];
-		dev_t dev; /* of our file, */
-		ino_t ino; /* to see whether it still covers the target */
 	} file[2];
 };
 
@@ -34,9 +32,9 @@ int guest_mount(const struct network *net, struct guest_mounts *m, const struct 
 /*
  * A file of the host's that is replaced by rename(2) sheds what was mounted on it, in every namespace
  * (mount_namespaces(7)); resolv.conf is when a lease is renewed.  Called after each change of the mount
- * table: covers them again.
+ * table: covers them again.  False: not yet, call again soon; the kernel refuses while the rename goes on.
  */
-void guest_repair(const struct guest_mounts *m);
+bool guest_repair(const struct guest_mounts *m);
 
 /* Settings of the guest's network namespace that let an ordinary user ping and listen on any port. */
 void guest_sysctls(bool user_namespace);

@@ -28,6 +28,10 @@
 #define STATUS_NOT_FOUND 127
 #define STATUS_NOT_EXECUTABLE 126
 
+/* Covering a file that the host replaced is tried for a second; if it is gone altogether, so be it. */
+#define REPAIR_MS 20
+#define REPAIRS 50
+
 static _Noreturn void
 become_command(const struct init *in)
 {
@@ -119,8 +123,9 @@ init_run(const struct init *in)
 	};
 	pid_t command = start(in);
 
+	unsigned repairs = 0; /* attempts left */
 	for (bool ended = false;;) {
-		poll(fds, 3, -1);
+		poll(fds, 3, repairs ? REPAIR_MS : -1);
 		if (fds[0].revents) {
 			struct channel_message m;
 			int got = channel_receive(in->channel, &m, 1);
@@ -136,6 +141,8 @@ init_run(const struct init *in)
 			ended = ended || reap(in, command);
 		}
 		if (fds[2].revents)
-			guest_repair(in->mounts);
+			repairs = REPAIRS;
+		if (repairs > 0)
+			repairs = guest_repair(in->mounts) ? 0 : repairs - 1;
 	}
 }
