@@ -319,7 +319,7 @@ read_block(struct pcap_reader *r, struct pcap_frame *f)
 /* --- both ------------------------------------------------------------------------------------------ */
 
 bool
-pcap_open(struct pcap_reader *r, struct view file)
+pcap_read_open(struct pcap_reader *r, struct view file)
 {
 	struct rd in = rd_of(file);
 	struct pcap_frame none;
@@ -334,7 +334,7 @@ pcap_open(struct pcap_reader *r, struct view file)
 }
 
 int
-pcap_next(struct pcap_reader *r, struct pcap_frame *f)
+pcap_read_next(struct pcap_reader *r, struct pcap_frame *f)
 {
 	while (r->error[0] == '\0' && r->at < r->file.len) {
 		int rc = r->ng ? read_block(r, f) : pcap_record(r, f);

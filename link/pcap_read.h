@@ -43,9 +43,9 @@ struct pcap_reader {
 };
 
 /* file stays the caller's and must outlive the reader.  False: see error. */
-bool pcap_open(struct pcap_reader *r, struct view file);
+bool pcap_read_open(struct pcap_reader *r, struct view file);
 
 /* 1: the next frame; 0: the end; -1: see error (and from then on always -1). */
-int pcap_next(struct pcap_reader *r, struct pcap_frame *f);
+int pcap_read_next(struct pcap_reader *r, struct pcap_frame *f);
 
 #endif

@@ -90,14 +90,6 @@ pcapng_init(struct pcapng *w, struct host *h, int fd, usec_t origin)
 	return (size_t)n == iov.iov_len ? 0 : -ENOSPC;
 }
 
-void
-pcapng_done(struct pcapng *w)
-{
-	free(w->rest);
-	w->rest = NULL;
-	w->rest_len = 0;
-}
-
 /* Bytes that went; a full pipe takes 0, and after an error nothing is ever written again. */
 static size_t
 put_out(struct pcapng *w, const struct iovec *iov, int n)
@@ -121,6 +113,16 @@ finish_rest(struct pcapng *w)
 	w->rest_at += n;
 	w->rest_len -= n;
 	return w->rest_len == 0;
+}
+
+void
+pcapng_done(struct pcapng *w)
+{
+	if (w->error == 0)
+		finish_rest(w);
+	free(w->rest);
+	w->rest = NULL;
+	w->rest_len = 0;
 }
 
 /* Keep what is left of a block after its first `from` bytes. */

@@ -34,7 +34,7 @@ int pcapng_init(struct pcapng *w, struct host *h, int fd, usec_t origin);
 /* One frame at a moment.  Cannot fail: see lost and error. */
 void pcapng_frame(struct pcapng *w, const struct frame *f, enum pcapng_dir dir, usec_t now);
 
-/* Gives back memory; fd stays open.  A zeroed or failed one is fine. */
+/* Writes what is left of a block if it can, and gives back memory; fd stays open.  A zeroed one is fine. */
 void pcapng_done(struct pcapng *w);
 
 #endif
