@@ -68,6 +68,9 @@ is_icmp_error(const struct ip *about, struct view quote)
 	rd_take(&r, about->hlen);
 	uint8_t type = rd_u8(&r);
 
+	/* A later piece does not say which type it is of. */
+	if (about->frag_off > 0)
+		r.bad = true;
 	if (about->proto == IP_PROTO_ICMP && addr_is_v4(&about->src))
 		return r.bad || (type != ICMP4_ECHO_REQUEST && type != ICMP4_ECHO_REPLY);
 	if (about->proto == IP_PROTO_ICMPV6 && !addr_is_v4(&about->src))
@@ -87,7 +90,10 @@ static bool
 may_complain(const struct stack *st, enum icmp_error err, uint32_t arg, const struct ip *about,
 	     struct view quote)
 {
-	if (!stack_is_guest(st, &about->src) || (about->fragment && about->frag_off > 0))
+	if (!stack_is_guest(st, &about->src))
+		return false;
+	/* RFC 8200 4.5 wants a parameter problem about a later piece too. */
+	if (about->frag_off > 0 && err != ICMP_ERR_PARAM)
 		return false;
 	if (addr_is_broadcast(&about->dst) || is_subnet_edge(st, &about->dst))
 		return false;

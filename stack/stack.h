@@ -186,8 +186,9 @@ void stack_send_echo_reply(struct stack *st, const struct addr *src, const struc
 
 /*
  * An ICMP error to the guest, from `from` (a router on the way; NULL: the gateway), about the packet whose
- * first bytes are `quote` (IP header on).  Rate-limited; never about an ICMP error, a non-first fragment
- * or a group address (RFC 1122 3.2.2, RFC 4443 2.4).  At most 576 / 1,280 bytes.
+ * first bytes are `quote` (IP header on).  Rate-limited; never about an ICMP error, a group address or a
+ * non-first fragment (RFC 1122 3.2.2, RFC 4443 2.4; an ICMPv6 parameter problem may be about either of
+ * the last two).  At most 576 / 1,280 bytes.
  */
 void stack_send_error(struct stack *st, enum icmp_error err, uint32_t arg, const struct addr *from,
 		      struct view quote, usec_t now);
