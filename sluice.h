@@ -348,7 +348,8 @@ struct sluice_port_stats {
 	size_t size;
 	uint64_t sent;          /* frames taken from the guest */
 	uint64_t refused;       /* of these: senseless, see Trust */
-	uint64_t received;      /* buffers given back */
+	uint64_t lent;          /* buffers taken from the guest */
+	uint64_t received;      /* buffers filled, or given back unused */
 	uint64_t no_room;       /* frames for the guest lost because too little was lent */
 	uint64_t gateway_wakes; /* writes to the gateway's eventfd */
 	uint64_t guest_wakes;   /* writes to the guest's */

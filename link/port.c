@@ -82,7 +82,7 @@ port_wake_post(struct port_wake *w, int fd, _Atomic uint64_t *writes)
 static void
 wake_guest(struct sluice_port *p, struct port_wake *w)
 {
-	port_wake_post(w, w == &p->guest_sent ? p->sent_fd : p->received_fd, &p->guest_wakes);
+	port_wake_post(w, w == &p->guest_sent ? p->sent_fd : p->received_fd, &p->gateway.wakes);
 }
 
 /* --- the end of the port --------------------------------------------------------------------------- */
@@ -173,9 +173,9 @@ port_receive(struct link *l, struct frame *out, int max, bool *more)
 	size_t bytes = 0;
 
 	port_release(l);
-	port_wake_withdraw(&p->gateway_tx, &p->gateway_owed);
-	port_wake_withdraw(&p->gateway_lend, &p->gateway_owed);
-	port_wake_drain(p->gateway_fd, &p->gateway_owed);
+	port_wake_withdraw(&p->gateway_tx, &p->gateway.owed);
+	port_wake_withdraw(&p->gateway_lend, &p->gateway.owed);
+	port_wake_drain(p->gateway_fd, &p->gateway.owed);
 	if (atomic_load(&p->recall) && atomic_exchange(&p->recall, false))
 		port_give_back(pl);
 
@@ -189,7 +189,7 @@ port_receive(struct link *l, struct frame *out, int max, bool *more)
 		if (frame_from(&out[n], in, p->shared))
 			bytes += out[n++].len;
 		else
-			atomic_fetch_add_explicit(&p->refused, 1, memory_order_relaxed);
+			atomic_fetch_add_explicit(&p->gateway.refused, 1, memory_order_relaxed);
 	}
 	spsc_give(&p->tx);
 	*more = spsc_waiting(&p->tx);
@@ -214,7 +214,7 @@ filled_put(struct port_link *pl, uint64_t cookie)
 	}
 	*e = (struct port_filled){.cookie = cookie};
 	pl->unpublished = true;
-	atomic_fetch_add_explicit(&pl->port->received, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&pl->port->gateway.received, 1, memory_order_relaxed);
 	return e;
 }
 
@@ -322,7 +322,7 @@ port_send(void *ctx, const struct frame *f)
 		port_pull(pl);
 	if (pl->lent_bytes < f->len || pl->link.error) {
 		pl->link.no_room++;
-		atomic_fetch_add_explicit(&pl->port->no_room, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&pl->port->gateway.no_room, 1, memory_order_relaxed);
 		return;
 	}
 	struct port_buffer b = pl->lent[pl->lent_head++ & (pl->port->receive_slots - 1)];
@@ -350,9 +350,9 @@ port_before_sleep(struct link *l)
 	struct port_link *pl = port_of(l);
 	struct sluice_port *p = pl->port;
 
-	port_wake_ask(&p->gateway_tx, &p->gateway_owed);
+	port_wake_ask(&p->gateway_tx, &p->gateway.owed);
 	if (pl->blocked)
-		port_wake_ask(&p->gateway_lend, &p->gateway_owed);
+		port_wake_ask(&p->gateway_lend, &p->gateway.owed);
 	bool work = spsc_waiting(&p->tx) || atomic_load(&p->recall) ||
 		    (pl->blocked && spsc_waiting(&p->lend) && port_room(pl)) || port_is_broken(pl);
 	port_flush(pl); /* room() may have found senseless buffers to return */
@@ -375,9 +375,9 @@ port_link_free(struct link *l)
 	port_release(l);
 	spsc_give(&p->tx);
 	port_give_back(pl);
-	port_wake_withdraw(&p->gateway_tx, &p->gateway_owed);
-	port_wake_withdraw(&p->gateway_lend, &p->gateway_owed);
-	port_wake_drain(p->gateway_fd, &p->gateway_owed);
+	port_wake_withdraw(&p->gateway_tx, &p->gateway.owed);
+	port_wake_withdraw(&p->gateway_lend, &p->gateway.owed);
+	port_wake_drain(p->gateway_fd, &p->gateway.owed);
 	atomic_store(&p->attached, false);
 	free(pl->lent);
 	free(pl);

@@ -57,11 +57,20 @@ struct port_wake {
 	_Alignas(SPSC_LINE) bool armed; /* private to the sleeper: it set `wanted` and did not withdraw it */
 };
 
-/* One pair of the guest's half; private to the thread that uses it. */
+/* One pair of the guest's half; private to the thread that uses it, but for the counters. */
 struct port_pair {
 	_Alignas(SPSC_LINE) uint32_t out; /* frames or buffers that the gateway has */
 	uint32_t next;                    /* copying: the next send buffer */
 	uint32_t owed;                    /* eventfd writes, made or yet to come, that were not read */
+	_Atomic uint64_t count;           /* frames or buffers, ever */
+	_Atomic uint64_t wakes;           /* writes to gateway_fd */
+};
+
+/* What outlives a gateway of the gateway's half; private in the same way. */
+struct port_gateway {
+	_Alignas(SPSC_LINE) uint32_t owed;
+	_Atomic uint64_t refused, received, no_room;
+	_Atomic uint64_t wakes; /* writes to sent_fd and received_fd */
 };
 
 struct sluice_port {
@@ -69,23 +78,20 @@ struct sluice_port {
 
 	struct port_wake gateway_tx, gateway_lend; /* the gateway sleeps and wants to hear of these */
 	struct port_wake guest_sent, guest_received;
-	int gateway_fd, sent_fd, received_fd;
 
 	struct port_pair sending, receiving;
-	uint32_t gateway_owed; /* as port_pair.owed, private to the gateway's thread */
+	struct port_gateway gateway;
 
+	/* set once, or nearly */
+	_Alignas(SPSC_LINE) uint8_t *copy_out; /* the port's own buffers, with copy_frame */
+	uint8_t *copy_in;
+	uint32_t copy_frame;
+	uint32_t send_slots, receive_slots;
+	int gateway_fd, sent_fd, received_fd;
+	_Atomic uint32_t broken; /* positive errno: the port is dead for both sides */
 	_Atomic bool attached;   /* a gateway has it */
 	_Atomic bool recall;     /* sluice_port_recall() was called and not heard yet */
-	_Atomic uint32_t broken; /* positive errno: the port is dead for both sides */
-
-	/* set once */
-	uint32_t send_slots, receive_slots;
-	uint32_t copy_frame;
 	bool csum, tso, uso, shared;
-	uint8_t *copy_out, *copy_in; /* the port's own buffers, with copy_frame */
-
-	_Alignas(SPSC_LINE) _Atomic uint64_t sent, gateway_wakes; /* counted by the guest's threads */
-	_Alignas(SPSC_LINE) _Atomic uint64_t refused, received, no_room, guest_wakes; /* by the gateway's */
 };
 
 /* The sleeper's side of a flag.  Ask before a last look at the ring; withdraw when awake, whoever woke it;

@@ -8,13 +8,12 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "proxy/config.h"
 #include "sluice.h"
 
 #define CHUNK 2048u      /* bytes of each buffer that is lent on behalf of sluice_port_recv_copy() */
@@ -32,7 +31,7 @@ static int
 guest_break(struct sluice_port *p)
 {
 	atomic_store(&p->broken, EPROTO);
-	port_wake_post(&p->gateway_tx, p->gateway_fd, &p->gateway_wakes);
+	port_wake_post(&p->gateway_tx, p->gateway_fd, &p->sending.wakes);
 	return -EPROTO;
 }
 
@@ -85,8 +84,8 @@ send_frames(struct sluice_port *p, const struct sluice_frame *frames, int n)
 		return guest_break(p);
 	if (i > 0) {
 		spsc_publish(&p->tx);
-		port_wake_post(&p->gateway_tx, p->gateway_fd, &p->gateway_wakes);
-		atomic_fetch_add_explicit(&p->sent, (uint64_t)i, memory_order_relaxed);
+		port_wake_post(&p->gateway_tx, p->gateway_fd, &p->sending.wakes);
+		atomic_fetch_add_explicit(&p->sending.count, (uint64_t)i, memory_order_relaxed);
 	}
 	return i;
 }
@@ -151,7 +150,8 @@ lend_buffers(struct sluice_port *p, const struct sluice_buffer *bufs, int n)
 		return guest_break(p);
 	if (i > 0) {
 		spsc_publish(&p->lend);
-		port_wake_post(&p->gateway_lend, p->gateway_fd, &p->gateway_wakes);
+		port_wake_post(&p->gateway_lend, p->gateway_fd, &p->receiving.wakes);
+		atomic_fetch_add_explicit(&p->receiving.count, (uint64_t)i, memory_order_relaxed);
 	}
 	return i;
 }
@@ -212,7 +212,7 @@ void
 sluice_port_recall(struct sluice_port *p)
 {
 	atomic_store(&p->recall, true);
-	port_wake_post(&p->gateway_tx, p->gateway_fd, &p->gateway_wakes);
+	port_wake_post(&p->gateway_tx, p->gateway_fd, &p->sending.wakes);
 }
 
 /* --- sleeping -------------------------------------------------------------------------------------- */
@@ -327,17 +327,6 @@ sluice_port_recv_copy(struct sluice_port *p, void *buf, size_t size)
 
 /* --- making and unmaking --------------------------------------------------------------------------- */
 
-static void __attribute__((format(printf, 3, 4))) say(char *err, size_t errlen, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (errlen == 0)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(err, errlen, fmt, ap);
-	va_end(ap);
-}
-
 void
 sluice_port_config_init(struct sluice_port_config *cfg)
 {
@@ -351,24 +340,22 @@ slots_ok(uint32_t n)
 }
 
 static bool
-config_ok(const struct sluice_port_config *c, char *err, size_t errlen)
+config_ok(const struct sluice_port_config *c, struct setup *su)
 {
 	if (!slots_ok(c->send_slots))
-		say(err, errlen, "port: send_slots %u must be a power of two from %u to %u", c->send_slots,
-		    SLOTS_MIN, SLOTS_MAX);
-	else if (!slots_ok(c->receive_slots))
-		say(err, errlen, "port: receive_slots %u must be a power of two from %u to %u",
-		    c->receive_slots, SLOTS_MIN, SLOTS_MAX);
-	else if ((c->tso || c->uso) && !c->csum)
-		say(err, errlen, "port: tso and uso leave checksums unfinished: set csum too, or neither");
-	else if (c->copy_frame > FRAME_MAX)
-		say(err, errlen, "port: copy_frame %u is longer than a frame can be: at most %u",
-		    c->copy_frame, FRAME_MAX);
-	else if (c->copy_frame && c->csum)
-		say(err, errlen, "port: the copying pair carries no offloads: leave csum, tso and uso unset");
-	else
-		return true;
-	return false;
+		return wrong(su, "port: send_slots %u must be a power of two from %u to %u", c->send_slots,
+			     SLOTS_MIN, SLOTS_MAX);
+	if (!slots_ok(c->receive_slots))
+		return wrong(su, "port: receive_slots %u must be a power of two from %u to %u",
+			     c->receive_slots, SLOTS_MIN, SLOTS_MAX);
+	if ((c->tso || c->uso) && !c->csum)
+		return wrong(su, "port: tso and uso leave checksums unfinished: set csum too, or neither");
+	if (c->copy_frame > FRAME_MAX)
+		return wrong(su, "port: copy_frame %u is longer than a frame can be: at most %u",
+			     c->copy_frame, FRAME_MAX);
+	if (c->copy_frame && c->csum)
+		return wrong(su, "port: the copying pair carries no offloads: leave csum, tso and uso unset");
+	return true;
 }
 
 /* The rings' slots and the port's own buffers. */
@@ -392,6 +379,7 @@ port_reserve(struct sluice_port *p)
 struct sluice_port *
 sluice_port_new(const struct sluice_port_config *cfg, char *err, size_t errlen)
 {
+	struct setup su = {err, errlen};
 	struct sluice_port_config c;
 
 	sluice_port_config_init(&c);
@@ -399,12 +387,12 @@ sluice_port_new(const struct sluice_port_config *cfg, char *err, size_t errlen)
 	memcpy(&c, cfg, cfg->size < sizeof(c) ? cfg->size : sizeof(c));
 	c.send_slots = c.send_slots ? c.send_slots : 256;
 	c.receive_slots = c.receive_slots ? c.receive_slots : 1024;
-	if (!config_ok(&c, err, errlen))
+	if (!config_ok(&c, &su))
 		return NULL;
 
 	struct sluice_port *p = aligned_alloc(_Alignof(struct sluice_port), sizeof(*p));
 	if (!p) {
-		say(err, errlen, "port: no memory for it");
+		wrong(&su, "port: no memory for it");
 		return NULL;
 	}
 	memset(p, 0, sizeof(*p));
@@ -419,12 +407,12 @@ sluice_port_new(const struct sluice_port_config *cfg, char *err, size_t errlen)
 	p->sent_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	p->received_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (p->gateway_fd < 0 || p->sent_fd < 0 || p->received_fd < 0) {
-		say(err, errlen, "port: eventfd: %s; it takes three descriptors", strerror(errno));
+		wrong(&su, "port: eventfd: %s; it takes three descriptors", strerror(errno));
 		sluice_port_free(p);
 		return NULL;
 	}
 	if (!port_reserve(p)) {
-		say(err, errlen, "port: no memory for %u + %u slots", p->send_slots, p->receive_slots);
+		wrong(&su, "port: no memory for %u + %u slots", p->send_slots, p->receive_slots);
 		sluice_port_free(p);
 		return NULL;
 	}
@@ -455,17 +443,24 @@ sluice_port_free(struct sluice_port *p)
 	free(p);
 }
 
+static uint64_t
+count(const _Atomic uint64_t *c)
+{
+	return atomic_load_explicit(c, memory_order_relaxed);
+}
+
 void
 sluice_port_get_stats(const struct sluice_port *p, struct sluice_port_stats *st)
 {
 	struct sluice_port_stats all = {
 	    .size = st->size < sizeof(all) ? st->size : sizeof(all),
-	    .sent = atomic_load_explicit(&p->sent, memory_order_relaxed),
-	    .refused = atomic_load_explicit(&p->refused, memory_order_relaxed),
-	    .received = atomic_load_explicit(&p->received, memory_order_relaxed),
-	    .no_room = atomic_load_explicit(&p->no_room, memory_order_relaxed),
-	    .gateway_wakes = atomic_load_explicit(&p->gateway_wakes, memory_order_relaxed),
-	    .guest_wakes = atomic_load_explicit(&p->guest_wakes, memory_order_relaxed),
+	    .sent = count(&p->sending.count),
+	    .lent = count(&p->receiving.count),
+	    .refused = count(&p->gateway.refused),
+	    .received = count(&p->gateway.received),
+	    .no_room = count(&p->gateway.no_room),
+	    .gateway_wakes = count(&p->sending.wakes) + count(&p->receiving.wakes),
+	    .guest_wakes = count(&p->gateway.wakes),
 	};
 
 	memcpy(st, &all, all.size);
