@@ -164,8 +164,8 @@ guest_mount(const struct network *net, struct guest_mounts *m, const struct log 
 
 	/* What is mounted here stays here; what the host mounts later still shows. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return fail(f, "cannot set up the guest's mounts: /: %s; run sluice as root",
-			    strerror(errno));
+		return failed(f, "cannot set up the guest's mounts: /: %s; run sluice as root",
+			      strerror(errno));
 	for (size_t i = 0; i < 2; i++) {
 		m->file[i].name = names[i];
 		host[i] = fopen(sources[i], "re");
@@ -185,8 +185,8 @@ guest_mount(const struct network *net, struct guest_mounts *m, const struct log 
 	for (size_t i = 0; !bad && i < sizeof(resolver_dirs) / sizeof(resolver_dirs[0]); i++)
 		bad = access(resolver_dirs[i], F_OK) == 0 && mount_tmpfs(resolver_dirs[i]) < 0;
 	if (bad || cover_files(m) < 0)
-		return fail(f, "cannot mount the guest's resolv.conf and hosts: %s; run sluice as root",
-			    strerror(errno));
+		return failed(f, "cannot mount the guest's resolv.conf and hosts: %s; run sluice as root",
+			      strerror(errno));
 	mount_proc(m, log);
 	return 0;
 }

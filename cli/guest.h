@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "cli/fail.h"
+#include "cli/failure.h"
 #include "cli/log.h"
 #include "cli/network.h"
 

@@ -22,12 +22,13 @@ check_tun(struct failure *f)
 	if (faccessat(AT_FDCWD, TUN_NODE, R_OK | W_OK, AT_EACCESS) == 0)
 		return 0;
 	if (errno == EACCES)
-		return fail(
+		return failed(
 		    f, TUN_NODE
 		    ": permission denied; run sluice as root, or let users open it (chmod 0666 " TUN_NODE
 		    ")");
-	return fail(f, TUN_NODE ": %s; load the driver (modprobe tun), and in a container pass the device in",
-		    strerror(errno));
+	return failed(f,
+		      TUN_NODE ": %s; load the driver (modprobe tun), and in a container pass the device in",
+		      strerror(errno));
 }
 
 static void
@@ -62,12 +63,13 @@ configure_family(int nl, const struct iface *i, int index, const struct family *
 		return 0;
 	int error = netlink_add_address(nl, index, &fam->guest, fam->plen);
 	if (error < 0)
-		return fail(f, "%s: cannot have the address %s: %s; give another with --guest, or --no-ipv%d",
-			    i->name, fam->guest_text, strerror(-error), fam->guest.v6 ? 6 : 4);
+		return failed(f,
+			      "%s: cannot have the address %s: %s; give another with --guest, or --no-ipv%d",
+			      i->name, fam->guest_text, strerror(-error), fam->guest.v6 ? 6 : 4);
 	error = netlink_add_default_route(nl, index, &fam->gateway);
 	if (error < 0)
-		return fail(f, "%s: cannot route through %s: %s; give another with --gateway", i->name,
-			    fam->gateway_text, strerror(-error));
+		return failed(f, "%s: cannot route through %s: %s; give another with --gateway", i->name,
+			      fam->gateway_text, strerror(-error));
 	return 0;
 }
 
@@ -79,7 +81,8 @@ loopback_up(int nl, struct failure *f)
 
 	if (error == 0 && !lo.up)
 		error = netlink_up(nl, lo.index);
-	return error == 0 ? 0 : fail(f, "lo: cannot be brought up: %s; run sluice as root", strerror(-error));
+	return error == 0 ? 0
+			  : failed(f, "lo: cannot be brought up: %s; run sluice as root", strerror(-error));
 }
 
 static int
@@ -98,13 +101,13 @@ configure(int nl, const struct iface_wish *wish, struct iface *out, bool made, s
 	if (error == 0)
 		error = netlink_find(nl, out->name, &link);
 	if (error < 0)
-		return fail(f,
-			    "%s: cannot be brought up: %s; run sluice as root, or in the user namespace it "
-			    "belongs to",
-			    out->name, strerror(-error));
+		return failed(f,
+			      "%s: cannot be brought up: %s; run sluice as root, or in the user namespace it "
+			      "belongs to",
+			      out->name, strerror(-error));
 	if (link.mtu < 1280 || link.mtu > 65520)
-		return fail(f, "%s: its MTU is %u, sluice serves 1280 to 65520; set one with --mtu",
-			    out->name, link.mtu);
+		return failed(f, "%s: its MTU is %u, sluice serves 1280 to 65520; set one with --mtu",
+			      out->name, link.mtu);
 	memcpy(out->mac, link.mac, sizeof(out->mac));
 	out->mtu = link.mtu;
 
@@ -124,8 +127,8 @@ iface_make(const struct iface_wish *wish, struct iface *out, struct failure *f)
 		return -1;
 	int nl = netlink_open();
 	if (nl < 0)
-		return fail(f, "cannot configure interfaces: %s; the kernel must have netlink sockets",
-			    strerror(-nl));
+		return failed(f, "cannot configure interfaces: %s; the kernel must have netlink sockets",
+			      strerror(-nl));
 	bool made = netlink_find(nl, wish->name, &before) == -ENODEV;
 
 	snprintf(out->name, sizeof(out->name), "%s", wish->name);

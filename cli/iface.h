@@ -6,7 +6,7 @@
 #ifndef CLI_IFACE_H
 #define CLI_IFACE_H
 
-#include "cli/fail.h"
+#include "cli/failure.h"
 #include "cli/network.h"
 
 struct iface_wish {

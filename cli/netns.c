@@ -90,7 +90,7 @@ fail_explained(struct failure *f, const char *what, int error)
 	char why[320];
 
 	netns_explain(error, "/proc/sys", why, sizeof(why));
-	return fail(f, "cannot %s: %s: %s", what, strerror(error), why);
+	return failed(f, "cannot %s: %s: %s", what, strerror(error), why);
 }
 
 /* --- making ---------------------------------------------------------------------------------------- */
@@ -153,17 +153,18 @@ join_owner(const char *netns, int fd, struct failure *f)
 	int owner = ioctl(fd, NS_GET_USERNS);
 
 	if (owner < 0 && errno == ENOTTY)
-		return fail(f, "%s: not a namespace; give a path such as /run/netns/x, or a pid", netns);
+		return failed(f, "%s: not a namespace; give a path such as /run/netns/x, or a pid", netns);
 	if (owner < 0)
-		return fail(f, "%s: its owner cannot be found: %s; run sluice as root", netns,
-			    strerror(errno));
+		return failed(f, "%s: its owner cannot be found: %s; run sluice as root", netns,
+			      strerror(errno));
 	int r = 0;
 	if (fstat(owner, &theirs) == 0 && stat("/proc/self/ns/user", &ours) == 0 &&
 	    (theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev) && setns(owner, CLONE_NEWUSER) < 0)
-		r = fail(f,
-			 "%s: the user namespace that owns it cannot be entered: %s; run sluice as its user "
-			 "or as root",
-			 netns, strerror(errno));
+		r = failed(
+		    f,
+		    "%s: the user namespace that owns it cannot be entered: %s; run sluice as its user "
+		    "or as root",
+		    netns, strerror(errno));
 	close(owner);
 	return r;
 }
@@ -176,20 +177,21 @@ netns_join(const char *netns, bool is_pid, struct failure *f)
 	snprintf(path, sizeof(path), "/proc/%.10s/ns/net", netns);
 	int fd = open(is_pid ? path : netns, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
-		return fail(f,
-			    is_pid ? "%s: no process has this pid; give one that is running in the namespace"
-				   : "%s: no such namespace; make it first, as with ip netns add",
-			    netns);
+		return failed(f,
+			      is_pid
+				  ? "%s: no process has this pid; give one that is running in the namespace"
+				  : "%s: no such namespace; make it first, as with ip netns add",
+			      netns);
 	if (fd < 0)
-		return fail(f, "%s: the namespace cannot be opened: %s; run sluice as its user or as root",
-			    netns, strerror(errno));
+		return failed(f, "%s: the namespace cannot be opened: %s; run sluice as its user or as root",
+			      netns, strerror(errno));
 	int r = join_owner(netns, fd, f);
 	if (r == 0 && setns(fd, CLONE_NEWNET) < 0)
 		r = errno == EINVAL
-			? fail(f, "%s: not a network namespace; give a path such as /run/netns/x, or a pid",
-			       netns)
-			: fail(f, "%s: the namespace cannot be entered: %s; run sluice as root", netns,
-			       strerror(errno));
+			? failed(f, "%s: not a network namespace; give a path such as /run/netns/x, or a pid",
+				 netns)
+			: failed(f, "%s: the namespace cannot be entered: %s; run sluice as root", netns,
+				 strerror(errno));
 	close(fd);
 	return r;
 }

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "cli/fail.h"
+#include "cli/failure.h"
 
 /* Whether this process may make namespaces only inside a user namespace of its own. */
 bool netns_needs_user(void);

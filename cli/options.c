@@ -31,8 +31,8 @@ static int
 take_publish(struct options *o, const char *value, struct failure *f)
 {
 	if (o->npublish == OPTIONS_PUBLISH_MAX)
-		return fail(f, "--publish %s: more than %d of them; join neighbouring ports in ranges", value,
-			    OPTIONS_PUBLISH_MAX);
+		return failed(f, "--publish %s: more than %d of them; join neighbouring ports in ranges",
+			      value, OPTIONS_PUBLISH_MAX);
 	if (value_publish(value, &o->publish[o->npublish], f) < 0)
 		return -1;
 	o->npublish++;
@@ -45,7 +45,7 @@ take_mtu(struct options *o, const char *value, struct failure *f)
 	uint64_t n;
 
 	if (!value_number(value, 1280, 65520, &n))
-		return fail(f, "--mtu %s: give a number from 1280 to 65520", value);
+		return failed(f, "--mtu %s: give a number from 1280 to 65520", value);
 	o->mtu = (uint32_t)n;
 	return 0;
 }
@@ -58,8 +58,8 @@ take_once(const char *what, const char *value, const struct address *a, const ch
 	const char **slot = a->v6 ? v6 : v4;
 
 	if (*slot)
-		return fail(f, "--%s %s: the IPv%d one is already %s; give one per family", what, value,
-			    a->v6 ? 6 : 4, *slot);
+		return failed(f, "--%s %s: the IPv%d one is already %s; give one per family", what, value,
+			      a->v6 ? 6 : 4, *slot);
 	*slot = value;
 	return 0;
 }
@@ -71,8 +71,8 @@ take_guest(struct options *o, const char *value, struct failure *f)
 	unsigned plen;
 
 	if (!value_prefix(value, &a, &plen))
-		return fail(f, "--guest %s: not ADDR/PLEN; write it as in 10.0.2.15/24 or fd00::15/64",
-			    value);
+		return failed(f, "--guest %s: not ADDR/PLEN; write it as in 10.0.2.15/24 or fd00::15/64",
+			      value);
 	return take_once("guest", value, &a, &o->ipv4.guest, &o->ipv6.guest, f);
 }
 
@@ -82,7 +82,7 @@ take_gateway(struct options *o, const char *value, struct failure *f)
 	struct address a;
 
 	if (!value_address(value, &a))
-		return fail(f, "--gateway %s: not an address; write it as in 10.0.2.2 or fd00::2", value);
+		return failed(f, "--gateway %s: not an address; write it as in 10.0.2.2 or fd00::2", value);
 	return take_once("gateway", value, &a, &o->ipv4.gateway, &o->ipv6.gateway, f);
 }
 
@@ -92,7 +92,7 @@ take_dns(struct options *o, const char *value, struct failure *f)
 	struct address a;
 
 	if (!value_address(value, &a))
-		return fail(f, "--dns %s: not an address; write it as in 10.0.2.3 or fd00::3", value);
+		return failed(f, "--dns %s: not an address; write it as in 10.0.2.3 or fd00::3", value);
 	return take_once("dns", value, &a, &o->ipv4.dns, &o->ipv6.dns, f);
 }
 
@@ -116,13 +116,13 @@ static int
 take_nameserver(struct options *o, const char *value, struct failure *f)
 {
 	if (!value_endpoint(value))
-		return fail(
+		return failed(
 		    f,
 		    "--nameserver %s: not ADDR[:PORT]; write it as in 192.0.2.1, 192.0.2.1:5353 or [::1]:53",
 		    value);
 	if (o->nnameservers == OPTIONS_NAMESERVER_MAX)
-		return fail(f, "--nameserver %s: more than %d of them; give fewer", value,
-			    OPTIONS_NAMESERVER_MAX);
+		return failed(f, "--nameserver %s: more than %d of them; give fewer", value,
+			      OPTIONS_NAMESERVER_MAX);
 	o->nameservers[o->nnameservers++] = value;
 	return 0;
 }
@@ -131,7 +131,7 @@ static int
 take_mac(struct options *o, const char *value, struct failure *f)
 {
 	if (!value_mac(value, o->mac))
-		return fail(
+		return failed(
 		    f,
 		    "--mac %s: not a station's address; write it as in 52:54:00:12:34:56 (first byte even)",
 		    value);
@@ -143,7 +143,7 @@ static int
 take_pcap(struct options *o, const char *value, struct failure *f)
 {
 	if (*value == '\0')
-		return fail(f, "--pcap: the file's name is empty; give one");
+		return failed(f, "--pcap: the file's name is empty; give one");
 	o->pcap = value;
 	return 0;
 }
@@ -155,7 +155,7 @@ take_flows(const char *name, const char *value, uint32_t *out, struct failure *f
 	uint64_t n;
 
 	if (!value_number(value, 1, 1048576, &n))
-		return fail(f, "--%s %s: give a number of flows from 1 to 1048576", name, value);
+		return failed(f, "--%s %s: give a number of flows from 1 to 1048576", name, value);
 	*out = (uint32_t)n;
 	return 0;
 }
@@ -177,7 +177,7 @@ take_memory(struct options *o, const char *value, struct failure *f)
 {
 	/* Under a megabyte hardly a flow has room; above a tebibyte it is a slip of the finger. */
 	if (!value_size(value, &o->memory) || o->memory < 1 << 20 || o->memory > UINT64_C(1) << 40)
-		return fail(f, "--memory %s: give bytes from 1M to 1024G, as in 134217728 or 128M", value);
+		return failed(f, "--memory %s: give bytes from 1M to 1024G, as in 134217728 or 128M", value);
 	return 0;
 }
 
@@ -226,7 +226,8 @@ static int
 take_stats(struct options *o, const char *value, struct failure *f)
 {
 	if (value && strcmp(value, "json") != 0 && strcmp(value, "text") != 0)
-		return fail(f, "--stats=%s: not a form of the summary; write --stats or --stats=json", value);
+		return failed(f, "--stats=%s: not a form of the summary; write --stats or --stats=json",
+			      value);
 	o->stats = value && strcmp(value, "json") == 0 ? STATS_JSON : STATS_TEXT;
 	return 0;
 }
@@ -235,7 +236,7 @@ static int
 take_pid(struct options *o, const char *value, struct failure *f)
 {
 	if (*value == '\0')
-		return fail(f, "--pid: the file's name is empty; give one");
+		return failed(f, "--pid: the file's name is empty; give one");
 	o->pid_file = value;
 	return 0;
 }
@@ -339,9 +340,9 @@ unknown_option(const struct walk *w, const char *arg, const struct option *op, s
 	const char *verb = verb_name(w->o->verb);
 
 	if (op)
-		return fail(f, "%s: not an option of %s; sluice %s --help lists them", arg,
-			    *verb ? verb : "sluice without a command", verb);
-	return fail(f, "%s: no such option; sluice %s%s--help lists them", arg, verb, *verb ? " " : "");
+		return failed(f, "%s: not an option of %s; sluice %s --help lists them", arg,
+			      *verb ? verb : "sluice without a command", verb);
+	return failed(f, "%s: no such option; sluice %s%s--help lists them", arg, verb, *verb ? " " : "");
 }
 
 static int
@@ -350,10 +351,10 @@ take_option(struct walk *w, const struct option *op, const char *joined, struct 
 	const char *value = joined;
 
 	if (!op->value && joined)
-		return fail(f, "--%s=%s: this option takes no value; leave it out", op->name, joined);
+		return failed(f, "--%s=%s: this option takes no value; leave it out", op->name, joined);
 	if (op->value && op->value[0] != '[' && !joined) {
 		if (w->at == w->argc)
-			return fail(f, "--%s: needs a value; write --%s %s", op->name, op->name, op->value);
+			return failed(f, "--%s: needs a value; write --%s %s", op->name, op->name, op->value);
 		value = w->argv[w->at++];
 	}
 	return op->take(w->o, value, f);
@@ -423,18 +424,18 @@ static int
 check_run(struct options *o, struct failure *f)
 {
 	if (!o->command)
-		return fail(f, "run: no command given; write sluice run [OPTIONS] -- COMMAND");
+		return failed(f, "run: no command given; write sluice run [OPTIONS] -- COMMAND");
 	return o->command[0][0] ? 0
-				: fail(f, "run: the command's name is empty; write sluice run -- COMMAND");
+				: failed(f, "run: the command's name is empty; write sluice run -- COMMAND");
 }
 
 static int
 check_serve(const struct walk *w, struct options *o, struct failure *f)
 {
 	if (w->noperands == 0)
-		return fail(f, "serve: no link given; write sluice serve tap:IFNAME[@NETNS]");
+		return failed(f, "serve: no link given; write sluice serve tap:IFNAME[@NETNS]");
 	if (w->noperands > 1)
-		return fail(f, "serve: '%s' is one link too many; serve one", w->operands[1]);
+		return failed(f, "serve: '%s' is one link too many; serve one", w->operands[1]);
 	return value_link(w->operands[0], &o->link, f);
 }
 
@@ -442,10 +443,11 @@ static int
 check_replay(const struct walk *w, struct options *o, struct failure *f)
 {
 	if (w->noperands < 2)
-		return fail(f, "replay: needs two files; write sluice replay IN.pcap OUT.pcap");
+		return failed(f, "replay: needs two files; write sluice replay IN.pcap OUT.pcap");
 	if (w->noperands > 2)
-		return fail(f, "replay: '%s' is one file too many; give one capture to read and one to write",
-			    w->operands[2]);
+		return failed(f,
+			      "replay: '%s' is one file too many; give one capture to read and one to write",
+			      w->operands[2]);
 	o->replay_in = w->operands[0];
 	o->replay_out = w->operands[1];
 	return 0;
@@ -458,7 +460,7 @@ check_off(const struct sluice_net *net, int version, struct failure *f)
 	const char *left = net->guest ? net->guest : net->gateway ? net->gateway : net->dns;
 
 	if (net->off && left)
-		return fail(f, "--no-ipv%d: %s was given as well; leave one of them out", version, left);
+		return failed(f, "--no-ipv%d: %s was given as well; leave one of them out", version, left);
 	return 0;
 }
 
@@ -466,7 +468,7 @@ static int
 check(const struct walk *w, struct options *o, struct failure *f)
 {
 	if (o->quiet && o->verbose)
-		return fail(f, "-q and -v: say less or say more, not both");
+		return failed(f, "-q and -v: say less or say more, not both");
 	if (check_off(&o->ipv4, 4, f) < 0 || check_off(&o->ipv6, 6, f) < 0)
 		return -1;
 	if (network_decide(&o->ipv4, &o->ipv6, &o->network, f) < 0)
@@ -482,8 +484,8 @@ check(const struct walk *w, struct options *o, struct failure *f)
 		break;
 	}
 	if (w->noperands > 0)
-		return fail(f, "%s: not a command of sluice; use run, serve or replay", w->operands[0]);
-	return fail(f, "no command given; use run, serve or replay (sluice --help)");
+		return failed(f, "%s: not a command of sluice; use run, serve or replay", w->operands[0]);
+	return failed(f, "no command given; use run, serve or replay (sluice --help)");
 }
 
 int
@@ -499,7 +501,7 @@ options_parse(struct options *o, int argc, char **argv, struct failure *f)
 				w.at = 2;
 			}
 	if (argc > 1 && o->verb == VERB_NONE && argv[1][0] != '-')
-		return fail(f, "%s: not a command of sluice; use run, serve or replay", argv[1]);
+		return failed(f, "%s: not a command of sluice; use run, serve or replay", argv[1]);
 	if (walk_args(&w, f) < 0)
 		return -1;
 	/* --help helps also where the rest is wrong or missing. */

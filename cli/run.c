@@ -122,9 +122,9 @@ start_helper(struct run *r, struct failure *f)
 	int error = channel_pair(ends);
 
 	if (error < 0)
-		return fail(f,
-			    "cannot talk to a helper process: %s; raise the limit on descriptors (ulimit -n)",
-			    strerror(-error));
+		return failed(
+		    f, "cannot talk to a helper process: %s; raise the limit on descriptors (ulimit -n)",
+		    strerror(-error));
 	r->helper = netns_fork(r->user_namespace, f);
 	if (r->helper == 0) {
 		close(ends[0]);
@@ -231,8 +231,8 @@ turn(struct run *r, struct pollfd *extra, int n, int max_ms)
 		return;
 	/* Only the command itself can have taken its interface away; it goes on as it wished. */
 	r->link_lost = true;
-	log_say(r->log, SLUICE_LOG_ERROR, "%s: the link is gone: %s; the command goes on without a network",
-		r->tap.name, sluice_error(r->s));
+	log_say(r->log, SLUICE_LOG_ERROR, "%s: %s; the command goes on without a network", r->tap.name,
+		sluice_error(r->s));
 }
 
 static void
@@ -292,7 +292,7 @@ start(struct run *r, struct failure *f)
 	if (setup_pid_file(r->o, f) < 0)
 		return -1;
 	if (channel_send(r->channel, &(struct channel_message){.kind = CHANNEL_GO}) < 0)
-		return fail(f, "the guest's first process is gone; somebody killed it, start again");
+		return failed(f, "the guest's first process is gone; somebody killed it, start again");
 	return 0;
 }
 

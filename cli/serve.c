@@ -59,8 +59,9 @@ fetch_tap(const struct options *o, const struct log *log, struct iface *tap, str
 	int error = channel_pair(ends);
 	pid_t child = error < 0 ? -1 : fork();
 	if (child < 0)
-		return fail(f, "cannot start a helper process: %s; raise the limit on processes (ulimit -u)",
-			    strerror(error < 0 ? -error : errno));
+		return failed(f,
+			      "cannot start a helper process: %s; raise the limit on processes (ulimit -u)",
+			      strerror(error < 0 ? -error : errno));
 	if (child == 0)
 		tap_helper(o, log, ends[1]);
 	close(ends[1]);
@@ -137,7 +138,7 @@ verb_serve(const struct options *o, const struct log *log)
 
 	int r = serve(s, signals);
 	if (r < 0)
-		log_say(log, SLUICE_LOG_ERROR, "%s: the link is gone: %s", tap.name, sluice_error(s));
+		log_say(log, SLUICE_LOG_ERROR, "%s: %s", tap.name, sluice_error(s));
 	setup_print_stats(o, s, setup_now() - begin);
 	setup_remove_pid_file(o);
 	sluice_free(s);

@@ -63,9 +63,9 @@ setup_fit(uint64_t files, uint64_t listeners, struct sluice_config *cfg, struct 
 	uint64_t own = OWN_FILES + PING_FLOWS + listeners;
 
 	if (files < own + 16)
-		return fail(f,
-			    "the limit of %llu descriptors is too low, %llu are needed; raise it (ulimit -n)",
-			    (unsigned long long)files, (unsigned long long)own + 16);
+		return failed(
+		    f, "the limit of %llu descriptors is too low, %llu are needed; raise it (ulimit -n)",
+		    (unsigned long long)files, (unsigned long long)own + 16);
 	uint64_t room = files - own;
 	if (tcp + udp <= room)
 		return 0;
@@ -152,8 +152,8 @@ setup_gateway(const struct options *o, const struct log *log, const struct iface
 		/* A capture is the guest's traffic: nobody else's to read. */
 		cfg.pcap_fd = open(o->pcap, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 		if (cfg.pcap_fd < 0) {
-			fail(f, "--pcap %s: cannot be written: %s; name a file in a folder of yours", o->pcap,
-			     strerror(errno));
+			failed(f, "--pcap %s: cannot be written: %s; name a file in a folder of yours",
+			       o->pcap, strerror(errno));
 			return NULL;
 		}
 	}
@@ -176,8 +176,8 @@ setup_pid_file(const struct options *o, struct failure *f)
 		if (fclose(to) == 0)
 			return 0;
 	}
-	return fail(f, "--pid %s: cannot be written: %s; name a file in a folder of yours", o->pid_file,
-		    strerror(errno));
+	return failed(f, "--pid %s: cannot be written: %s; name a file in a folder of yours", o->pid_file,
+		      strerror(errno));
 }
 
 void

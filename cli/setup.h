@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "cli/fail.h"
+#include "cli/failure.h"
 #include "cli/iface.h"
 #include "cli/log.h"
 #include "cli/options.h"

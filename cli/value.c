@@ -220,31 +220,31 @@ static int
 publish_ports(const char *text, const char *at, struct value_publish *p, struct failure *f)
 {
 	if (!take_port(&at, &p->host_first))
-		return fail(f, "--publish %s: '%s' does not begin with a host port from 1 to 65535", text,
-			    at);
+		return failed(f, "--publish %s: '%s' does not begin with a host port from 1 to 65535", text,
+			      at);
 	p->host_last = p->host_first;
 	if (*at == '-') {
 		at++;
 		if (!take_port(&at, &p->host_last))
-			return fail(f, "--publish %s: '%s' is not the last port of a range, 1 to 65535", text,
-				    at);
+			return failed(f, "--publish %s: '%s' is not the last port of a range, 1 to 65535",
+				      text, at);
 		if (p->host_last < p->host_first)
-			return fail(f, "--publish %s: the range ends before it begins; write %u-%u", text,
-				    p->host_last, p->host_first);
+			return failed(f, "--publish %s: the range ends before it begins; write %u-%u", text,
+				      p->host_last, p->host_first);
 	}
 	p->guest_first = p->host_first;
 	if (*at == ':') {
 		at++;
 		if (!take_port(&at, &p->guest_first))
-			return fail(f, "--publish %s: '%s' is not a guest port from 1 to 65535", text, at);
+			return failed(f, "--publish %s: '%s' is not a guest port from 1 to 65535", text, at);
 	}
 	if (*at != '\0')
-		return fail(f,
-			    "--publish %s: '%s' is left over; write [BIND:]HOSTPORT[-END][:GUESTPORT][/udp]",
-			    text, at);
+		return failed(
+		    f, "--publish %s: '%s' is left over; write [BIND:]HOSTPORT[-END][:GUESTPORT][/udp]", text,
+		    at);
 	if (p->guest_first + (p->host_last - p->host_first) > 65535)
-		return fail(f, "--publish %s: %d ports from guest port %u pass 65535; begin lower", text,
-			    p->host_last - p->host_first + 1, p->guest_first);
+		return failed(f, "--publish %s: %d ports from guest port %u pass 65535; begin lower", text,
+			      p->host_last - p->host_first + 1, p->guest_first);
 	return 0;
 }
 
@@ -257,10 +257,11 @@ value_publish(const char *text, struct value_publish *out, struct failure *f)
 	size_t len = slash ? (size_t)(slash - text) : strlen(text);
 
 	if (slash && strcmp(slash, "/udp") != 0 && strcmp(slash, "/tcp") != 0)
-		return fail(f, "--publish %s: '%s' is neither /tcp nor /udp", text, slash);
+		return failed(f, "--publish %s: '%s' is neither /tcp nor /udp", text, slash);
 	p.udp = slash && strcmp(slash, "/udp") == 0;
 	if (len >= sizeof(body))
-		return fail(f, "--publish %s: too long; write [BIND:]HOSTPORT[-END][:GUESTPORT][/udp]", text);
+		return failed(f, "--publish %s: too long; write [BIND:]HOSTPORT[-END][:GUESTPORT][/udp]",
+			      text);
 	memcpy(body, text, len);
 	body[len] = '\0';
 
@@ -270,16 +271,16 @@ value_publish(const char *text, struct value_publish *out, struct failure *f)
 	if (body[0] == '[' || memchr(body, '.', head)) {
 		at = leading_address(body, p.bind);
 		if (!at || *at != ':')
-			return fail(f,
-				    "--publish %s: what is before the port is not an address; write "
-				    "0.0.0.0:PORT or [::]:PORT",
-				    text);
+			return failed(f,
+				      "--publish %s: what is before the port is not an address; write "
+				      "0.0.0.0:PORT or [::]:PORT",
+				      text);
 		at++;
 	} else {
 		const char *second = strchr(body + head + (body[head] == ':'), ':');
 		if (second)
-			return fail(f, "--publish %s: an IPv6 address goes in brackets, as in [::1]:8080:80",
-				    text);
+			return failed(
+			    f, "--publish %s: an IPv6 address goes in brackets, as in [::1]:8080:80", text);
 	}
 	if (publish_ports(text, at, &p, f) < 0)
 		return -1;
@@ -295,34 +296,34 @@ value_link(const char *text, struct value_link *out, struct failure *f)
 	struct value_link l = {.netns = NULL};
 
 	if (strncmp(text, "tap:", 4) != 0)
-		return fail(f, "%s: not a link sluice knows; write tap:IFNAME or tap:IFNAME@NETNS", text);
+		return failed(f, "%s: not a link sluice knows; write tap:IFNAME or tap:IFNAME@NETNS", text);
 	const char *name = text + 4;
 	size_t len = strcspn(name, "@");
 	if (len == 0 || len >= sizeof(l.ifname))
-		return fail(f, "%s: an interface name has 1 to 15 characters, as in tap:tap0", text);
+		return failed(f, "%s: an interface name has 1 to 15 characters, as in tap:tap0", text);
 	for (size_t i = 0; i < len; i++)
 		if (!isgraph((unsigned char)name[i]) || strchr("/:%", name[i]))
-			return fail(f,
-				    "%s: '%c' cannot be in an interface name; write letters and digits, as "
-				    "in tap:tap0",
-				    text, name[i]);
+			return failed(f,
+				      "%s: '%c' cannot be in an interface name; write letters and digits, as "
+				      "in tap:tap0",
+				      text, name[i]);
 	memcpy(l.ifname, name, len);
 	if (strcmp(l.ifname, ".") == 0 || strcmp(l.ifname, "..") == 0)
-		return fail(f,
-			    "%s: '%s' cannot be an interface name; write letters and digits, as in tap:tap0",
-			    text, l.ifname);
+		return failed(
+		    f, "%s: '%s' cannot be an interface name; write letters and digits, as in tap:tap0", text,
+		    l.ifname);
 
 	if (name[len] == '@') {
 		uint64_t pid;
 		l.netns = name + len + 1;
 		if (*l.netns == '\0')
-			return fail(
+			return failed(
 			    f, "%s: no namespace behind the @; give a path such as /run/netns/x, or a pid",
 			    text);
 		l.netns_is_pid = value_number(l.netns, 1, INT_MAX, &pid);
 		if (!l.netns_is_pid && !strchr(l.netns, '/'))
-			return fail(f, "%s: '%s' is neither a path nor a pid; did you mean /run/netns/%s?",
-				    text, l.netns, l.netns);
+			return failed(f, "%s: '%s' is neither a path nor a pid; did you mean /run/netns/%s?",
+				      text, l.netns, l.netns);
 	}
 	*out = l;
 	return 0;

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cli/fail.h"
+#include "cli/failure.h"
 
 #define VALUE_ADDRESS_TEXT 46 /* INET6_ADDRSTRLEN */
 

@@ -1,16 +1,16 @@
 /*
- * fail.c - writing the sentence; a guest of a terminal, so it holds printable characters only
+ * failure.c - writing the sentence, of printable characters only
  *
  * A value that is quoted in a sentence came from argv or a file: control characters in it could play with the
  * reader's terminal, and are shown as '?'.
  */
-#include "cli/fail.h"
+#include "cli/failure.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 int
-fail(struct failure *f, const char *fmt, ...)
+failed(struct failure *f, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);

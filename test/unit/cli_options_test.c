@@ -1,0 +1,342 @@
+/*
+ * cli_options_test.c - the command line as a whole: what it becomes, and one sentence for what it cannot
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cli/options.h"
+#include "cli/setup.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static struct options o;
+static struct failure f;
+
+/* Words separated by single spaces, after "sluice"; the words live until the next call. */
+static int
+parse(const char *line)
+{
+	static char words[512], *argv[64];
+	int argc = 1;
+
+	assert_true(strlen(line) < sizeof(words));
+	strcpy(words, line);
+	argv[0] = (char[]){"sluice"};
+	for (char *save, *w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save))
+		argv[argc++] = w;
+	argv[argc] = NULL;
+	return options_parse(&o, argc, argv, &f);
+}
+
+static void
+run_with_everything(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    parse(
+		"run -p 8080:80 --publish=[::1]:53/udp -p9000-9002 --mtu 9000 --guest 10.1.0.5/16 "
+		"--gateway 10.1.0.1 --dns=10.1.0.9 --no-ipv6 --nameserver 192.0.2.1 --nameserver [::1]:5353 "
+		"--mac 52:54:00:00:00:01 --root --pcap /tmp/x --max-tcp 16384 --max-udp 5 --memory 64M "
+		"--udp-endpoint-independent -vv --stats=json --pid /tmp/p -- curl -v --stats x"),
+	    0);
+	assert_int_equal(o.verb, VERB_RUN);
+	assert_int_equal(o.npublish, 3);
+	assert_int_equal(o.publish[0].guest_first, 80);
+	assert_string_equal(o.publish[1].bind, "::1");
+	assert_true(o.publish[1].udp);
+	assert_int_equal(o.publish[2].host_last, 9002);
+	assert_int_equal(o.mtu, 9000);
+	assert_string_equal(o.network.v4.guest_text, "10.1.0.5/16");
+	assert_string_equal(o.network.v4.gateway_text, "10.1.0.1");
+	assert_string_equal(o.network.v4.dns_text, "10.1.0.9");
+	assert_false(o.network.v6.on);
+	assert_int_equal(o.nnameservers, 2);
+	assert_true(o.has_mac && o.mac[5] == 1);
+	assert_true(o.root && o.udp_endpoint_independent);
+	assert_string_equal(o.pcap, "/tmp/x");
+	assert_string_equal(o.pid_file, "/tmp/p");
+	assert_int_equal(o.max_tcp, 16384);
+	assert_int_equal(o.max_udp, 5);
+	assert_int_equal(o.memory, 64 << 20);
+	assert_int_equal(o.verbose, 2);
+	assert_int_equal(o.stats, STATS_JSON);
+	assert_string_equal(o.command[0], "curl");
+	assert_string_equal(o.command[3], "x");
+	assert_null(o.command[4]);
+}
+
+/* The first word that is no option begins the command, and everything behind it is the command's. */
+static void
+a_command_keeps_its_own_options(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("run ls -l --mtu 5 --help"), 0);
+	assert_string_equal(o.command[1], "-l");
+	assert_false(o.help);
+	assert_int_equal(o.mtu, 0);
+	assert_int_equal(parse("run --stats -- --odd"), 0);
+	assert_int_equal(o.stats, STATS_TEXT);
+	assert_string_equal(o.command[0], "--odd");
+	assert_int_equal(parse("run -"), 0);
+	assert_string_equal(o.command[0], "-");
+}
+
+static void
+serve_and_replay_take_their_words_anywhere(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("serve --mtu 1400 tap:t0@/run/netns/x --configure -q"), 0);
+	assert_string_equal(o.link.ifname, "t0");
+	assert_string_equal(o.link.netns, "/run/netns/x");
+	assert_true(o.configure && o.quiet);
+	assert_int_equal(parse("replay a.pcap --mtu 1400 b.pcap"), 0);
+	assert_string_equal(o.replay_in, "a.pcap");
+	assert_string_equal(o.replay_out, "b.pcap");
+}
+
+static void
+defaults_are_those_of_the_manual(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("run true"), 0);
+	assert_string_equal(o.network.v4.guest_text, "10.0.2.15/24");
+	assert_string_equal(o.network.v4.gateway_text, "10.0.2.2");
+	assert_string_equal(o.network.v4.dns_text, "10.0.2.3");
+	assert_string_equal(o.network.v6.guest_text, "fd73:6c75:6963:65::15/64");
+	assert_string_equal(o.network.v6.gateway_text, "fd73:6c75:6963:65::2");
+	assert_string_equal(o.network.v6.dns_text, "fd73:6c75:6963:65::3");
+	assert_int_equal(o.stats, STATS_NONE);
+}
+
+static void
+help_and_version_win(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("--version"), 0);
+	assert_true(o.version);
+	assert_int_equal(parse("--help"), 0);
+	assert_true(o.help && o.verb == VERB_NONE);
+	assert_int_equal(parse("serve -h"), 0);
+	assert_true(o.help && o.verb == VERB_SERVE);
+}
+
+/* One sentence that names the value; `why` is a part of the remedy. */
+static void
+mistakes_are_named(void **state)
+{
+	static const struct {
+		const char *line, *value, *why;
+	} rows[] = {
+	    {"", "command", "run, serve or replay"},
+	    {"fly --mtu 3", "fly", "run, serve or replay"},
+	    {"--mtu 1500", "--mtu", "--help"},
+	    {"run", "run", "COMMAND"},
+	    {"run --", "run", "COMMAND"},
+	    {"run --bogus x", "--bogus", "sluice run --help"},
+	    {"run -z x", "-z", "sluice run --help"},
+	    {"run --configure x", "--configure", "not an option of run"},
+	    {"serve --root tap:t", "--root", "not an option of serve"},
+	    {"replay -p 80 a b", "-p", "not an option of replay"},
+	    {"run --mtu", "--mtu", "needs a value"},
+	    {"run --mtu= x", "--mtu", "1280 to 65520"},
+	    {"run --mtu 1279 x", "1279", "1280 to 65520"},
+	    {"run --mtu 65521 x", "65521", "1280 to 65520"},
+	    {"run --no-ipv4=1 x", "--no-ipv4=1", "no value"},
+	    {"run --no-ipv4 --no-ipv6 x", "--no-ipv4", "no network"},
+	    {"run --no-ipv6 --dns fd00::1 x", "fd00::1", "leave one of them out"},
+	    {"run --guest 10.0.0.1 x", "10.0.0.1", "ADDR/PLEN"},
+	    {"run --guest 10.0.0.1/24 --guest 10.0.0.2/24 x", "10.0.0.2/24", "10.0.0.1/24"},
+	    {"run --gateway nowhere x", "nowhere", "fd00::2"},
+	    {"run --gateway 10.0.3.2 x", "10.0.3.2", "10.0.2.15/24"},
+	    {"run --gateway 10.0.2.15 x", "10.0.2.15", "choose another"},
+	    {"run --gateway 10.0.2.3 --dns 10.0.2.3 x", "10.0.2.3", "choose another"},
+	    {"run --dns 224.0.0.1 x", "224.0.0.1", "choose another"},
+	    {"run --nameserver dns.example x", "dns.example", "192.0.2.1"},
+	    {"run --mac 01:00:00:00:00:00 x", "01:00:00:00:00:00", "52:54:00"},
+	    {"run --max-tcp 0 x", "--max-tcp 0", "from 1"},
+	    {"run --max-udp many x", "--max-udp many", "from 1"},
+	    {"run --memory 5 x", "--memory 5", "128M"},
+	    {"run --stats=xml x", "--stats=xml", "--stats=json"},
+	    {"run -q -v x", "-q", "not both"},
+	    {"run -p 99999 x", "99999", "65535"},
+	    {"serve", "serve", "tap:IFNAME"},
+	    {"serve tap:a tap:b", "tap:b", "one"},
+	    {"serve socket:/x", "socket:/x", "tap:IFNAME"},
+	    {"replay a", "replay", "OUT.pcap"},
+	    {"replay a b c", "'c'", "one file too many"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(parse(rows[i].line), -1);
+		assert_non_null(strstr(f.text, rows[i].value));
+		assert_non_null(strstr(f.text, rows[i].why));
+		assert_null(strchr(f.text, '\n'));
+	}
+}
+
+static void
+too_many_are_refused(void **state)
+{
+	char *argv[2 * (OPTIONS_PUBLISH_MAX + 2) + 4];
+	int n = 0;
+	char sluice[] = "sluice", run[] = "run", p[] = "-p", spec[] = "80", command[] = "true";
+
+	(void)state;
+	argv[n++] = sluice;
+	argv[n++] = run;
+	for (int i = 0; i < OPTIONS_PUBLISH_MAX; i++) {
+		argv[n++] = p;
+		argv[n++] = spec;
+	}
+	argv[n] = command;
+	argv[n + 1] = NULL;
+	assert_int_equal(options_parse(&o, n + 1, argv, &f), 0);
+	argv[n++] = p;
+	argv[n++] = spec;
+	argv[n] = command;
+	argv[n + 1] = NULL;
+	assert_int_equal(options_parse(&o, n + 1, argv, &f), -1);
+	assert_non_null(strstr(f.text, "ranges"));
+	assert_int_equal(
+	    parse("run --nameserver ::1 --nameserver ::1 --nameserver ::1 --nameserver ::1 --nameserver ::1 "
+		  "--nameserver ::1 --nameserver ::1 --nameserver ::1 --nameserver ::1 x"),
+	    -1);
+}
+
+static void
+own_addresses_follow_the_guest(void **state)
+{
+	static const struct {
+		const char *line, *gateway, *dns;
+	} rows[] = {
+	    {"run --guest 192.168.7.5/24 x", "192.168.7.2", "192.168.7.3"},
+	    {"run --guest 192.168.7.2/24 x", "192.168.7.3", "192.168.7.4"},
+	    {"run --guest 192.168.7.3/24 x", "192.168.7.2", "192.168.7.4"},
+	    {"run --guest 192.168.7.130/25 x", "192.168.7.131", "192.168.7.132"},
+	    {"run --guest 172.16.9.9/12 x", "172.16.0.2", "172.16.0.3"},
+	    {"run --guest 10.1.1.1/30 --dns 9.9.9.9 x", "10.1.1.2", "9.9.9.9"},
+	    {"run --gateway 10.0.2.3 x", "10.0.2.3", "10.0.2.2"},
+	    {"run --dns 10.0.2.2 x", "10.0.2.3", "10.0.2.2"},
+	};
+	static const char *const bad[] = {
+	    "run --guest 10.1.1.1/30 x", "run --guest 10.1.1.1/31 x",       "run --guest 10.1.1.1/32 x",
+	    "run --guest 10.1.1.0/24 x", "run --guest 10.1.1.255/24 x",     "run --guest 127.0.0.1/8 x",
+	    "run --guest 224.0.0.1/4 x", "run --guest fe80::1/64 x",        "run --guest ::1/64 x",
+	    "run --guest ff02::1/64 x",  "run --guest ::ffff:1.2.3.4/120 x"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(parse(rows[i].line), 0);
+		assert_string_equal(o.network.v4.gateway_text, rows[i].gateway);
+		assert_string_equal(o.network.v4.dns_text, rows[i].dns);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		assert_int_equal(parse(bad[i]), -1);
+		assert_non_null(strstr(f.text, "--guest"));
+	}
+}
+
+/* Every option is in its verb's help, and every line fits a terminal. */
+static void
+help_lists_the_options(void **state)
+{
+	char *text = NULL;
+	size_t len = 0;
+
+	(void)state;
+	for (enum verb v = VERB_RUN; v <= VERB_REPLAY; v++) {
+		FILE *to = open_memstream(&text, &len);
+		options_help(to, v);
+		assert_int_equal(fclose(to), 0);
+		assert_non_null(strstr(text, "--guest ADDR/PLEN"));
+		assert_int_equal(strstr(text, "--publish") != NULL, v != VERB_REPLAY);
+		assert_int_equal(strstr(text, "--configure") != NULL, v == VERB_SERVE);
+		for (char *save, *line = strtok_r(text, "\n", &save); line;
+		     line = strtok_r(NULL, "\n", &save))
+			assert_true(strlen(line) <= 100);
+		free(text);
+	}
+}
+
+static void
+the_library_is_told_all_of_it(void **state)
+{
+	const struct log log = {.level = SLUICE_LOG_WARNING};
+	struct setup_space space;
+	struct sluice_config cfg;
+
+	(void)state;
+	assert_int_equal(
+	    parse("run -p 8080:80 -p [::]:53/udp --no-ipv6 --max-tcp 7 --memory 2M --nameserver ::1 x"), 0);
+	setup_config(&o, &log, &space, &cfg);
+	assert_int_equal(cfg.size, sizeof(cfg));
+	assert_int_equal(cfg.mtu, 65520);
+	assert_string_equal(cfg.ipv4.guest, "10.0.2.15/24");
+	assert_true(cfg.ipv6.off);
+	assert_null(cfg.ipv6.guest);
+	assert_int_equal(cfg.npublish, 2);
+	assert_null(cfg.publish[0].bind);
+	assert_int_equal(cfg.publish[0].guest_first, 80);
+	assert_string_equal(cfg.publish[1].bind, "::");
+	assert_int_equal(cfg.max_tcp, 7);
+	assert_int_equal(cfg.max_udp, 0);
+	assert_int_equal(cfg.memory, 2 << 20);
+	assert_int_equal(cfg.nnameservers, 1);
+	assert_int_equal(cfg.pcap_fd, -1);
+	assert_int_equal(parse("serve tap:t"), 0);
+	setup_config(&o, &log, &space, &cfg);
+	assert_int_equal(cfg.mtu, 1500);
+}
+
+static void
+tables_shrink_to_the_descriptors(void **state)
+{
+	struct sluice_config cfg = {.max_tcp = 0};
+
+	(void)state;
+	assert_int_equal(setup_fit(20000, 2, &cfg, &f), 0);
+	assert_int_equal(cfg.max_tcp, 0); /* the default fits: nothing is said */
+	assert_int_equal(setup_fit(UINT64_MAX, 2, &cfg, &f), 0);
+
+	assert_int_equal(setup_fit(1024, 2, &cfg, &f), 1);
+	assert_in_range(cfg.max_tcp + cfg.max_udp, 800, 1000);
+	assert_in_range(cfg.max_tcp, 3 * cfg.max_udp, 5 * cfg.max_udp); /* the same share of each */
+
+	cfg = (struct sluice_config){.max_tcp = 1000000, .max_udp = 1};
+	assert_int_equal(setup_fit(256, 0, &cfg, &f), 1);
+	assert_true(cfg.max_udp >= 1 && cfg.max_tcp + cfg.max_udp <= 256 - 64);
+	cfg = (struct sluice_config){.max_tcp = 1, .max_udp = 1000000};
+	assert_int_equal(setup_fit(256, 0, &cfg, &f), 1);
+	assert_true(cfg.max_tcp >= 1);
+
+	assert_int_equal(setup_fit(1024, 1000, &cfg, &f), -1); /* published ports alone are too many */
+	assert_non_null(strstr(f.text, "1024"));
+	assert_non_null(strstr(f.text, "ulimit"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(run_with_everything),
+	    cmocka_unit_test(a_command_keeps_its_own_options),
+	    cmocka_unit_test(serve_and_replay_take_their_words_anywhere),
+	    cmocka_unit_test(defaults_are_those_of_the_manual),
+	    cmocka_unit_test(help_and_version_win),
+	    cmocka_unit_test(mistakes_are_named),
+	    cmocka_unit_test(too_many_are_refused),
+	    cmocka_unit_test(own_addresses_follow_the_guest),
+	    cmocka_unit_test(help_lists_the_options),
+	    cmocka_unit_test(the_library_is_told_all_of_it),
+	    cmocka_unit_test(tables_shrink_to_the_descriptors),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
