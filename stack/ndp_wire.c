@@ -70,13 +70,10 @@ parse_lladdr(struct rd *r, uint8_t type, bool *has, struct mac *m)
 	return !r->bad;
 }
 
-static struct addr
-take_addr(struct rd *r)
+static void
+take_addr(struct rd *r, struct addr *a)
 {
-	struct addr a;
-
-	rd_copy(r, a.b, sizeof(a.b));
-	return a;
+	rd_copy(r, a->b, sizeof(a->b));
 }
 
 /* RFC 4861 7.1: not multicast.  And not mapped: that would be an IPv4 address to everyone above. */
@@ -93,7 +90,7 @@ ndp_ns_parse(struct view v, struct ndp_ns *out)
 
 	memset(out, 0, sizeof(*out));
 	rd_u32(&r); /* reserved */
-	out->target = take_addr(&r);
+	take_addr(&r, &out->target);
 	return parse_lladdr(&r, OPT_SLLAO, &out->has_sllao, &out->sllao) && is_target(&out->target);
 }
 
@@ -108,7 +105,7 @@ ndp_na_parse(struct view v, struct ndp_na *out)
 	out->router = flags & NA_ROUTER;
 	out->solicited = flags & NA_SOLICITED;
 	out->override = flags & NA_OVERRIDE;
-	out->target = take_addr(&r);
+	take_addr(&r, &out->target);
 	return parse_lladdr(&r, OPT_TLLAO, &out->has_tllao, &out->tllao) && is_target(&out->target);
 }
 
@@ -130,7 +127,7 @@ take_prefix(struct rd *r, struct option *o, struct ndp_ra *out)
 	out->valid = rd_u32(&o->body);
 	out->preferred = rd_u32(&o->body);
 	rd_u32(&o->body); /* reserved */
-	out->prefix = take_addr(&o->body);
+	take_addr(&o->body, &out->prefix);
 	if (o->units != UNITS_PREFIX || out->prefix_len > 128)
 		r->bad = true;
 }
@@ -150,7 +147,7 @@ take_rdnss(struct rd *r, struct option *o, struct ndp_ra *out)
 	rd_u16(&o->body); /* reserved */
 	out->has_rdnss = true;
 	out->rdnss_lifetime = rd_u32(&o->body);
-	out->rdnss = take_addr(&o->body);
+	take_addr(&o->body, &out->rdnss);
 	if (o->units < UNITS_RDNSS)
 		r->bad = true;
 }

@@ -291,7 +291,7 @@ v4_fragments(void **state)
 {
 	static const struct {
 		unsigned word; /* flags and offset */
-		size_t payload;
+		unsigned payload;
 		enum ip_parse_result want;
 	} rows[] = {
 	    {0x2000, 8, IP_OK},

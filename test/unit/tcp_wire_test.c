@@ -174,7 +174,7 @@ unknown_options(void **state)
 	(void)state;
 	assert_int_equal(h.mss, 1460);
 	assert_int_equal(h.wscale, 7);
-	h = OPTIONS(0, 2, 4, 0x05, 0xb4);
+	h = OPTIONS(0, 2, 2, 4, 0x05, 0xb4);
 	assert_int_equal(h.mss, 0);
 	uint8_t nops[40];
 

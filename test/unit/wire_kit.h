@@ -42,7 +42,7 @@ kit_fill(uint64_t *seed, void *p, size_t n)
 static inline struct mac
 kit_mac(uint64_t *seed)
 {
-	struct mac m;
+	struct mac m = {{0}};
 
 	kit_fill(seed, m.b, sizeof(m.b));
 	return m;
@@ -58,7 +58,7 @@ kit_v4(uint64_t *seed)
 static inline struct addr
 kit_v6(uint64_t *seed)
 {
-	struct addr a;
+	struct addr a = {{0}};
 
 	kit_fill(seed, a.b, sizeof(a.b));
 	a.b[0] = 0x20;
