@@ -145,7 +145,7 @@ tcp_set_state_closed(struct tcp *t)
 	t->rst_wanted = t->refuse = t->ack_now = false;
 	t->delack_at = t->rexmit_at = t->persist_at = t->wait_at = TIME_NEVER;
 	t->snd_nxt = t->snd_max = t->snd_una;
-	t->nisland = 0;
+	t->nisland = t->nsacked = 0;
 	ring_release(&t->snd, t->conf->pool);
 }
 

@@ -107,17 +107,19 @@ tcp_keepalive_at(const struct tcp *t)
 	return t->keep_probes == 0 ? t->heard_at + t->conf->keepalive : t->keep_at;
 }
 
-/* RFC 9293 3.8.3: R2, once R1 is reached.  So a machine that slept for a day tries again first. */
+/* RFC 9293 3.8.3: R2, once R1 is reached and the last try has had its time.  So a machine that slept for
+ * a day tries again first. */
 static usec_t
 gives_up_at(const struct tcp *t)
 {
 	if (t->keep_probes == TCP_KEEP_PROBES)
 		return tcp_keepalive_at(t);
-	if (t->rexmits < TCP_R1 && t->probes < TCP_R1)
+	if ((t->rexmits < TCP_R1 && t->probes < TCP_R1) || t->snd_una == t->snd_max)
 		return TIME_NEVER;
-	if (t->snd_una == t->snd_max)
-		return TIME_NEVER;
-	return t->oldest_at + (tcp_is_opening(t) ? TCP_SYN_TIMEOUT : t->conf->user_timeout);
+
+	usec_t r2 = t->oldest_at + (tcp_is_opening(t) ? TCP_SYN_TIMEOUT : t->conf->user_timeout);
+	usec_t next = time_min(t->rexmit_at, t->persist_at);
+	return r2 > next ? r2 : next;
 }
 
 unsigned
