@@ -24,10 +24,10 @@ struct port_link {
 
 	struct port_buffer *lent; /* a queue of port->receive_slots places */
 	uint32_t lent_head, lent_tail;
-	uint64_t lent_bytes; /* sum of their lengths */
-	uint32_t need;       /* bytes of the longest frame the stack sends */
-	bool blocked;        /* room() said no: waiting for buffers */
-	bool unpublished;    /* `filled` has entries that the guest does not see yet */
+	uint64_t lent_bytes;  /* sum of their lengths */
+	uint32_t need;        /* bytes of the longest frame the stack sends */
+	bool blocked;         /* room() said no: waiting for buffers */
+	uint32_t unpublished; /* entries of `filled` that the guest does not see yet */
 };
 
 static struct port_link *
@@ -213,8 +213,7 @@ filled_put(struct port_link *pl, uint64_t cookie)
 		return NULL;
 	}
 	*e = (struct port_filled){.cookie = cookie};
-	pl->unpublished = true;
-	atomic_fetch_add_explicit(&pl->port->gateway.received, 1, memory_order_relaxed);
+	pl->unpublished++;
 	return e;
 }
 
@@ -256,10 +255,11 @@ port_flush(void *ctx)
 {
 	struct port_link *pl = ctx;
 
-	if (!pl->unpublished)
+	if (pl->unpublished == 0)
 		return;
-	pl->unpublished = false;
 	spsc_publish(&pl->port->filled);
+	atomic_fetch_add_explicit(&pl->port->gateway.received, pl->unpublished, memory_order_relaxed);
+	pl->unpublished = 0;
 	wake_guest(pl->port, &pl->port->guest_received);
 }
 
