@@ -114,7 +114,7 @@ put_segment(struct msghdr *m, union control *room, uint16_t segment)
 	m->msg_control = room;
 	m->msg_controllen = CMSG_SPACE(sizeof(segment));
 	memset(room, 0, m->msg_controllen);
-	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	struct cmsghdr *c = &room->align;
 	c->cmsg_level = IPPROTO_UDP;
 	c->cmsg_type = UDP_SEGMENT;
 	c->cmsg_len = CMSG_LEN(sizeof(segment));

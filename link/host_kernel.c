@@ -527,7 +527,8 @@ static const struct host_ops kernel_ops = {
 struct host *
 host_kernel(int *err)
 {
-	struct host_kernel *k = malloc(sizeof(*k));
+	void *block = malloc(sizeof(struct host_kernel));
+	struct host_kernel *k = block;
 
 	if (!k) {
 		*err = ENOMEM;
@@ -540,10 +541,10 @@ host_kernel(int *err)
 	};
 	if (k->epoll < 0 || k->wake < 0) {
 		*err = errno;
-		host_kernel_free(&k->host);
+		host_kernel_free(block);
 		return NULL;
 	}
-	return &k->host;
+	return block;
 }
 
 void
@@ -557,7 +558,7 @@ host_kernel_free(struct host *h)
 		close(k->epoll);
 	if (k->wake >= 0)
 		close(k->wake);
-	free(k);
+	free(h);
 }
 
 bool

@@ -37,7 +37,6 @@ empty(struct vhost_sock *s)
 	vhost_bytes_free(&s->out);
 	vhost_dgrams_free(&s->dgrams_in);
 	vhost_dgrams_free(&s->dgrams_out);
-	vhost_errors_free(&s->errors);
 	while (s->clients) {
 		struct vhost_client *c = s->clients;
 
@@ -51,7 +50,8 @@ static bool
 grow(struct vhost *v)
 {
 	size_t n = v->nsock ? v->nsock * 2 : 64;
-	struct vhost_sock **sock = n <= VHOST_SOCKETS ? realloc(v->sock, n * sizeof(*sock)) : NULL;
+	struct vhost_sock **sock =
+	    n <= VHOST_SOCKETS ? realloc(v->sock, n * sizeof(struct vhost_sock *)) : NULL;
 
 	if (!sock)
 		return false;
@@ -73,18 +73,21 @@ vhost_sock_new(struct vhost *v, int *err)
 	*err = EMFILE;
 	if (i == v->nsock && !grow(v))
 		return NULL;
-	if (!v->sock[i] && !(v->sock[i] = calloc(1, sizeof(*v->sock[i])))) {
-		*err = ENOMEM;
-		return NULL;
-	}
 	struct vhost_sock *s = v->sock[i];
+	if (!s) {
+		s = calloc(1, sizeof(*s));
+		if (!s) {
+			*err = ENOMEM;
+			return NULL;
+		}
+		v->sock[i] = s;
+	}
 	empty(s);
 	*s = (struct vhost_sock){
 	    .fd = VHOST_FIRST_FD + (int)i,
 	    .open = true,
 	    .in_max = VHOST_BUFFER,
 	    .out_max = VHOST_BUFFER,
-	    .errors = {.last = &s->errors.first},
 	    .last_client = &s->clients,
 	    .open_prev = v->open_last,
 	};

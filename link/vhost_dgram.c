@@ -17,36 +17,16 @@ enum { ORIGIN_ICMP = 2, ORIGIN_ICMP6 = 3 }; /* SO_EE_ORIGIN_* */
 
 /* --- errors ---------------------------------------------------------------------------------------- */
 
-void
-vhost_errors_free(struct vhost_errors *q)
-{
-	while (q->first) {
-		struct vhost_error *e = q->first;
-
-		q->first = e->next;
-		free(e);
-	}
-	q->last = &q->first;
-}
-
 /* Whoever asked for the queue is told in both ways; others only when connected (__udp4_lib_err()). */
-bool
+void
 vhost_put_error(struct vhost *v, struct vhost_sock *s, const struct host_sockerr *e)
 {
-	if (s->opts.errors) {
-		struct vhost_error *n = malloc(sizeof(*n));
-
-		if (!n)
-			return false;
-		*n = (struct vhost_error){.e = *e};
-		*s->errors.last = n;
-		s->errors.last = &n->next;
-	} else if (s->state != VHOST_CONNECTED) {
-		return true;
-	}
+	if (!s->opts.errors && s->state != VHOST_CONNECTED)
+		return;
+	if (s->opts.errors && s->nerror < VHOST_ERRORS)
+		s->errors[s->nerror++] = *e;
 	s->error = e->err;
 	vhost_notify(v, s);
-	return true;
 }
 
 /* Reading the last error of the queue also clears SO_ERROR (sock_dequeue_err_skb()). */
@@ -61,15 +41,13 @@ vhost_sockerr(struct host *h, int fd, struct host_sockerr *e)
 	int rc = vhost_failing(v, OP_SOCKERR, s);
 	if (rc < 0)
 		return rc;
-	struct vhost_error *n = s->errors.first;
-	if (!n)
+	if (s->nerror == 0)
 		return 0;
-	s->errors.first = n->next;
-	if (!n->next)
-		s->errors.last = &s->errors.first;
-	s->error = n->next ? n->next->e.err : 0;
-	*e = n->e;
-	free(n);
+	*e = s->errors[0];
+	s->nerror--;
+	for (unsigned i = 0; i < s->nerror; i++)
+		s->errors[i] = s->errors[i + 1];
+	s->error = s->nerror > 0 ? s->errors[0].err : 0;
 	return 1;
 }
 

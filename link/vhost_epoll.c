@@ -52,7 +52,7 @@ vhost_readiness(struct vhost_sock *s)
 		    .token = s->token,
 		    .readable = s->dgrams_in.first != NULL,
 		    .writable = has_room(s),
-		    .error = s->error != 0 || s->errors.first != NULL,
+		    .error = s->error != 0 || s->nerror > 0,
 		};
 		if (!ev.writable)
 			s->no_space = true;

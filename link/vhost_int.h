@@ -19,6 +19,7 @@
 #define VHOST_BUFFER 212992u    /* net.core.[rw]mem_default */
 #define VHOST_FIRST_PORT 32768u /* of those given to sockets that did not bind */
 #define VHOST_FAILURES 64u
+#define VHOST_ERRORS 16u /* in the queue of one socket; one more is lost, as in a full receive buffer */
 
 /* A byte queue: p[at .. at + len). */
 struct vhost_bytes {
@@ -38,15 +39,6 @@ struct vhost_dgrams {
 	size_t bytes; /* in all, plus VHOST_DGRAM_COST each, so that empty ones fill a buffer too */
 };
 #define VHOST_DGRAM_COST 256u
-
-struct vhost_errors {
-	struct vhost_error *first, **last;
-};
-
-struct vhost_error {
-	struct vhost_error *next;
-	struct host_sockerr e;
-};
 
 struct vhost_client {
 	struct vhost_client *next;
@@ -83,7 +75,8 @@ struct vhost_sock {
 	bool no_space; /* a write fell short: tell when there is room (SOCK_NOSPACE) */
 
 	struct vhost_dgrams dgrams_in, dgrams_out;
-	struct vhost_errors errors;
+	unsigned nerror;
+	struct host_sockerr errors[VHOST_ERRORS];
 
 	struct vhost_client *clients, **last_client; /* not yet accepted */
 	int nclient, backlog;
@@ -208,8 +201,7 @@ ssize_t vhost_fd_writev(struct host *h, int fd, const struct iovec *iov, int n);
 int vhost_recvmmsg(struct host *h, int fd, struct host_dgram *d, int n);
 int vhost_sendmmsg(struct host *h, int fd, struct host_dgram *d, int n);
 int vhost_sockerr(struct host *h, int fd, struct host_sockerr *e);
-bool vhost_put_error(struct vhost *v, struct vhost_sock *s, const struct host_sockerr *e);
-void vhost_errors_free(struct vhost_errors *q);
+void vhost_put_error(struct vhost *v, struct vhost_sock *s, const struct host_sockerr *e);
 
 /* vhost_epoll.c */
 struct host_event vhost_readiness(struct vhost_sock *s);     /* what epoll_wait(2) would say now */
@@ -218,7 +210,7 @@ void vhost_made_room(struct vhost *v, struct vhost_sock *s); /* the far end took
 void vhost_disarm(struct vhost *v, struct vhost_sock *s);
 int vhost_arm(struct host *h, int fd, uint64_t token);
 int vhost_arm_level(struct host *h, int fd, uint64_t token);
-int vhost_events(struct host *h, struct host_event *ev, int n);
+int vhost_events(struct host *h, struct host_event *out, int n);
 int vhost_event_fd(struct host *h);
 int vhost_poll(struct host *h, struct pollfd *fds, int n, usec_t timeout);
 

@@ -75,7 +75,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	size_t n = read_all(view_of(data, size), &out, &bytes);
 	pcapng_done(&out);
-	assert(read_all(view_of(s.bytes, s.len), NULL, &again) == n && again == bytes);
+	size_t n_again = read_all(view_of(s.bytes, s.len), NULL, &again);
+	assert(n_again == n && again == bytes);
 	free(s.bytes);
 	return 0;
 }

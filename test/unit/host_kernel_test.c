@@ -74,7 +74,8 @@ write_text(struct host *h, int fd, const char *text)
 	char copy[64];
 	size_t len = strlen(text);
 
-	memcpy(copy, text, len);
+	assert_true(len < sizeof(copy));
+	memcpy(copy, text, len + 1);
 	struct iovec iov[2] = {{copy, len / 2}, {copy + len / 2, len - len / 2}};
 	return h->ops->writev(h, fd, iov, 2);
 }
@@ -320,7 +321,7 @@ datagrams_go_in_batches(void **state)
 	int a, b;
 
 	for (int fam = 0; fam < FAMILIES; fam++) {
-		char got[4][4];
+		char got[4][4] = {{0}};
 		struct iovec in[4], out[3];
 		struct host_dgram d[4], o[3];
 

@@ -53,7 +53,8 @@ write_text(struct host *h, int fd, const char *text)
 	char copy[256];
 	size_t len = strlen(text);
 
-	memcpy(copy, text, len);
+	assert_true(len < sizeof(copy));
+	memcpy(copy, text, len + 1);
 	return h->ops->writev(h, fd, &(struct iovec){.iov_base = copy, .iov_len = len}, 1);
 }
 
