@@ -60,16 +60,18 @@ set_kill(struct frag_table *t, struct frag_set *s)
 	s->nrun = 0;
 }
 
-/* The set that began first, save one; NULL: there is none. */
+/* The set that began first, save that number; NULL: there is none. */
 static struct frag_set *
-set_oldest(struct frag_table *t, const struct frag_set *except)
+set_oldest(struct frag_table *t, size_t except)
 {
 	struct frag_set *old = NULL;
 
-	for (unsigned i = 0; i < FRAG_SETS; i++) {
+	for (size_t i = 0; i < FRAG_SETS; i++) {
 		struct frag_set *s = &t->set[i];
 
-		if (s->used && s != except && (!old || s->expires < old->expires))
+		if (!s->used || i == except)
+			continue;
+		if (!old || s->expires < old->expires)
 			old = s;
 	}
 	return old;
@@ -98,7 +100,7 @@ set_new(struct frag_table *t, const struct ip *h, usec_t now, bool *evicted)
 			s = &t->set[i];
 	}
 	if (!s) {
-		s = set_oldest(t, NULL);
+		s = set_oldest(t, FRAG_SETS);
 		give_back_blocks(t, s);
 		*evicted = true;
 	}
@@ -114,29 +116,44 @@ set_new(struct frag_table *t, const struct ip *h, usec_t now, bool *evicted)
 	return s;
 }
 
-/* A block of its own for the given place of the payload; the oldest other set pays when there is none. */
-static uint8_t *
-block_for(struct frag_table *t, struct frag_set *s, uint32_t at, bool *evicted)
+/* A free block's number + 1; the oldest other set pays when there is none. */
+static uint8_t
+take_block(struct frag_table *t, const struct frag_set *s, bool *evicted)
 {
-	unsigned n = at / FRAG_BLOCK;
-
-	while (!s->block[n]) {
-		for (unsigned i = 0; i < FRAG_BLOCKS && !s->block[n]; i++) {
+	for (;;) {
+		for (unsigned i = 0; i < FRAG_BLOCKS; i++) {
 			if (t->block_used[i])
 				continue;
 			t->block_used[i] = 1;
-			s->block[n] = (uint8_t)(i + 1);
+			return (uint8_t)(i + 1);
 		}
-		if (s->block[n])
-			break;
 		/* One set holds at most a quarter of the blocks, so another one has some. */
-		struct frag_set *old = set_oldest(t, s);
+		struct frag_set *old = set_oldest(t, (size_t)(s - t->set));
 
 		assert(old);
 		set_free(t, old);
 		*evicted = true;
 	}
-	return t->mem[s->block[n] - 1];
+}
+
+/* Where the payload's byte at this place belongs, up to the end of its block. */
+static uint8_t *
+block_for(struct frag_table *t, struct frag_set *s, uint32_t at, bool *evicted)
+{
+	uint8_t *n = &s->block[at / FRAG_BLOCK];
+
+	if (*n == 0)
+		*n = take_block(t, s, evicted);
+	return t->mem[*n - 1] + at % FRAG_BLOCK;
+}
+
+/* Bytes of the piece from this place on that are in one block. */
+static uint32_t
+in_block(const struct piece *pc, uint32_t at)
+{
+	uint32_t room = FRAG_BLOCK - at % FRAG_BLOCK;
+
+	return pc->to - at < room ? pc->to - at : room;
 }
 
 static void
@@ -145,10 +162,8 @@ copy_in(struct frag_table *t, struct frag_set *s, const struct piece *pc, bool *
 	uint32_t n;
 
 	for (uint32_t at = pc->from; at < pc->to; at += n) {
-		uint32_t in = at % FRAG_BLOCK;
-
-		n = pc->to - at < FRAG_BLOCK - in ? pc->to - at : FRAG_BLOCK - in;
-		memcpy(block_for(t, s, at, evicted) + in, pc->p + (at - pc->from), n);
+		n = in_block(pc, at);
+		memcpy(block_for(t, s, at, evicted), pc->p + (at - pc->from), n);
 	}
 }
 
@@ -159,11 +174,10 @@ same_bytes(const struct frag_table *t, const struct frag_set *s, const struct pi
 	uint32_t n;
 
 	for (uint32_t at = pc->from; at < pc->to; at += n) {
-		uint32_t in = at % FRAG_BLOCK;
 		const uint8_t *mem = t->mem[s->block[at / FRAG_BLOCK] - 1];
 
-		n = pc->to - at < FRAG_BLOCK - in ? pc->to - at : FRAG_BLOCK - in;
-		if (memcmp(mem + in, pc->p + (at - pc->from), n) != 0)
+		n = in_block(pc, at);
+		if (memcmp(mem + at % FRAG_BLOCK, pc->p + (at - pc->from), n) != 0)
 			return false;
 	}
 	return true;
@@ -266,6 +280,44 @@ payload_max(const struct ip *h)
 	return FRAG_IP_MAX - (h->unfrag_len > IP6_HLEN ? h->unfrag_len - IP6_HLEN : 0);
 }
 
+/* Can this be a piece of any datagram, and of this one? */
+static bool
+piece_ok(const struct frag_set *s, const struct piece *pc, const struct ip *h)
+{
+	if (pc->to == pc->from || pc->to > payload_max(h))
+		return false;
+	if (pc->more && (pc->to - pc->from) % 8 != 0)
+		return false;
+	return !s || end_agrees(s, pc);
+}
+
+/* Puts the piece where it belongs: FRAG_WAITING, or what killed the set. */
+static enum frag_result
+add_piece(struct frag_table *t, struct frag_set *s, const struct piece *pc, bool *evicted)
+{
+	unsigned at;
+
+	switch (find_place(t, s, pc, &at)) {
+	case PLACE_DUPLICATE:
+		return FRAG_WAITING;
+	case PLACE_OVERLAP:
+		set_kill(t, s);
+		return FRAG_OVERLAPS;
+	case PLACE_NEW:
+		break;
+	}
+	if (!add_run(s, pc, at)) {
+		set_kill(t, s);
+		return FRAG_BAD;
+	}
+	copy_in(t, s, pc, evicted);
+	if (!pc->more) {
+		s->has_last = true;
+		s->end = pc->to;
+	}
+	return FRAG_WAITING;
+}
+
 enum frag_result
 frag_input(struct frag_table *t, const struct ip *h, struct view bytes, struct view quote, usec_t now,
 	   struct ip *first_ip, struct view *whole)
@@ -278,38 +330,23 @@ frag_input(struct frag_table *t, const struct ip *h, struct view bytes, struct v
 	};
 	struct frag_set *s = set_find(t, h);
 	bool evicted = false;
-	unsigned at;
 
 	if (s && s->dead)
 		return FRAG_BAD;
-	if (bytes.len == 0 || bytes.len > FRAG_IP_MAX || pc.to > payload_max(h) ||
-	    (pc.more && bytes.len % 8 != 0) || (s && !end_agrees(s, &pc))) {
+	if (!piece_ok(s, &pc, h)) {
 		if (s)
 			set_kill(t, s);
 		return FRAG_BAD;
 	}
 	if (!s)
 		s = set_new(t, h, now, &evicted);
-	switch (find_place(t, s, &pc, &at)) {
-	case PLACE_DUPLICATE:
-		return FRAG_WAITING;
-	case PLACE_OVERLAP:
-		set_kill(t, s);
-		return FRAG_OVERLAPS;
-	case PLACE_NEW:
-		break;
-	}
-	if (!add_run(s, &pc, at)) {
-		set_kill(t, s);
-		return FRAG_BAD;
-	}
-	copy_in(t, s, &pc, &evicted);
-	if (pc.from == 0)
+
+	enum frag_result res = add_piece(t, s, &pc, &evicted);
+
+	if (res != FRAG_WAITING)
+		return res;
+	if (pc.from == 0 && !s->has_first)
 		note_first(s, h, quote);
-	if (!pc.more) {
-		s->has_last = true;
-		s->end = pc.to;
-	}
 	if (s->has_last && s->have == s->end) {
 		finish(t, s, first_ip, whole);
 		return FRAG_COMPLETE;

@@ -314,10 +314,9 @@ transport_min(uint8_t proto)
 	case IP_PROTO_TCP:
 		return TCP_HLEN;
 	case IP_PROTO_UDP:
-		return UDP_HLEN;
 	case IP_PROTO_ICMP:
 	case IP_PROTO_ICMPV6:
-		return ICMP_HLEN;
+		return 8; /* UDP_HLEN and ICMP_HLEN alike */
 	default:
 		return 0;
 	}
@@ -465,7 +464,7 @@ count_of(enum ip_parse_result res)
 static bool
 parse(struct stack *st, struct inbound *in, enum family fam, usec_t now)
 {
-	struct ip_problem why;
+	struct ip_problem why = {0};
 	size_t total = in->f->len - ETH_HLEN;
 	enum ip_parse_result res =
 	    fam == FAMILY_V4 ? ip4_parse(in->net, total, &in->ip) : ip6_parse(in->net, total, &in->ip, &why);
