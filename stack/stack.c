@@ -72,13 +72,13 @@ is_subnet_edge(const struct stack *st, const struct addr *a)
 	const struct stack_net *net = &st->cfg.net[FAMILY_V4];
 
 	/* Two hosts share a /31 without edges (RFC 3021). */
-	if (!addr_is_v4(a) || net->plen >= 31 || !in_prefix(net, a))
+	if (!addr_is_v4(a) || net->plen >= 31)
 		return false;
 
 	uint32_t host_bits = UINT32_MAX >> net->plen;
 	uint32_t host = addr_to_v4(a) & host_bits;
 
-	return host == 0 || host == host_bits;
+	return (host == 0 || host == host_bits) && in_prefix(net, a);
 }
 
 /* --- what is known of the guest -------------------------------------------------------------------- */

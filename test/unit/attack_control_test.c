@@ -127,6 +127,16 @@ C3_quoted_packets(void **state)
 		drops(n, &f, COUNT_ICMP_BAD);
 	}
 	quoted(q, 0, IP_PROTO_TCP, 8);
+	/* A later fragment: its first bytes are not ports. */
+	struct ip h = net_ip_header(FAR4, GUEST4, IP_PROTO_TCP);
+	struct wr w = wr_of(q, sizeof(q));
+	h.fragment = true;
+	h.frag_off = 8;
+	h.len = 8;
+	ip_emit(&w, &h);
+	net_icmp(&f, GUEST4, FAR4, 3, 3, 0, q, 28);
+	drops(n, &f, COUNT_ICMP_BAD);
+	quoted(q, 0, IP_PROTO_TCP, 8);
 	q[0] = 0x4f; /* IHL 15 */
 	net_icmp(&f, GUEST4, FAR4, 3, 3, 0, q, 28);
 	drops(n, &f, COUNT_ICMP_BAD);

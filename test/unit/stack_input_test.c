@@ -228,6 +228,9 @@ neighbour_solicitations(void **state)
 
 	(void)state;
 	addr_text(&n->st.link_local, ll);
+	/* The guest's own, also before it has used it. */
+	solicit(n, "fe80::5054:ff:fe12:3456", "ff02::1:ff00:15", GUEST6);
+	assert_int_equal(n->nsent, 0);
 	const char *const ours[] = {GW6, DNS6, ll};
 	for (int i = 0; i < 3; i++) {
 		struct addr target = kit_addr(ours[i]);
