@@ -33,6 +33,7 @@ struct link_ops {
 struct link {
 	const struct link_ops *ops;
 	struct host *host;
+	bool eager;             /* an empty receive() costs next to nothing: the loop asks every turn */
 	struct frame_sink sink; /* the stack's way out: sink.ctx is the link */
 	int error;              /* positive errno once the link is gone: the loop ends with it */
 	uint64_t no_room;       /* frames sent without room, hence lost */

@@ -413,6 +413,7 @@ link_port(struct host *h, struct sluice_port *p, uint32_t mtu, int *err)
 	*err = 0;
 	*pl = (struct port_link){
 	    .link = {.ops = &port_link_ops,
+		     .eager = true,
 		     .host = h,
 		     .sink = {.ctx = pl,
 			      .room = port_room,

@@ -176,7 +176,7 @@ gw_turn(struct sluice *gw, bool link_ready, bool host_ready, usec_t now)
 	gw->now = now;
 	gw->count[GW_TURNS]++;
 	gw->nborrow = 0;
-	if (link_ready || gw->link_more)
+	if (link_ready || gw->link_more || gw->link->eager)
 		receive(gw, now);
 	if (host_ready || gw->host_more)
 		host_events(gw, now);
