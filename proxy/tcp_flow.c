@@ -406,6 +406,13 @@ tcp_flow_host(struct sluice *gw, struct flow *f, const struct host_event *ev, us
 	tf->readable |= ev->readable || ev->hangup || ev->error;
 	tf->writable |= ev->writable || ev->error;
 	tf->hangup |= ev->hangup || ev->error;
+	/* A reset after the host's own FIN: nobody reads any more, so the socket is asked. */
+	if (ev->error && tf->host_eof) {
+		int error = gw->host->ops->pending_error(gw->host, f->fd);
+
+		if (error < 0)
+			host_reset(gw, tf, -error);
+	}
 	flow_mark_ready(&gw->flows, f);
 }
 
@@ -430,10 +437,11 @@ finish(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 	gw_end(gw, &tf->flow);
 }
 
+/* May bytes move?  Also when the guest's side is over and done: what it sent still goes to the host. */
 static bool
 is_open(const struct tcp_flow *tf)
 {
-	return tf->tcp.state >= TCP_ESTABLISHED;
+	return tf->tcp.state >= TCP_ESTABLISHED || tf->tcp.state == TCP_CLOSED;
 }
 
 /* A connection nobody used for a second keeps no pages (its windows stay promised). */
