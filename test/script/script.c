@@ -39,8 +39,9 @@ struct flow_state {
 	    guest_heard; /* absolute: next to send; next expected of the gateway */
 	uint32_t gw_isn;
 	bool heard; /* a SYN of the gateway: gw_isn is known */
-	uint8_t guest_ws, gw_ws;
+	uint8_t gw_ws;
 	bool guest_scales, gw_scales;
+	bool guest_fin;   /* the guest has sent its FIN */
 	uint32_t gw_edge; /* the furthest right edge the gateway has promised */
 	int fd;           /* the host socket last seen; -1 */
 	size_t host_got;  /* bytes the host has read */
@@ -159,7 +160,7 @@ make_data(struct run *r, const struct script_value *n, const char *text, size_t 
 	if (len < 0 || len > (int64_t)DATA_MAX)
 		len = 0;
 	for (size_t i = 0; i < (size_t)len; i++)
-		r->data[i] = text ? (uint8_t)text[i] : pattern(at + i, of_host);
+		r->data[i] = text ? (uint8_t)text[i] : pattern((uint32_t)(at + i), of_host);
 	return (size_t)len;
 }
 
@@ -272,16 +273,17 @@ remember_sent(struct flow_state *f, const struct tcp_hdr *h, const uint8_t *data
 	uint32_t at = h->seq + !!(h->flags & TCP_SYN), end = at + (uint32_t)len + !!(h->flags & TCP_FIN);
 	int32_t offset = (int32_t)(at - f->guest_isn - 1);
 
-	if (offset >= 0)
-		stream_say(&f->guest, (size_t)offset, data, len);
+	/* What lies before the first byte is never read. */
+	size_t before = offset < 0 ? 0u - (size_t)offset : 0;
+	if (before < len)
+		stream_say(&f->guest, offset < 0 ? 0 : (size_t)offset, data + before, len - before);
 	if (h->flags & TCP_RST)
 		return;
 	if (seq_lt(f->guest_next, end))
 		f->guest_next = end;
-	if (h->flags & TCP_SYN) {
+	f->guest_fin |= (h->flags & TCP_FIN) != 0;
+	if ((h->flags & ~TCP_ACK) == TCP_SYN)
 		f->guest_scales = h->has_wscale;
-		f->guest_ws = h->wscale;
-	}
 }
 
 static bool
@@ -293,7 +295,7 @@ do_send(struct run *r)
 	struct craft_tcp t = {.hdr = guest_header(r, f),
 			      .options = view_of(s->opt, s->nopt),
 			      .data_offset = small(r, &s->hlen)};
-	size_t at = t.hdr.seq - f->guest_isn - 1;
+	size_t at = t.hdr.seq + !!(t.hdr.flags & TCP_SYN) - f->guest_isn - 1;
 	size_t len = make_data(r, &s->len, r->line->text, (uint32_t)at, false);
 
 	c.spoil_csum = s->badsum;
@@ -480,14 +482,20 @@ sack_differs(const struct run *r, const struct flow_state *f, const struct tcp_h
 	return NULL;
 }
 
+/* How many bits windows are shifted: both SYNs spoke of it, where a SYN-ACK answers what it was asked. */
+static unsigned
+scale(const struct flow_state *f, const struct tcp_hdr *h)
+{
+	return f->gw_scales && (!f->inbound || f->guest_scales) && !(h->flags & TCP_SYN) ? f->gw_ws : 0;
+}
+
 /* Which part of the segment is not as the line says; NULL: all is. */
 static const char *
 segment_differs(const struct run *r, const struct flow_state *f, const struct bed_frame *got)
 {
 	const struct script_segment *s = &r->line->seg;
 	const struct tcp_hdr *h = &got->is.tcp;
-	bool scaled = f->guest_scales && f->gw_scales && !(h->flags & TCP_SYN);
-	int64_t window = (int64_t)h->wnd << (scaled ? f->gw_ws : 0);
+	int64_t window = (int64_t)h->wnd << scale(f, h);
 
 	if (h->flags != s->flags)
 		return "flags";
@@ -527,10 +535,11 @@ hear(struct flow_state *f, const struct bed_frame *got)
 		return "bytes that are not the host's";
 	if (seq_lt(f->guest_heard, end))
 		f->guest_heard = end;
-	/* SHLD-14: the right edge does not move left, but for the unit of its scale (RFC 7323 2.4). */
-	uint32_t shift = f->guest_scales && f->gw_scales && !(h->flags & TCP_SYN) ? f->gw_ws : 0;
+	/* SHLD-14: the right edge does not move left, but for the unit of its scale (RFC 7323 2.4); of a guest
+	 * that has sent its FIN it means nothing. */
+	unsigned shift = scale(f, h);
 	uint32_t edge = h->ack + ((uint32_t)h->wnd << shift);
-	if (h->flags & TCP_ACK && seq_lt(edge + (1u << shift) - 1, f->gw_edge))
+	if (h->flags & TCP_ACK && !f->guest_fin && seq_lt(edge + (1u << shift) - 1, f->gw_edge))
 		return "the window's right edge moved left";
 	if (h->flags & TCP_ACK && seq_lt(f->gw_edge, edge))
 		f->gw_edge = edge;
@@ -548,7 +557,7 @@ hear_syn(struct flow_state *f, const struct tcp_hdr *h)
 	f->gw_scales = h->has_wscale;
 	f->gw_ws = h->wscale;
 	f->guest_heard = h->seq + 1;
-	f->gw_edge = h->ack;
+	f->gw_edge = f->guest_isn + 1;
 }
 
 static bool
