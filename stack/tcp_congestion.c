@@ -73,9 +73,9 @@ tcp_sack_learn(struct tcp *t, const struct tcp_hdr *h)
 		return false;
 	for (unsigned i = 0; i < h->nsack; i++) {
 		struct tcp_sack b = h->sack[i];
+		uint32_t left = b.left - t->snd_una, right = b.right - t->snd_una;
 
-		if (seq_lt(t->snd_una, b.left) && seq_lt(h->ack, b.left) && seq_lt(b.left, b.right) &&
-		    seq_le(b.right, t->snd_max))
+		if (seq_past(h->ack, t->snd_una) < left && left < right && right <= t->snd_max - t->snd_una)
 			news |= scoreboard_add(t, b);
 	}
 	return news;

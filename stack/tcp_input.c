@@ -94,8 +94,9 @@ input_syn_sent(struct tcp *t, struct tcp_seg *s)
 	/* Fourth. */
 	if (!(h->flags & TCP_SYN))
 		return false;
+	uint32_t promised = t->rcv_adv - t->rcv_nxt; /* by our SYN, before there was a number to count from */
 	tcp_learn_options(t, h);
-	t->rcv_adv = t->rcv_nxt + u32_min(t->rcv.cap, UINT16_MAX);
+	t->rcv_adv = t->rcv_nxt + promised;
 	t->rcv_grow = t->rcv_nxt + t->rcv.cap;
 	s->seq++;
 	if (!acks) {
@@ -133,17 +134,19 @@ see_syn_again(struct tcp *t, struct tcp_seg *s)
 /*
  * Does any of it lie in the window?  Two liberties that other stacks take too: a segment may begin before
  * the window and end after it, and one without text may stand exactly at the right edge, where a guest
- * whose whole window was lost must put its ACKs.
+ * whose whole window was lost must put its ACKs.  Distances are compared, not numbers: no number is then
+ * both before and after another, not even the one 2^31 away.
  */
 static bool
 is_acceptable(const struct tcp *t, const struct tcp_seg *s)
 {
-	uint32_t edge = t->rcv_nxt + tcp_rcv_wnd(t);
+	uint32_t wnd = tcp_rcv_wnd(t);
+	uint32_t ahead = s->seq - t->rcv_nxt, behind = t->rcv_nxt - s->seq;
 	uint32_t text = s->len + (s->flags & TCP_SYN ? 1 : 0);
-	uint32_t end = s->seq + text + (s->flags & TCP_FIN ? 1 : 0);
-	bool not_old = end == s->seq ? seq_le(t->rcv_nxt, s->seq) : seq_lt(t->rcv_nxt, end);
 
-	return not_old && (text > 0 ? seq_lt(s->seq, edge) : seq_le(s->seq, edge));
+	if (ahead <= wnd)
+		return ahead < wnd || text == 0;
+	return text + (s->flags & TCP_FIN ? 1 : 0) > behind;
 }
 
 /* First. */
@@ -212,9 +215,9 @@ check_opening_ack(struct tcp *t, struct tcp_seg *s)
 static bool
 check_ack_range(struct tcp *t, struct tcp_seg *s)
 {
-	uint32_t ack = s->hdr->ack;
+	uint32_t ahead = s->hdr->ack - t->snd_una, behind = t->snd_una - s->hdr->ack;
 
-	if (seq_le(ack, t->snd_max) && seq_le(t->snd_una - t->max_snd_wnd, ack))
+	if (ahead <= t->snd_max - t->snd_una || behind <= t->max_snd_wnd)
 		return true;
 	tcp_challenge(t, s);
 	return false;

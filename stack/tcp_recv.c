@@ -332,12 +332,18 @@ edge_step(const struct tcp *t)
 	return u32_min(t->rcv.cap / 2, t->conf->mss[t->family]);
 }
 
+/* What is kept back to round windows up with. */
+static uint32_t
+edge_slack(const struct tcp *t)
+{
+	return t->rcv_wscale ? t->rcv.cap >> 6 : 0;
+}
+
 /* Where the edge would be promised now if windows had no units. */
 static uint32_t
 edge_wanted(const struct tcp *t)
 {
-	uint32_t slack = t->rcv_wscale ? t->rcv.cap >> 6 : 0;
-	uint32_t edge = edge_limit(t) - slack;
+	uint32_t edge = edge_limit(t) - edge_slack(t);
 	uint32_t most = t->rcv_nxt + ((uint32_t)UINT16_MAX << t->rcv_wscale);
 
 	if (seq_lt(most, edge))
@@ -368,7 +374,7 @@ tcp_advertise(struct tcp *t)
 uint16_t
 tcp_advertise_unscaled(struct tcp *t)
 {
-	uint32_t wnd = u32_min(t->rcv.cap, UINT16_MAX);
+	uint32_t wnd = u32_min(t->rcv.cap - edge_slack(t), UINT16_MAX);
 
 	t->rcv_adv = t->rcv_nxt + wnd;
 	return (uint16_t)wnd;

@@ -44,7 +44,7 @@ some_seq(struct world *w)
 	case 3:
 		return t->irs;
 	case 4:
-		return kit_random(&w->seed);
+		return below(w, 2) ? kit_random(&w->seed) : t->rcv_nxt + 0x80000000;
 	default:
 		return t->rcv_nxt;
 	}
@@ -61,7 +61,7 @@ some_ack(struct world *w)
 	case 1:
 		return t->snd_max + 1 + below(w, 2000);
 	case 2:
-		return kit_random(&w->seed);
+		return below(w, 2) ? kit_random(&w->seed) : t->snd_una + 0x80000000;
 	case 3:
 	case 4:
 	case 5:
@@ -109,7 +109,7 @@ segment(struct world *w)
 
 		h.sack[h.nsack] = (struct tcp_sack){left, left + below(w, 4000)};
 		if (below(w, 8) == 0)
-			h.sack[h.nsack].right = kit_random(&w->seed);
+			h.sack[h.nsack].right = below(w, 2) ? kit_random(&w->seed) : left + 0x80000000;
 	}
 	tcp_input(&w->t, &h, &w->lent, len, below(w, 4) == 0, w->now);
 }
@@ -253,7 +253,7 @@ begin_connection(struct world *w, uint32_t isn)
 {
 	struct tcp_hdr syn = {.seq = isn - below(w, 2),
 			      .flags = TCP_SYN,
-			      .wnd = (uint16_t)kit_random(&w->seed),
+			      .wnd = (uint16_t)(below(w, 4) ? kit_random(&w->seed) : 0),
 			      .mss = (uint16_t)below(w, 3000),
 			      .has_wscale = below(w, 2),
 			      .wscale = (uint8_t)below(w, 20),
