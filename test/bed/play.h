@@ -7,6 +7,7 @@
  *     play.c        flows, streams of bytes, numbers
  *     play_guest.c  what the guest sends
  *     play_wire.c   what the guest gets, compared with what the line expects
+ *     play_run.c    a whole run: the one function that others call
  *     play_host.c   the host, clients of the published port, the gateway's inside
  */
 #ifndef TEST_BED_PLAY_H
@@ -60,6 +61,10 @@ struct play {
 	uint8_t data[PLAY_DATA_MAX];
 	char why[1024]; /* "": all is as expected */
 };
+
+/* One run of a script, from a fresh gateway to nothing left.  False: why says what was not as expected. */
+bool play_script(const struct script *s, enum family fam, uint32_t guest_isn, uint32_t gw_isn, char *why,
+		 size_t size);
 
 /* Play the run's present line. */
 bool play_line(struct play *r);

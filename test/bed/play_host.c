@@ -56,7 +56,7 @@ play_guest_opens(struct play *r)
 	if (!aside(r, &step, play_host_settles))
 		return false;
 	step.verb = WANT_SEGMENT;
-	step.seg = (struct script_segment){.flags = TCP_SYN | TCP_ACK, .ack = {MATCH_EQ, 1, 0}};
+	step.seg = (struct script_segment){.flags = TCP_SYN | TCP_ACK, .ack = {.match = MATCH_EQ, .k = 1}};
 	if (!aside(r, &step, play_want_frame))
 		return false;
 	step.verb = DO_SEND;
@@ -80,8 +80,10 @@ play_client_opens(struct play *r)
 	if (!aside(r, &step, play_send))
 		return false;
 	step.verb = WANT_SEGMENT;
-	step.seg = (struct script_segment){
-	    .flags = TCP_ACK, .seq = {MATCH_EQ, 1, 0}, .ack = {MATCH_EQ, 1, 0}, .len = {MATCH_EQ, 0, 0}};
+	step.seg = (struct script_segment){.flags = TCP_ACK,
+					   .seq = {.match = MATCH_EQ, .k = 1},
+					   .ack = {.match = MATCH_EQ, .k = 1},
+					   .len = {.match = MATCH_EQ, .k = 0}};
 	return aside(r, &step, play_want_frame);
 }
 

@@ -80,27 +80,26 @@ split(struct parser *p, char *line)
 
 /* --- numbers ------------------------------------------------------------------------------------------ */
 
-/* NUMBER, M or NUMBER*M */
+/* NUMBER, M, E, NUMBER*M or NUMBER*E */
 static bool
 parse_term(const char **c, int sign, struct script_value *out)
 {
 	char *end;
 	long long n = 1;
 
-	if (**c != 'M') {
-		if (**c < '0' || **c > '9')
-			return false;
+	if (**c >= '0' && **c <= '9') {
 		n = strtoll(*c, &end, 0);
 		*c = end;
 		if (**c != '*') {
 			out->k += sign * n;
 			return true;
 		}
-		if (*++*c != 'M')
-			return false;
+		++*c;
 	}
+	if (**c != 'M' && **c != 'E')
+		return false;
+	*(**c == 'M' ? &out->m : &out->e) += sign * n;
 	++*c;
-	out->m += sign * n;
 	return true;
 }
 
@@ -286,7 +285,7 @@ parse_bytes(struct parser *p, struct script_value *n, const char **text)
 {
 	if (p->at < p->nword && p->quoted[p->at]) {
 		*text = p->word[p->at++];
-		*n = (struct script_value){MATCH_EQ, (int64_t)strlen(*text), 0};
+		*n = (struct script_value){.match = MATCH_EQ, .k = (int64_t)strlen(*text)};
 		return true;
 	}
 	return parse_value(p, n);
@@ -354,8 +353,8 @@ parse_opens(struct parser *p, enum script_verb verb, uint8_t flags)
 	p->l->verb = verb;
 	seg->flags = flags;
 	if (p->at == p->nword) {
-		seg->mss = (struct script_value){MATCH_EQ, 0, 1};
-		seg->ws = (struct script_value){MATCH_EQ, 7, 0};
+		seg->mss = (struct script_value){.match = MATCH_EQ, .m = 1};
+		seg->ws = (struct script_value){.match = MATCH_EQ, .k = 7};
 		seg->sackok.match = MATCH_ANY;
 	}
 	return parse_fields(p);
@@ -462,7 +461,7 @@ parse_host(struct parser *p)
 			continue;
 		}
 		p->l->verb = verbs[i].verb;
-		p->l->n = (struct script_value){MATCH_EQ, verbs[i].err, 0};
+		p->l->n = (struct script_value){.match = MATCH_EQ, .k = verbs[i].err};
 		return !verbs[i].bytes || parse_bytes(p, &p->l->n, &p->l->text);
 	}
 	return wrong(p, "the host does not know how to", peek(p));
@@ -523,7 +522,9 @@ parse_count(struct parser *p, uint32_t *out)
 	if (!parse_value(p, &v))
 		return false;
 	*out = (uint32_t)v.k;
-	return v.match == MATCH_EQ && v.m == 0 ? true : wrong(p, "expected a plain number, not", peek(p));
+	return v.match == MATCH_EQ && v.m == 0 && v.e == 0
+		   ? true
+		   : wrong(p, "expected a plain number, not", peek(p));
 }
 
 /* A line that says something about the whole script.  *is_one: it was such a line. */

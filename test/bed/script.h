@@ -23,10 +23,11 @@ enum script_match {
 	MATCH_NONE, /* `none`: not there */
 };
 
-/* A number that may depend on M, the largest segment of the family at hand: k + m * M. */
+/* A number that may depend on M, the largest segment of the family at hand, and on E, the right edge of the
+ * window the gateway has promised the guest: k + m * M + e * E. */
 struct script_value {
 	enum script_match match;
-	int64_t k, m;
+	int64_t k, m, e;
 };
 
 #define SCRIPT_SACKS 4
@@ -113,11 +114,5 @@ struct script {
 /* Reads text (a whole file).  False: error names line and mistake.  Free in both cases. */
 bool script_parse(struct script *s, const char *text);
 void script_free(struct script *s);
-
-static inline int64_t
-script_eval(const struct script_value *v, uint32_t m)
-{
-	return v->k + v->m * (int64_t)m;
-}
 
 #endif
