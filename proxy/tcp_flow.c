@@ -458,8 +458,13 @@ tcp_flow_ready(struct sluice *gw, struct flow *f, usec_t now)
 	struct tcp_flow *tf = tcp_flow_of(f);
 	bool more = false;
 
-	if (tf->dialing)
+	if (tf->dialing) {
+		/* The one thing to say about a held SYN: that nothing was sent yet to acknowledge (RFC 9293
+		 * 3.10.7.2). */
+		if (send_segments(gw, tf, now))
+			flow_mark_ready(&gw->flows, f);
 		return;
+	}
 	tf->retry_at = TIME_NEVER;
 	if (tcp_timers(&tf->tcp, now) & TCP_EV_TIMEOUT) {
 		gw->count[GW_TCP_GAVE_UP]++;
