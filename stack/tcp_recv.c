@@ -354,11 +354,9 @@ edge_wanted(const struct tcp *t)
 uint16_t
 tcp_advertise(struct tcp *t)
 {
-	if (t->fin_rcvd)
-		return (uint16_t)u32_min(seq_past(edge_limit(t), t->rcv_nxt) >> t->rcv_wscale, UINT16_MAX);
-
-	uint32_t wnd = seq_past(edge_wanted(t), t->rcv_nxt);
-	uint32_t units = wnd >> t->rcv_wscale;
+	/* After the guest's FIN nothing can come that an edge would have to be held back for. */
+	uint32_t wnd = seq_past(t->fin_rcvd ? edge_limit(t) : edge_wanted(t), t->rcv_nxt);
+	uint32_t units = u32_min(wnd >> t->rcv_wscale, UINT16_MAX);
 	uint32_t up = (units + 1) << t->rcv_wscale;
 	/* Keep the promised edge by rounding up, where the ring has that much. */
 	if (seq_lt(t->rcv_nxt + (units << t->rcv_wscale), t->rcv_adv) && units < UINT16_MAX &&
