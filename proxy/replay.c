@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include "link/vhost.h"
 #include "proxy/config.h"
 #include "proxy/gateway.h"
+#include "proxy/replay_far.h"
 #include "proxy/replay_plan.h"
 
 #define CAPTURE_MAX ((size_t)1 << 30)        /* bytes of a capture: all of it is held in memory */
@@ -28,6 +28,10 @@
 #define TURNS_MAX 100000u                    /* at one moment, without rest: our own mistake */
 #define SEED 1u                              /* of all randomness */
 #define DEFAULT_MTU 1500u
+#define FILES 65535u                     /* the virtual host's descriptors: no limit of this machine's */
+#define PORTS_MAX 1024u                  /* published for the sake of the capture */
+#define MEMORY_MIN ((uint64_t)128 << 20) /* sluice.h's default */
+#define MEMORY_MAX ((uint64_t)16 << 30)  /* reserved, not used */
 
 struct replay {
 	struct setup su;
@@ -42,6 +46,9 @@ struct replay {
 	struct vhost *vhost;
 	struct memlink *mem;
 	struct sluice *gw;
+	struct replay_far *far;
+	struct sluice_publish publish[PORTS_MAX];
+	uint8_t frame[FRAME_MAX]; /* the guest's frame at hand */
 	struct sluice_replay_stats st;
 };
 
@@ -164,23 +171,102 @@ advance(struct replay *r, usec_t until)
 /* --- the replay --------------------------------------------------------------------------------------------- */
 
 static bool
+is_published(const struct replay *r, uint16_t port, bool udp)
+{
+	for (size_t i = 0; i < r->cfg.npublish; i++) {
+		const struct sluice_publish *p = &r->cfg.publish[i];
+		uint16_t first = p->guest_first ? p->guest_first : p->host_first;
+
+		if (p->udp == udp && port >= first && port - first <= p->host_last - p->host_first)
+			return true;
+	}
+	return false;
+}
+
+/* Ports of the guest that somebody in the capture turned to, and that cfg does not publish, are. */
+static bool
+publish(struct replay *r)
+{
+	size_t n = r->cfg.npublish;
+
+	if (n > PORTS_MAX)
+		return wrong(&r->su, "%zu published ports or ranges: a replay takes %u", n, PORTS_MAX);
+	if (n)
+		memcpy(r->publish, r->cfg.publish, n * sizeof(r->publish[0]));
+	for (uint32_t i = 0; i < 2 * 65536u && n < PORTS_MAX; i++) {
+		bool udp = i >= 65536u;
+		uint16_t port = (uint16_t)i;
+
+		if (port == 0 || is_published(r, port, udp) ||
+		    !replay_has_port(udp ? &r->plan.udp_in : &r->plan.tcp_in, port))
+			continue;
+		r->publish[n++] = (struct sluice_publish){.host_first = port, .host_last = port, .udp = udp};
+	}
+	r->cfg.publish = r->publish;
+	r->cfg.npublish = n;
+	return true;
+}
+
+/* What the guest sent into the captured far end's windows must have room in ours. */
+static uint32_t
+first_ring(const struct replay *r)
+{
+	uint32_t ring = POOL_BLOCK_MIN, most = r->cfg.max_ring ? r->cfg.max_ring : POOL_BLOCK_MAX;
+
+	while (ring < r->plan.window && ring < most)
+		ring *= 2;
+	return ring;
+}
+
+static void
+widen(struct replay *r)
+{
+	struct tcp_conf *conf = &r->gw->tcp_conf;
+	uint32_t ring = first_ring(r);
+
+	if (conf->ring_first < ring)
+		conf->ring_first = ring;
+	if (conf->ring_max < ring)
+		conf->ring_max = ring;
+}
+
+static void
+choose(struct replay *r)
+{
+	uint64_t rings = 2 * r->plan.nsyn * first_ring(r);
+
+	memcpy(r->cfg.guest_mac, r->plan.guest.b, sizeof(r->cfg.guest_mac));
+	memcpy(r->cfg.gateway_mac, r->plan.gateway.b, sizeof(r->cfg.gateway_mac));
+	r->cfg.pcap_fd = -1;
+	if (!r->cfg.max_files)
+		r->cfg.max_files = FILES;
+	if (!r->cfg.memory)
+		r->cfg.memory = MEMORY_MIN + (rings < MEMORY_MAX ? rings : MEMORY_MAX);
+}
+
+static bool
 build(struct replay *r)
 {
+	static const char resolv_conf[] = "nameserver 192.0.2.53\n";
 	struct link_limits lim = {.mtu = r->cfg.mtu ? r->cfg.mtu : DEFAULT_MTU};
 
+	choose(r);
+	if (!publish(r))
+		return false;
 	r->vhost = vhost_new(SEED);
 	if (r->vhost) {
 		vhost_set_time(r->vhost, START);
 		r->mem = memlink_new(vhost_host(r->vhost), &lim);
 	}
-	if (!r->mem)
+	if (!r->mem || !vhost_put_file(r->vhost, "/etc/resolv.conf", resolv_conf, sizeof(resolv_conf) - 1))
 		return wrong(&r->su, "no memory for a replay");
 	memlink_on_frame(r->mem, sent, r);
-	memcpy(r->cfg.guest_mac, r->plan.guest.b, sizeof(r->cfg.guest_mac));
-	memcpy(r->cfg.gateway_mac, r->plan.gateway.b, sizeof(r->cfg.gateway_mac));
-	r->cfg.pcap_fd = -1;
 	r->gw = gw_new(&r->cfg, vhost_host(r->vhost), memlink_link(r->mem), r->su.err, r->su.errlen);
-	return r->gw != NULL;
+	if (!r->gw)
+		return false;
+	widen(r);
+	r->far = replay_far_new(r->gw, r->vhost, !r->plan.has_far);
+	return r->far || wrong(&r->su, "no memory for a replay");
 }
 
 /* The moment of a frame on the virtual clock; time that runs backwards stands still. */
@@ -201,15 +287,32 @@ moment(struct replay *r, const struct pcap_frame *f, size_t at, usec_t *when)
 }
 
 static bool
+feed_guest(struct replay *r, const struct pcap_frame *f)
+{
+	struct offload off;
+
+	r->st.frames_in++;
+	/* Longer than any link carries: the guest cannot have sent it. */
+	if (f->bytes.len > FRAME_MAX)
+		return true;
+	memcpy(r->frame, f->bytes.p, f->bytes.len);
+	if (!replay_far_fit(r->far, r->frame, f->bytes.len, &off) ||
+	    !memlink_push(r->mem, view_of(r->frame, f->bytes.len), &off))
+		return wrong(&r->su, "no memory for the connections of %s", r->in_path);
+	if (!settle(r))
+		return false;
+	replay_far_take(r->far, view_of(r->frame, f->bytes.len));
+	return settle(r);
+}
+
+static bool
 feed(struct replay *r, const struct pcap_frame *f)
 {
-	if (!replay_is_guests(&r->plan, f)) {
-		r->st.frames_other++;
-		return true;
-	}
-	r->st.frames_in++;
-	if (!memlink_push(r->mem, f->bytes, NULL))
-		return true; /* longer than any link carries: the guest could not have sent it */
+	if (replay_is_guests(&r->plan, f))
+		return feed_guest(r, f);
+	r->st.frames_other++;
+	if (!replay_far_play(r->far, f->bytes, vhost_time(r->vhost)))
+		return wrong(&r->su, "no memory for the connections of %s", r->in_path);
 	return settle(r);
 }
 
@@ -236,6 +339,7 @@ run(struct replay *r)
 static void
 clear(struct replay *r)
 {
+	replay_far_free(r->far);
 	sluice_free(r->gw);
 	memlink_free(r->mem);
 	if (r->vhost)
@@ -246,6 +350,7 @@ clear(struct replay *r)
 	if (r->kernel)
 		host_kernel_free(r->kernel);
 	free(r->bytes);
+	free(r);
 }
 
 static bool
@@ -265,20 +370,33 @@ int
 sluice_replay(const struct sluice_config *cfg, const char *in_path, const char *out_path,
 	      struct sluice_replay_stats *st, char *err, size_t errlen)
 {
-	struct replay r = {.su = {err, errlen},
-			   .in_path = in_path,
-			   .out_path = out_path,
-			   .cfg = *cfg,
-			   .out_fd = -1,
-			   .st = {.size = sizeof(r.st)}};
-	bool ok = load(&r) && plan(&r) && build(&r) && open_output(&r) && run(&r);
+	struct setup su = {err, errlen};
+	struct replay *r;
 
-	clear(&r);
-	if (ok && st) {
-		size_t size = st->size < sizeof(r.st) ? st->size : sizeof(r.st);
-
-		memcpy(st, &r.st, size);
-		st->size = size;
+	if (cfg->size != sizeof(*cfg)) {
+		wrong(&su,
+		      "configuration of %zu bytes is not of this library (%zu): call sluice_config_init()",
+		      cfg->size, sizeof(*cfg));
+		return -1;
 	}
+	r = calloc(1, sizeof(*r));
+	if (!r) {
+		wrong(&su, "no memory for a replay");
+		return -1;
+	}
+	r->su = su;
+	r->in_path = in_path;
+	r->out_path = out_path;
+	r->cfg = *cfg;
+	r->out_fd = -1;
+
+	bool ok = load(r) && plan(r) && build(r) && open_output(r) && run(r);
+	if (ok && st) {
+		size_t size = st->size < sizeof(r->st) ? st->size : sizeof(r->st);
+
+		r->st.size = size;
+		memcpy(st, &r->st, size);
+	}
+	clear(r);
 	return ok ? 0 : -1;
 }

@@ -7,21 +7,38 @@
 #include "link/pcap_read.h"
 #include "stack/addr.h"
 
+struct replay_ports { /* one bit for each port */
+	uint8_t bit[65536 / 8];
+};
+
 struct replay_plan {
 	struct mac guest, gateway;
-	bool directed;    /* the frames say themselves who sent them */
-	usec_t first;     /* the first frame's moment: zero on the virtual clock */
-	uint64_t nframes; /* in all */
+	usec_t first;                       /* the first frame's moment: zero on the virtual clock */
+	uint64_t nframes;                   /* in all */
+	uint64_t nsyn;                      /* of both sides: no more TCP flows than that */
+	bool has_far;                       /* there are TCP segments towards the guest */
+	uint8_t far_scale;                  /* the largest window scale they offered */
+	uint32_t window;                    /* the largest window they offered */
+	struct replay_ports tcp_in, udp_in; /* of the guest, which somebody turned to uninvited */
+	struct replay_ports udp_out;        /* of the guest, from which it has sent */
 };
 
 /*
  * Reads the whole capture.  guest and gateway are what the caller knows of the two MACs (zero: nothing).
- * False: *why is a sentence's end that says where in the file what is wrong.
+ * The guest then is the first station that sends IPv4, IPv6 or ARP (and, where frames say which way they
+ * went, inbound) and is not the gateway; the gateway is whom the guest first sends a frame of its own.
+ * False: why is the end of a sentence that says where in the file what is wrong.
  */
 bool replay_plan(struct replay_plan *plan, struct view file, struct mac guest, struct mac gateway, char *why,
 		 size_t whylen);
 
 /* Did the guest send this frame? */
 bool replay_is_guests(const struct replay_plan *plan, const struct pcap_frame *f);
+
+static inline bool
+replay_has_port(const struct replay_ports *p, uint16_t port)
+{
+	return p->bit[port / 8] >> port % 8 & 1;
+}
 
 #endif
