@@ -4,7 +4,8 @@
  * Inbound frames are read back to back into one arena, each with its virtio-net header before it, so that
  * a turn of small frames touches a few pages and a turn of 64 KiB frames the whole of it: the next frame
  * begins where the last one ended, rounded up to a cache line.  The kernel gives one frame a call and
- * does not say how many wait, so a drained turn ends with a read that finds nothing.
+ * does not say how many wait, so a drained turn ends with a read that finds nothing; only while small
+ * frames come one at a time (request and response) is that read left out, and poll(2) asked instead.
  *
  *	arena  | vnet | frame | pad | vnet | frame ...  | room for one more of FRAME_MAX |
  *	       0                                      LINK_BATCH_BYTES at most
@@ -39,6 +40,9 @@
 #define LEAD 6u                              /* puts the IP header, LEAD + 12 + 14 on, at 32: aligned */
 #define READ_MAX (VNET_HLEN + FRAME_MAX + 1) /* a frame that fills this is too long */
 #define HELD_MAX (VNET_HLEN + FRAME_MAX)
+#define LONE_FRAME 2048u /* bytes: a small frame, for the guess that it is alone */
+#define LONE_TURNS 4u    /* such turns before the guess is made */
+#define LONE_TRUST 16u   /* guesses before one turn looks again */
 #define ARENA_IN (LINK_BATCH_BYTES + CACHE_LINE + LEAD + READ_MAX)
 #define ARENA (ARENA_IN + HELD_MAX)
 
@@ -47,6 +51,7 @@ struct tap {
 	int fd;
 	uint8_t *arena; /* ARENA_IN bytes of frames read, then the frame held */
 	size_t held;    /* bytes of a frame, header included, that wait for room; 0: none */
+	unsigned lone;  /* turns in a row that found one small frame and no other */
 };
 
 static struct tap *
@@ -157,6 +162,19 @@ read_frame(struct tap *t, size_t at, bool *more)
 	return 0;
 }
 
+/* The turn's first frame has been read: is it a fair guess that there is no second? */
+static bool
+probably_alone(struct tap *t, const struct frame *f)
+{
+	if (f->len > LONE_FRAME)
+		t->lone = 0;
+	if (t->lone < LONE_TURNS)
+		return false;
+	if (++t->lone == LONE_TURNS + LONE_TRUST)
+		t->lone = LONE_TURNS - 1;
+	return true;
+}
+
 static int
 tap_receive(struct link *l, struct frame *out, int max, bool *more)
 {
@@ -183,7 +201,10 @@ tap_receive(struct link *l, struct frame *out, int max, bool *more)
 		f->span[0] = rd_rest(&r);
 		f->len = (uint32_t)f->span[0].len;
 		at = (at + (size_t)n + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE + LEAD;
+		if (got == 1 && probably_alone(t, f))
+			return got;
 	}
+	t->lone = got == 1 ? t->lone + 1 : 0;
 	if (got == max || at >= LINK_BATCH_BYTES)
 		*more = true;
 	return got > 0 || l->error == 0 ? got : -l->error;
