@@ -486,9 +486,12 @@ tcp_flow_ready(struct sluice *gw, struct flow *f, usec_t now)
 		rest(tf);
 	else if (tf->tcp.snd.cap)
 		tf->idle_at = now + IDLE_AFTER;
+	/* What waits for room on the link, or for its next turn, is in the ready list: a deadline that has
+	 * passed already would only keep the loop awake. */
 	if (more)
 		flow_mark_ready(&gw->flows, f);
-	flow_schedule(&gw->flows, f);
+	else
+		flow_schedule(&gw->flows, f);
 }
 
 static usec_t
