@@ -81,6 +81,7 @@ struct tcp_flow {
 struct udp_flow {
 	struct flow flow;
 	bool readable;
+	bool burst;             /* the last receive filled its slots */
 	bool sent;        /* its first datagrams are on their way */
 	bool heard;       /* the remote side has answered: the longer timeout */
 	bool mapped;      /* endpoint-independent: the socket is not connected */

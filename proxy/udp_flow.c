@@ -462,13 +462,13 @@ deliver(struct sluice *gw, struct run *r, const struct host_dgram *d)
 }
 
 static int
-receive_slots(struct sluice *gw, int fd, struct host_dgram *d, struct iovec *iov)
+receive_slots(struct sluice *gw, int fd, struct host_dgram *d, struct iovec *iov, uint32_t slots)
 {
-	for (uint32_t i = 0; i < UDP_SLOTS; i++) {
+	for (uint32_t i = 0; i < slots; i++) {
 		iov[i] = (struct iovec){gw->udp_slots + (size_t)i * UDP_SLOT, UDP_SLOT};
 		d[i] = (struct host_dgram){.iov = &iov[i], .iovlen = 1};
 	}
-	return gw->host->ops->recvmmsg(gw->host, fd, d, UDP_SLOTS);
+	return gw->host->ops->recvmmsg(gw->host, fd, d, (int)slots);
 }
 
 /* The guest's name for a host address that answered a mapping; false: the guest never sent there. */
@@ -499,8 +499,11 @@ receive(struct sluice *gw, struct udp_flow *uf, usec_t now)
 	if (!gw->sink.room(gw->sink.ctx))
 		return true;
 
-	int n = receive_slots(gw, uf->flow.fd, d, iov);
-	if (n < (int)UDP_SLOTS)
+	/* Two say as well as many whether there is a burst, and cost an answer that comes alone less. */
+	uint32_t slots = uf->burst ? UDP_SLOTS : 2;
+	int n = receive_slots(gw, uf->flow.fd, d, iov, slots);
+	uf->burst = n == (int)slots;
+	if (!uf->burst)
 		uf->readable = false;
 	if (n <= 0)
 		return false;
@@ -672,7 +675,7 @@ udp_publish(struct sluice *gw, struct listener *l, usec_t now)
 {
 	struct host_dgram d[UDP_SLOTS];
 	struct iovec iov[UDP_SLOTS];
-	int n = receive_slots(gw, l->fd, d, iov);
+	int n = receive_slots(gw, l->fd, d, iov, UDP_SLOTS);
 
 	for (int i = 0; i < n; i++) {
 		struct udp_flow *uf = client_flow(gw, l, &d[i].peer, now);
