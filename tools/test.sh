@@ -17,6 +17,12 @@ set -u
 export LC_ALL=C
 cd "$(dirname "$0")/.." || exit 1
 
+# Tests look at their own descriptors: none comes from whoever started us.
+for fd in /proc/$$/fd/*; do
+	fd=${fd##*/}
+	[ "$fd" -le 2 ] || [ "$fd" = 255 ] || eval "exec $fd>&-"
+done
+
 limit=${TEST_LIMIT:-600}
 passed=0 failed=0 skipped=0
 
