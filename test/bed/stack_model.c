@@ -30,7 +30,7 @@ must_have(void *p)
 void
 model_init(struct model *m, struct bed *b)
 {
-	*m = (struct model){.bed = b};
+	*m = (struct model){.bed = b, .digest = UINT64_C(0xcbf29ce484222325)};
 }
 
 void
@@ -444,9 +444,24 @@ may_acknowledge(const struct model_name *name, uint32_t ack)
 	return false;
 }
 
-void
-model_hear(struct model *m, const struct strict *s)
+/* FNV-1a. */
+static void
+digest(struct model *m, const void *p, size_t n)
 {
+	const uint8_t *b = p;
+
+	for (size_t i = 0; i < n; i++)
+		m->digest = (m->digest ^ b[i]) * UINT64_C(0x100000001b3);
+}
+
+void
+model_hear(struct model *m, const struct bed_frame *f)
+{
+	const struct strict *s = &f->is;
+
+	digest(m, &f->at, sizeof(f->at));
+	digest(m, &f->off.gso_size, sizeof(f->off.gso_size));
+	digest(m, f->bytes, f->len);
 	if (s->kind != STRICT_TCP)
 		return;
 

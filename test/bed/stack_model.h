@@ -76,6 +76,7 @@ struct model {
 	uint64_t serial; /* of the last frame sent */
 	uint64_t looked; /* ... that the gateway has dealt with */
 	bool fragments;
+	uint64_t digest;     /* of all frames heard, and their moments */
 	char complaint[256]; /* "": none */
 };
 
@@ -94,7 +95,7 @@ void model_fragments(struct model *m);
 /* The gateway has come to rest: look at what it holds. */
 void model_look(struct model *m);
 /* A frame of the gateway, after model_look(). */
-void model_hear(struct model *m, const struct strict *s);
+void model_hear(struct model *m, const struct bed_frame *f);
 
 /* Made if it is not there. */
 struct model_name *model_name(struct model *m, const struct tuple *t);

@@ -60,7 +60,6 @@ struct run {
 	struct setting set;
 	struct bed *bed;
 	struct model model;
-	uint64_t hash;    /* of all frames sent */
 	uint64_t allowed; /* bytes that may have been sent by now */
 	unsigned failures;
 	uint16_t udp_port;      /* the guest's, of the last datagram */
@@ -191,15 +190,6 @@ segment_max(const struct run *r)
 	return r->set.bed.lim.mtu + 200;
 }
 
-static void
-hash_bytes(struct run *r, const void *p, size_t n)
-{
-	const uint8_t *b = p;
-
-	for (size_t i = 0; i < n; i++)
-		r->hash = (r->hash ^ b[i]) * UINT64_C(0x100000001b3);
-}
-
 /* Look at everything, then take what was sent off the bed. */
 static void
 judge(struct run *r)
@@ -207,10 +197,7 @@ judge(struct run *r)
 	must(r->bed->complaint);
 	model_look(&r->model);
 	for (struct bed_frame *f; (f = bed_pop(r->bed)); free(f)) {
-		hash_bytes(r, &f->at, sizeof(f->at));
-		hash_bytes(r, f->bytes, f->len);
-		hash_bytes(r, &f->off.gso_size, sizeof(f->off.gso_size));
-		model_hear(&r->model, &f->is);
+		model_hear(&r->model, f);
 	}
 	must(r->model.complaint);
 	must_be(r->bed->bytes <= r->allowed, "more is sent than what was given explains");
@@ -883,7 +870,7 @@ _Static_assert(sizeof(records) / sizeof(records[0]) == RECORD_KINDS, "a function
 static uint64_t
 play(struct run *r, const uint8_t *data, size_t size)
 {
-	*r = (struct run){.in = rd_of(view_of(data, size)), .hash = UINT64_C(0xcbf29ce484222325)};
+	*r = (struct run){.in = rd_of(view_of(data, size))};
 	read_setting(&r->in, &r->set);
 	r->bed = bed_new(&r->set.bed);
 	model_init(&r->model, r->bed);
@@ -898,9 +885,10 @@ play(struct run *r, const uint8_t *data, size_t size)
 			settle(r);
 	}
 	finish(r);
+	uint64_t digest = r->model.digest;
 	model_done(&r->model);
 	must_be(bed_free(r->bed), "host sockets are left after the gateway");
-	return r->hash;
+	return digest;
 }
 
 int
