@@ -70,6 +70,8 @@ struct tcp_flow {
 	bool writable;        /* ... may take bytes: not yet seen full */
 	bool hangup;          /* the host's FIN is queued: read until it shows */
 	bool host_eof;        /* the host will send no more */
+	bool wrote, nodelay;  /* something was written to the host; TCP_NODELAY is set there */
+	bool keepalive;       /* SO_KEEPALIVE is set there */
 	bool host_shut;       /* we told the host that the guest will send no more */
 	usec_t retry_at;      /* the pool had nothing: look again; TIME_NEVER */
 	usec_t idle_at;       /* when an unused send ring goes back; TIME_NEVER */
@@ -81,7 +83,7 @@ struct tcp_flow {
 struct udp_flow {
 	struct flow flow;
 	bool readable;
-	bool burst;             /* the last receive filled its slots */
+	bool burst;       /* the last receive filled its slots */
 	bool sent;        /* its first datagrams are on their way */
 	bool heard;       /* the remote side has answered: the longer timeout */
 	bool mapped;      /* endpoint-independent: the socket is not connected */

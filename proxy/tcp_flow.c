@@ -111,8 +111,6 @@ dial_failed(struct sluice *gw, struct tcp_flow *tf, int error, usec_t now)
 static void
 connected(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 {
-	const struct host_ops *host = gw->host->ops;
-
 	if (!tcp_accept(&tf->tcp, tcp_iss(&tf->flow.tuple, gw->stack.cfg.secret, now), now)) {
 		gw_limit(gw, GW_TCP_FULL, "no memory for a connection of the guest", 0);
 		gw_end(gw, &tf->flow);
@@ -120,8 +118,6 @@ connected(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 	}
 	tf->dialing = false;
 	tf->readable = tf->writable = true;
-	host->nodelay(gw->host, tf->flow.fd);
-	host->keepalive(gw->host, tf->flow.fd, KEEPALIVE_IDLE_S);
 	gw->count[GW_TCP_OPENED]++;
 	flow_mark_ready(&gw->flows, &tf->flow);
 }
@@ -157,6 +153,8 @@ dial(struct sluice *gw, struct tcp_flow *tf, int error, usec_t now)
 
 		if (r == 0)
 			connected(gw, tf, now);
+		/* On a loopback the outcome is there already: look for it in this very turn. */
+		gw->host_more |= r == -EINPROGRESS;
 		if (r == 0 || r == -EINPROGRESS)
 			return;
 		gw_close(gw, &tf->flow.fd, true);
@@ -169,10 +167,11 @@ dial(struct sluice *gw, struct tcp_flow *tf, int error, usec_t now)
 }
 
 static void
-dial_event(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+dial_event(struct sluice *gw, struct tcp_flow *tf, const struct host_event *ev, usec_t now)
 {
 	struct endpoint to;
-	int r = gw->host->ops->connect_result(gw->host, tf->flow.fd);
+	bool plain = ev->writable && !ev->error && !ev->hangup; /* connected, and nothing else to say */
+	int r = plain ? 0 : gw->host->ops->connect_result(gw->host, tf->flow.fd);
 
 	if (r == -EINPROGRESS)
 		return;
@@ -253,7 +252,6 @@ tcp_flow_publish(struct sluice *gw, struct listener *l, int fd, const struct end
 		gw_end(gw, f);
 		return;
 	}
-	host->nodelay(gw->host, fd);
 	gw->count[GW_PUBLISHED]++;
 	gw->count[GW_TCP_OPENED]++;
 	flow_mark_ready(&gw->flows, f);
@@ -272,6 +270,18 @@ host_reset(struct sluice *gw, struct tcp_flow *tf, int error)
 	tcp_abort(&tf->tcp, true);
 }
 
+/* Nagle's algorithm can hold back nothing before the second write: a connection of one request never pays
+ * for switching it off. */
+static void
+no_delay(struct sluice *gw, struct tcp_flow *tf)
+{
+	if (tf->wrote && !tf->nodelay) {
+		gw->host->ops->nodelay(gw->host, tf->flow.fd);
+		tf->nodelay = true;
+	}
+	tf->wrote = true;
+}
+
 /* Guest to host.  True: stopped by the budget, there is more to do. */
 static bool
 pump_to_host(struct sluice *gw, struct tcp_flow *tf, usec_t now)
@@ -288,6 +298,7 @@ pump_to_host(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 		for (int i = 0; i < n; i++)
 			iov[i] = (struct iovec){(void *)(uintptr_t)from[i].p, from[i].len};
 
+		no_delay(gw, tf);
 		ssize_t took = gw->host->ops->writev(gw->host, tf->flow.fd, iov, n);
 		if (took < 0 && took != -EAGAIN) {
 			host_reset(gw, tf, (int)-took);
@@ -400,7 +411,7 @@ tcp_flow_host(struct sluice *gw, struct flow *f, const struct host_event *ev, us
 	struct tcp_flow *tf = tcp_flow_of(f);
 
 	if (tf->dialing) {
-		dial_event(gw, tf, now);
+		dial_event(gw, tf, ev, now);
 		return;
 	}
 	tf->readable |= ev->readable || ev->hangup || ev->error;
@@ -444,12 +455,17 @@ is_open(const struct tcp_flow *tf)
 	return tf->tcp.state >= TCP_ESTABLISHED || tf->tcp.state == TCP_CLOSED;
 }
 
-/* A connection nobody used for a second keeps no pages (its windows stay promised). */
+/* A connection nobody used for a second keeps no pages (its windows stay promised), and from now on the
+ * host's kernel looks now and then whether the other end is still there. */
 static void
-rest(struct tcp_flow *tf)
+rest(struct sluice *gw, struct tcp_flow *tf)
 {
 	tcp_idle(&tf->tcp);
 	tf->idle_at = TIME_NEVER;
+	if (!tf->keepalive && tf->flow.fd >= 0) {
+		gw->host->ops->keepalive(gw->host, tf->flow.fd, KEEPALIVE_IDLE_S);
+		tf->keepalive = true;
+	}
 }
 
 static void
@@ -483,8 +499,8 @@ tcp_flow_ready(struct sluice *gw, struct flow *f, usec_t now)
 		return;
 	}
 	if (now >= tf->idle_at)
-		rest(tf);
-	else if (tf->tcp.snd.cap)
+		rest(gw, tf);
+	else if (tf->tcp.snd.cap || !tf->keepalive)
 		tf->idle_at = now + IDLE_AFTER;
 	/* What waits for room on the link, or for its next turn, is in the ready list: a deadline that has
 	 * passed already would only keep the loop awake. */
