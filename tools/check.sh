@@ -73,6 +73,7 @@ shell() { sources '*.sh' .ci/run | xargs -n 1 bash -n; }
 
 step includes tools/check_includes.sh
 step symbols tools/check_symbols.sh
+step rows tools/check_rows.sh
 step lengths lines
 step shell shell
 step format format
