@@ -137,10 +137,10 @@ struct stack {
 	bool guest_mac_known;
 	bool guest_answers[FAMILIES];      /* the configured address has been heard */
 	struct addr guest_heard[FAMILIES]; /* the address announced or used last; unspecified: none */
-	struct addr link_local; /* ours: fe80::/64 with the EUI-64 of cfg.mac */
-	bool probe_wanted;      /* something waits for the guest: ARP and NS probes go out at probe_at */
-	usec_t probe_at;        /* not before: one a second */
-	usec_t ra_at;           /* next unsolicited router advertisement; TIME_NEVER: nobody to hear it */
+	struct addr link_local;            /* ours: fe80::/64 with the EUI-64 of cfg.mac */
+	bool probe_wanted; /* something waits for the guest: ARP and NS probes go out at probe_at */
+	usec_t probe_at;   /* not before: one a second */
+	usec_t ra_at;      /* next unsolicited router advertisement; TIME_NEVER: nobody to hear it */
 
 	uint32_t ip_id;       /* counter whose keyed permutation gives the ids where we fragment */
 	uint32_t icmp_tokens; /* RFC 1812 4.3.2.8 / RFC 4443 2.4(f) */

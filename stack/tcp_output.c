@@ -20,6 +20,7 @@ longest(const struct tcp *t)
 {
 	uint32_t mss = t->snd_mss;
 
+	assert(mss > 0); /* since the guest's SYN: TCP_MSS_MIN */
 	return t->conf->gso_max > mss ? t->conf->gso_max - t->conf->gso_max % mss : mss;
 }
 
@@ -54,6 +55,7 @@ lost_run(const struct tcp *t, struct tcp_run *r)
 	}
 	if (t->nsacked == 0 || room < t->snd_mss || !tcp_lost_run(t, r))
 		return false;
+	assert(t->snd_mss > 0);
 	if (r->len > room)
 		r->len = room - room % t->snd_mss;
 	r->len = u32_min(u32_min(r->len, longest(t)), usable(t, r->seq));

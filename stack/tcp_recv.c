@@ -52,6 +52,7 @@ borrow_bytes(struct tcp *t, struct borrow *b, uint32_t len)
 {
 	t->borrowed += len;
 	while (len > 0) {
+		assert(b);
 		struct borrow *next = b->next;
 
 		b->next = NULL;
