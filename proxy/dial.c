@@ -13,8 +13,8 @@ loopback(enum family fam)
 	return fam == FAMILY_V4 ? addr_v4(0x7f000001) : (struct addr){{[15] = 1}};
 }
 
-static bool
-is_dns(const struct sluice *gw, const struct addr *a)
+bool
+dial_is_dns(const struct sluice *gw, const struct addr *a)
 {
 	return addr_eq(a, &gw->stack.cfg.net[addr_family(a)].dns);
 }
@@ -23,7 +23,7 @@ bool
 dial_target(struct sluice *gw, const struct endpoint *remote, unsigned attempt, usec_t now,
 	    struct endpoint *out)
 {
-	if (is_dns(gw, &remote->addr))
+	if (dial_is_dns(gw, &remote->addr))
 		return remote->port == DNS_PORT && resolver_pick(&gw->resolver, gw->host, attempt, now, out);
 
 	if (stack_is_ours(&gw->stack, &remote->addr)) {
@@ -34,6 +34,13 @@ dial_target(struct sluice *gw, const struct endpoint *remote, unsigned attempt, 
 	}
 	*out = *remote;
 	return attempt == 0;
+}
+
+void
+dial_refused(struct sluice *gw, const struct endpoint *remote, const struct endpoint *target)
+{
+	if (dial_is_dns(gw, &remote->addr))
+		resolver_failed(&gw->resolver, target);
 }
 
 bool

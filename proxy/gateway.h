@@ -64,18 +64,20 @@ struct listener {
 struct tcp_flow {
 	struct flow flow;
 	struct tcp tcp;
-	uint8_t attempt;      /* of dial_target() */
-	bool dialing;         /* the host connection is under way; the SYN is held */
-	bool readable;        /* the host socket may have bytes: not yet seen empty (edge-triggered) */
-	bool writable;        /* ... may take bytes: not yet seen full */
-	bool hangup;          /* the host's FIN is queued: read until it shows */
-	bool host_eof;        /* the host will send no more */
-	bool wrote, nodelay;  /* something was written to the host; TCP_NODELAY is set there */
-	bool keepalive;       /* SO_KEEPALIVE is set there */
-	bool host_shut;       /* we told the host that the guest will send no more */
-	usec_t retry_at;      /* the pool had nothing: look again; TIME_NEVER */
-	usec_t idle_at;       /* when an unused send ring goes back; TIME_NEVER */
-	struct listener *via; /* inbound only */
+	struct endpoint target; /* being dialled: what dial_target() said */
+	uint8_t attempt;        /* ... when asked for the so manieth time */
+	bool refused;           /* an earlier target refused */
+	bool dialing;           /* the host connection is under way; the SYN is held */
+	bool readable;          /* the host socket may have bytes: not yet seen empty (edge-triggered) */
+	bool writable;          /* ... may take bytes: not yet seen full */
+	bool hangup;            /* the host's FIN is queued: read until it shows */
+	bool host_eof;          /* the host will send no more */
+	bool wrote, nodelay;    /* something was written to the host; TCP_NODELAY is set there */
+	bool keepalive;         /* SO_KEEPALIVE is set there */
+	bool host_shut;         /* we told the host that the guest will send no more */
+	usec_t retry_at;        /* the pool had nothing: look again; TIME_NEVER */
+	usec_t idle_at;         /* when an unused send ring goes back; TIME_NEVER */
+	struct listener *via;   /* inbound only */
 };
 
 #define UDP_PEERS 16u /* remote ends an endpoint-independent mapping remembers */
@@ -179,6 +181,9 @@ const char *gateway_count_name(enum gateway_count c);
  */
 bool dial_target(struct sluice *gw, const struct endpoint *remote, unsigned attempt, usec_t now,
 		 struct endpoint *out);
+/* The place that dial_target() named for remote did not answer: where there are others, they go first. */
+void dial_refused(struct sluice *gw, const struct endpoint *remote, const struct endpoint *target);
+bool dial_is_dns(const struct sluice *gw, const struct addr *a);
 
 /* A host socket within the limits; -errno.  Closing is always gw_close(). */
 int gw_socket(struct sluice *gw, enum host_kind kind, enum family fam, const struct host_socket_opts *o);

@@ -98,7 +98,7 @@ open_port(struct sluice *gw, const struct sluice_publish *p, uint16_t port, uint
 		}
 		return listen_at(gw, &at, guest_port, p->udp, err, errlen);
 	}
-	for (int fam = 0; fam < FAMILIES; fam++) {
+	for (enum family fam = FAMILY_V4; fam < FAMILIES; fam++) {
 		at.addr = fam == FAMILY_V4 ? addr_v4(0x7f000001) : (struct addr){{[15] = 1}};
 		if (family_on(gw, fam) && !listen_at(gw, &at, guest_port, p->udp, err, errlen)) {
 			/* A host without IPv6 has no ::1 to publish on; that is not the operator's mistake. */

@@ -99,7 +99,7 @@ resolver_pick(struct resolver *r, struct host *h, unsigned attempt, usec_t now, 
 		look_at_file(r, h, now);
 	if (attempt >= r->n)
 		return false;
-	*out = r->server[attempt];
+	*out = r->server[0];
 	return true;
 }
 

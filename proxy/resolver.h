@@ -26,7 +26,8 @@ struct resolver {
  * every resolver does; so are addresses with a scope.  None at all: 127.0.0.1, as in glibc. */
 void resolver_parse(struct resolver *r, struct view text);
 
-/* The attempt-th server to try; false: that many there are not. */
+/* The server to try now, after `attempt` others were tried in vain and told to resolver_failed(); false:
+ * that many there are not. */
 bool resolver_pick(struct resolver *r, struct host *h, unsigned attempt, usec_t now, struct endpoint *out);
 
 /* This server did not take a query: others go first from now on. */

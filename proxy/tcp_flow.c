@@ -85,6 +85,9 @@ dial_failed(struct sluice *gw, struct tcp_flow *tf, int error, usec_t now)
 					       [TROUBLE_PROHIBITED] = ICMP_ERR_PROHIBITED};
 	enum trouble trouble = trouble_of(error);
 
+	/* A refusal says most: not that the host lacks the other family's loopback. */
+	if (tf->refused && trouble != TROUBLE_FULL)
+		trouble = TROUBLE_REFUSED;
 	switch (trouble) {
 	case TROUBLE_REFUSED:
 		gw->count[GW_TCP_REFUSED]++;
@@ -124,16 +127,16 @@ connected(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 
 /* Start the next try.  0 connected, -EINPROGRESS under way, else why not. */
 static int
-dial_once(struct sluice *gw, struct tcp_flow *tf, const struct endpoint *to)
+dial_once(struct sluice *gw, struct tcp_flow *tf)
 {
 	const struct host_ops *host = gw->host->ops;
 	struct flow *f = &tf->flow;
 
-	f->fd = gw_socket(gw, HOST_TCP, addr_family(&to->addr), &(struct host_socket_opts){0});
+	f->fd = gw_socket(gw, HOST_TCP, addr_family(&tf->target.addr), &(struct host_socket_opts){0});
 	if (f->fd < 0)
 		return f->fd;
 
-	int r = host->connect(gw->host, f->fd, to);
+	int r = host->connect(gw->host, f->fd, &tf->target);
 	if (r == 0 || r == -EINPROGRESS) {
 		int armed = host->arm(gw->host, f->fd, flow_token(&gw->flows, f));
 		if (armed < 0)
@@ -142,14 +145,23 @@ dial_once(struct sluice *gw, struct tcp_flow *tf, const struct endpoint *to)
 	return r;
 }
 
+static void
+try_failed(struct sluice *gw, struct tcp_flow *tf, int error)
+{
+	gw_close(gw, &tf->flow.fd, true);
+	if (trouble_of(error) == TROUBLE_FULL)
+		return;
+	tf->refused |= trouble_of(error) == TROUBLE_REFUSED;
+	tf->attempt++;
+	dial_refused(gw, &tf->flow.tuple.remote, &tf->target);
+}
+
 /* Work through the places the destination may be, until one answers or has to be waited for. */
 static void
 dial(struct sluice *gw, struct tcp_flow *tf, int error, usec_t now)
 {
-	struct endpoint to;
-
-	while (dial_target(gw, &tf->flow.tuple.remote, tf->attempt, now, &to)) {
-		int r = dial_once(gw, tf, &to);
+	while (dial_target(gw, &tf->flow.tuple.remote, tf->attempt, now, &tf->target)) {
+		int r = dial_once(gw, tf);
 
 		if (r == 0)
 			connected(gw, tf, now);
@@ -157,11 +169,10 @@ dial(struct sluice *gw, struct tcp_flow *tf, int error, usec_t now)
 		gw->host_more |= r == -EINPROGRESS;
 		if (r == 0 || r == -EINPROGRESS)
 			return;
-		gw_close(gw, &tf->flow.fd, true);
 		error = -r;
+		try_failed(gw, tf, error);
 		if (trouble_of(error) == TROUBLE_FULL)
 			break;
-		tf->attempt++;
 	}
 	dial_failed(gw, tf, error, now);
 }
@@ -169,7 +180,6 @@ dial(struct sluice *gw, struct tcp_flow *tf, int error, usec_t now)
 static void
 dial_event(struct sluice *gw, struct tcp_flow *tf, const struct host_event *ev, usec_t now)
 {
-	struct endpoint to;
 	bool plain = ev->writable && !ev->error && !ev->hangup; /* connected, and nothing else to say */
 	int r = plain ? 0 : gw->host->ops->connect_result(gw->host, tf->flow.fd);
 
@@ -179,12 +189,11 @@ dial_event(struct sluice *gw, struct tcp_flow *tf, const struct host_event *ev, 
 		connected(gw, tf, now);
 		return;
 	}
-	if (tf->flow.tuple.remote.port == 53 &&
-	    dial_target(gw, &tf->flow.tuple.remote, tf->attempt, now, &to))
-		resolver_failed(&gw->resolver, &to);
-	gw_close(gw, &tf->flow.fd, true);
-	tf->attempt++;
-	dial(gw, tf, -r, now);
+	try_failed(gw, tf, -r);
+	if (trouble_of(-r) == TROUBLE_FULL)
+		dial_failed(gw, tf, -r, now);
+	else
+		dial(gw, tf, -r, now);
 }
 
 /* At the limit the oldest half-open flow makes room; established ones are never touched (T17). */

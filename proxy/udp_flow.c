@@ -49,6 +49,13 @@ socket_of(const struct udp_flow *uf)
 	return uf->via ? uf->via->fd : uf->flow.fd;
 }
 
+/* Where its datagrams go, for a socket that is not connected; a connected one is not told again. */
+static struct endpoint
+peer_of(const struct udp_flow *uf)
+{
+	return uf->via ? uf->target : (struct endpoint){.port = 0};
+}
+
 static void
 used(struct sluice *gw, struct udp_flow *uf, usec_t now)
 {
@@ -130,7 +137,7 @@ open_flow(struct sluice *gw, const struct tuple *t, const struct packet *pkt, us
 		return NULL;
 
 	struct udp_flow *uf = udp_flow_of(f);
-	uf->mapped = gw->endpoint_independent;
+	uf->mapped = t->remote.port == 0;
 	uf->used = now;
 	int r = open_socket(gw, uf, 0, now);
 	if (r < 0) {
@@ -151,11 +158,11 @@ send_singly(struct sluice *gw, struct udp_flow *uf, const struct host_dgram *run
 	size_t left = run->len, skip = 0;
 	int at = 0;
 
-	while (left > 0) {
+	while (left > 0 && at < run->iovlen) {
 		struct iovec iov[FRAME_SPANS];
 		struct host_dgram d = {.iov = iov, .peer = run->peer};
 
-		while (d.len < run->segment && left > 0 && d.iovlen < (int)FRAME_SPANS) {
+		while (d.len < run->segment && at < run->iovlen && d.iovlen < (int)FRAME_SPANS) {
 			size_t n = run->iov[at].iov_len - skip;
 
 			if (n > run->segment - d.len)
@@ -174,7 +181,8 @@ send_singly(struct sluice *gw, struct udp_flow *uf, const struct host_dgram *run
 	}
 }
 
-/* On a loopback the port's answer is there when the call returns: try the other family's loopback. */
+/* On a loopback the port's answer is there when the call returns: try the other family's loopback, or another
+ * nameserver. */
 static bool
 try_other_loopback(struct sluice *gw, struct udp_flow *uf, usec_t now)
 {
@@ -183,9 +191,7 @@ try_other_loopback(struct sluice *gw, struct udp_flow *uf, usec_t now)
 	if (gw->host->ops->pending_error(gw->host, uf->flow.fd) != -ECONNREFUSED)
 		return false;
 
-	struct endpoint refused = uf->target;
-	if (uf->flow.tuple.remote.port == 53)
-		resolver_failed(&gw->resolver, &refused);
+	dial_refused(gw, &uf->flow.tuple.remote, &uf->target);
 	if (open_socket(gw, uf, 1, now) == 0)
 		return true;
 	/* There is no other: back to the first, whose refusals the guest will be told. */
@@ -264,7 +270,8 @@ udp_flush(struct sluice *gw, usec_t now)
 		return;
 
 	struct udp_flow *uf = b->flow;
-	int n = gather_runs(b, &uf->target, d);
+	struct endpoint peer = peer_of(uf);
+	int n = gather_runs(b, &peer, d);
 	gw->count[GW_BYTES_TO_HOST] += b->bytes;
 	send_all(gw, uf, d, n, now);
 	b->n = b->bytes = 0;
@@ -356,14 +363,14 @@ static void
 udp_flow_guest(struct sluice *gw, struct flow *f, struct packet *pkt, usec_t now)
 {
 	struct udp_flow *uf = udp_flow_of(f);
-	struct endpoint remote = {pkt->dst, pkt->udp.dport};
+	struct endpoint remote = {pkt->dst, pkt->udp.dport}, peer = peer_of(uf);
 
 	if (pkt->ttl)
 		set_hops(gw, uf, pkt, now);
 	if (uf->mapped)
 		send_mapped(gw, uf, pkt, &remote, now);
 	else if (!pkt->borrowable || pkt->npay > 1 || pkt->off.gso_type == GSO_UDP_L4)
-		send_now(gw, uf, pkt, &uf->target, now);
+		send_now(gw, uf, pkt, &peer, now);
 	else
 		gather(gw, uf, pkt, now);
 	uf->heard |= f->inbound;
@@ -376,7 +383,8 @@ udp_input(struct sluice *gw, struct packet *pkt, usec_t now)
 	struct tuple t = {{pkt->src, pkt->udp.sport}, {pkt->dst, pkt->udp.dport}, IP_PROTO_UDP};
 	struct flow *f = flow_find(&gw->flows, &t);
 
-	if (!f && gw->endpoint_independent) {
+	/* Names are asked for as without mappings: who answers is not who was asked. */
+	if (!f && gw->endpoint_independent && !dial_is_dns(gw, &pkt->dst)) {
 		t.remote = (struct endpoint){.addr = addr_is_v4(&pkt->src) ? addr_v4(0) : (struct addr){{0}}};
 		f = flow_find(&gw->flows, &t);
 	}
@@ -561,7 +569,10 @@ relay_sockerr(struct sluice *gw, const struct flow *f, const struct tuple *about
 	enum family fam = addr_family(&f->tuple.guest.addr);
 	struct addr from = e->offender;
 
-	if (addr_is_unspecified(&from) || addr_is_loopback(&from) || addr_family(&from) != fam)
+	/* The destination itself goes by the name the guest has for it. */
+	if (addr_is_loopback(&from) || addr_eq(&from, &e->dest.addr))
+		from = about->remote.addr;
+	if (addr_is_unspecified(&from) || addr_family(&from) != fam)
 		from = gw->stack.cfg.net[fam].gateway;
 	gw->count[GW_UDP_ERRORS]++;
 	stack_send_error_flow(&gw->stack, icmp_of(e), e->err == EMSGSIZE ? e->info : 0, &from, about, seq,
@@ -575,6 +586,8 @@ take_errors(struct sluice *gw, struct udp_flow *uf, usec_t now)
 	struct tuple about = uf->flow.tuple;
 
 	for (unsigned i = 0; i < UDP_BATCH && gw->host->ops->sockerr(gw->host, uf->flow.fd, &e) > 0; i++) {
+		if (e.err == ECONNREFUSED)
+			dial_refused(gw, &about.remote, &uf->target);
 		if (uf->mapped && !name_of_peer(gw, uf, &e.dest, &about.remote))
 			continue;
 		relay_sockerr(gw, &uf->flow, &about, &e, (uint32_t)e.data_len, now);
