@@ -144,9 +144,10 @@ dgram() { soon "$TOOLS/dgram" "$@"; }
 # wire NETNS1 IF1 NETNS2 IF2: a cable between two namespaces; "-" is the host
 wire()
 {
-	ip link add "$2" type veth peer name "$4"
-	[ "$1" = - ] || ip link set "$2" netns "$1"
-	[ "$3" = - ] || ip link set "$4" netns "$3"
+	local netns1=() netns2=()
+	[ "$1" = - ] || netns1=(netns "$1")
+	[ "$3" = - ] || netns2=(netns "$3")
+	ip link add "$2" "${netns1[@]}" type veth peer name "$4" "${netns2[@]}"
 }
 
 # at NETNS COMMAND...: there
