@@ -58,14 +58,17 @@ open_flow(struct sluice *gw, const struct tuple *t, const struct packet *pkt, us
 		gw->count[GW_PING_OPENED]++;
 		return f;
 	}
-	if (r == -EACCES || r == -EPERM)
-		gw_limit(
-		    gw, GW_PING_FORBIDDEN,
-		    "ping not carried on: set net.ipv4.ping_group_range on the host to include this group",
-		    -r);
-	else
+	if (f->fd < 0 && (r == -EACCES || r == -EPERM)) {
+		/* Said once: a ping a second would otherwise be a line a second. */
+		if (gw->count[GW_PING_FORBIDDEN]++ == 0)
+			gw_log(
+			    gw, SLUICE_LOG_WARNING,
+			    "the host forbids ping sockets, so pings end here: set net.ipv4.ping_group_range "
+			    "there to include this group");
+	} else {
 		stack_send_error(&gw->stack, trouble_of(-r) == TROUBLE_NET ? ICMP_ERR_NET : ICMP_ERR_HOST, 0,
 				 &gw->stack.cfg.net[addr_family(&pkt->src)].gateway, pkt->net, now);
+	}
 	gw_end(gw, f);
 	return NULL;
 }
