@@ -45,6 +45,7 @@ enum gateway_count {
 	GW_UDP_ERRORS, /* host ICMP errors passed on */
 	GW_PING_OPENED,
 	GW_PING_EVICTED,
+	GW_PING_FULL,      /* echo requests not served: descriptors, memory */
 	GW_PING_FORBIDDEN, /* the host does not let us open ping sockets */
 	GW_PUBLISHED,
 	GW_PUBLISH_FULL,

@@ -40,6 +40,34 @@ open_socket(struct sluice *gw, struct flow *f)
 	return r < 0 ? r : host->arm(gw->host, f->fd, flow_token(&gw->flows, f));
 }
 
+/* Why an echo request ends here, told to whoever can act. */
+static void
+not_carried(struct sluice *gw, const struct packet *pkt, int error, bool no_socket, usec_t now)
+{
+	enum trouble trouble = trouble_of(error);
+	enum icmp_error icmp = ICMP_ERR_HOST;
+
+	if (trouble == TROUBLE_FULL) {
+		gw_limit(gw, GW_PING_FULL, "a ping was not carried on", error);
+		return;
+	}
+	if (no_socket && trouble == TROUBLE_PROHIBITED) {
+		/* Said once: a ping a second would otherwise be a line a second. */
+		if (gw->count[GW_PING_FORBIDDEN]++ == 0)
+			gw_log(
+			    gw, SLUICE_LOG_WARNING,
+			    "the host forbids ping sockets, so pings end here: set net.ipv4.ping_group_range "
+			    "there to include this group");
+		return;
+	}
+	if (trouble == TROUBLE_NET)
+		icmp = ICMP_ERR_NET;
+	else if (trouble == TROUBLE_PROHIBITED)
+		icmp = ICMP_ERR_PROHIBITED;
+	stack_send_error(&gw->stack, icmp, 0, &gw->stack.cfg.net[addr_family(&pkt->src)].gateway, pkt->net,
+			 now);
+}
+
 static struct flow *
 open_flow(struct sluice *gw, const struct tuple *t, const struct packet *pkt, usec_t now)
 {
@@ -58,17 +86,7 @@ open_flow(struct sluice *gw, const struct tuple *t, const struct packet *pkt, us
 		gw->count[GW_PING_OPENED]++;
 		return f;
 	}
-	if (f->fd < 0 && (r == -EACCES || r == -EPERM)) {
-		/* Said once: a ping a second would otherwise be a line a second. */
-		if (gw->count[GW_PING_FORBIDDEN]++ == 0)
-			gw_log(
-			    gw, SLUICE_LOG_WARNING,
-			    "the host forbids ping sockets, so pings end here: set net.ipv4.ping_group_range "
-			    "there to include this group");
-	} else {
-		stack_send_error(&gw->stack, trouble_of(-r) == TROUBLE_NET ? ICMP_ERR_NET : ICMP_ERR_HOST, 0,
-				 &gw->stack.cfg.net[addr_family(&pkt->src)].gateway, pkt->net, now);
-	}
+	not_carried(gw, pkt, -r, f->fd < 0, now);
 	gw_end(gw, f);
 	return NULL;
 }

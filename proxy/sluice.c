@@ -375,7 +375,8 @@ sluice_get_stats(const struct sluice *s, struct sluice_stats *st)
 	    .ping_open = s->flows.kind[FLOW_PING].open,
 	    .published = gw[GW_PUBLISHED],
 	    .dropped = dropped,
-	    .limited = gw[GW_TCP_FULL] + gw[GW_UDP_FULL] + gw[GW_PUBLISH_FULL] + in[COUNT_ICMP_LIMITED],
+	    .limited = gw[GW_TCP_FULL] + gw[GW_UDP_FULL] + gw[GW_PING_FULL] + gw[GW_PUBLISH_FULL] +
+		       in[COUNT_ICMP_LIMITED],
 	    .memory_used = s->pool.used,
 	    .memory_peak = s->memory_peak,
 	    .turns = gw[GW_TURNS],

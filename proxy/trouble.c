@@ -81,6 +81,7 @@ static const char *const count_names[GW_COUNTS] = {
     [GW_UDP_ERRORS] = "udp errors passed to the guest",
     [GW_PING_OPENED] = "ping opened",
     [GW_PING_EVICTED] = "ping flows evicted",
+    [GW_PING_FULL] = "ping not served: limit reached",
     [GW_PING_FORBIDDEN] = "ping forbidden by the host",
     [GW_PUBLISHED] = "published connections",
     [GW_PUBLISH_FULL] = "published connections not served",

@@ -570,10 +570,10 @@ relay_sockerr(struct sluice *gw, const struct flow *f, const struct tuple *about
 	struct addr from = e->offender;
 
 	/* The destination itself goes by the name the guest has for it. */
-	if (addr_is_loopback(&from) || addr_eq(&from, &e->dest.addr))
-		from = about->remote.addr;
 	if (addr_is_unspecified(&from) || addr_family(&from) != fam)
 		from = gw->stack.cfg.net[fam].gateway;
+	else if (addr_is_loopback(&from) || addr_eq(&from, &e->dest.addr))
+		from = about->remote.addr;
 	gw->count[GW_UDP_ERRORS]++;
 	stack_send_error_flow(&gw->stack, icmp_of(e), e->err == EMSGSIZE ? e->info : 0, &from, about, seq,
 			      now);
