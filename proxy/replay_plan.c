@@ -84,14 +84,23 @@ learn_window(struct replay_plan *plan, const struct tcp_hdr *h)
 		plan->window = window;
 }
 
+/* An answer to a SYN of the guest is a far side too, though not the far end itself. */
+static bool
+is_about_tcp(const struct replay_packet *p)
+{
+	struct replay_quote q;
+
+	return p->is == REPLAY_ICMP && replay_read_quote(p->data, &q) && q.flow.proto == IP_PROTO_TCP;
+}
+
 static void
 learn_from_far(struct replay_plan *plan, const struct replay_packet *p)
 {
 	if (p->is == REPLAY_UDP && !replay_has_port(&plan->udp_out, p->udp.dport))
 		add_port(&plan->udp_in, p->udp.dport);
+	plan->has_far |= p->is == REPLAY_TCP || is_about_tcp(p);
 	if (p->is != REPLAY_TCP)
 		return;
-	plan->has_far = true;
 	learn_window(plan, &p->tcp);
 	if ((p->tcp.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
 		plan->nsyn++;

@@ -16,7 +16,7 @@ struct replay_plan {
 	usec_t first;                       /* the first frame's moment: zero on the virtual clock */
 	uint64_t nframes;                   /* in all */
 	uint64_t nsyn;                      /* of both sides: no more TCP flows than that */
-	bool has_far;                       /* there are TCP segments towards the guest */
+	bool has_far;                       /* somebody answers the guest's TCP */
 	uint8_t far_scale;                  /* the largest window scale they offered */
 	uint32_t window;                    /* the largest window they offered */
 	struct replay_ports tcp_in, udp_in; /* of the guest, which somebody turned to uninvited */
