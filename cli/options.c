@@ -175,9 +175,9 @@ take_max_udp(struct options *o, const char *value, struct failure *f)
 static int
 take_memory(struct options *o, const char *value, struct failure *f)
 {
-	/* Under a megabyte hardly a flow has room; above a tebibyte it is a slip of the finger. */
-	if (!value_size(value, &o->memory) || o->memory < 1 << 20 || o->memory > UINT64_C(1) << 40)
-		return failed(f, "--memory %s: give bytes from 1M to 1024G, as in 134217728 or 128M", value);
+	/* Under two megabytes hardly a flow has room; above a tebibyte it is a slip of the finger. */
+	if (!value_size(value, &o->memory) || o->memory < 2 << 20 || o->memory > UINT64_C(1) << 40)
+		return failed(f, "--memory %s: give bytes from 2M to 1024G, as in 134217728 or 128M", value);
 	return 0;
 }
 

@@ -294,20 +294,32 @@ open_link(struct setup *su, const struct sluice_config *cfg, struct host *host)
 	return l;
 }
 
+/* A caller built with an older header says less: what it does not know has its default. */
+static bool
+whole_config(struct setup *su, const struct sluice_config *given, struct sluice_config *whole)
+{
+	if (given->size < offsetof(struct sluice_config, ipv4) || given->size > sizeof(*whole))
+		return wrong(
+		    su, "configuration of %zu bytes is not of this library (%zu): call sluice_config_init()",
+		    given->size, sizeof(*whole));
+	sluice_config_init(whole);
+	memcpy(whole, given, given->size);
+	whole->size = sizeof(*whole);
+	return true;
+}
+
 struct sluice *
-sluice_new(const struct sluice_config *cfg, char *err, size_t errlen)
+sluice_new(const struct sluice_config *given, char *err, size_t errlen)
 {
 	struct setup su = {err, errlen};
+	struct sluice_config whole;
+	const struct sluice_config *cfg = &whole;
 	int error = 0;
 
 	if (errlen)
 		err[0] = '\0';
-	if (cfg->size != sizeof(*cfg)) {
-		wrong(&su,
-		      "configuration of %zu bytes is not of this library (%zu): call sluice_config_init()",
-		      cfg->size, sizeof(*cfg));
+	if (!whole_config(&su, given, &whole))
 		return NULL;
-	}
 
 	struct host *host = host_kernel(&error);
 	if (!host) {
