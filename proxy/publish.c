@@ -162,17 +162,18 @@ publish_name(struct sluice *gw, struct tuple *t, const struct endpoint *client, 
 	return false;
 }
 
-/* No descriptor for the next client: the spare one is given up to take it and turn it away, so that the
- * listener does not stay readable for ever. */
+/* No descriptor for the next client, if there is one: the spare one is given up to take it and turn it away,
+ * so that the listener does not stay readable for ever. */
 static void
 turn_away(struct sluice *gw, struct listener *l, int error)
 {
 	const struct host_ops *host = gw->host->ops;
 	struct endpoint client;
 
-	gw_limit(gw, GW_PUBLISH_FULL, "a client of a published port was turned away", error);
 	gw_close(gw, &gw->spare_fd, false);
 	int fd = host->accept(gw->host, l->fd, &client);
+	if (fd != -EAGAIN)
+		gw_limit(gw, GW_PUBLISH_FULL, "a client of a published port was turned away", error);
 	if (fd >= 0) {
 		gw->files++;
 		gw_close(gw, &fd, true);

@@ -182,13 +182,24 @@ bed_deadline(const struct bed *b)
 	return gw_deadline(b->gw);
 }
 
+/* Would the loop wake for a host socket?  A listener stays readable until its clients are dealt with. */
+static bool
+host_is_ready(const struct bed *b)
+{
+	struct host *h = vhost_host(b->vhost);
+	struct pollfd host = {.fd = h->ops->event_fd(h), .events = POLLIN};
+
+	return h->ops->poll(h, &host, 1, 0) > 0;
+}
+
 /* Is there work that needs neither time nor anybody else? */
 static bool
 is_busy(const struct bed *b)
 {
 	const struct sluice *gw = b->gw;
 
-	if (memlink_waiting(b->mem) || gw->link_more || gw->host_more || gw_deadline(gw) <= bed_now(b))
+	if (host_is_ready(b) || memlink_waiting(b->mem) || gw->link_more || gw->host_more ||
+	    gw_deadline(gw) <= bed_now(b))
 		return true;
 	/* Ready flows wait for room where the link has none. */
 	return gw->flows.ready_first && gw->sink.room(gw->sink.ctx);
