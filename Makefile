@@ -186,6 +186,7 @@ build/$(SONAME): $(call objects,release,$(LIB_C)) tools/libsluice.map
 
 # The example of docs/embedding.md, built as a reader would build it.
 build/release/embedding.c: docs/embedding.md
+	@mkdir -p $(@D)
 	@awk '/^```c$$/ { on = 1; next } /^```$$/ { if (on) exit } on' $< >$@
 
 build/release/embedding: build/release/embedding.c build/libsluice.a sluice.h

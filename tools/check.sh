@@ -40,6 +40,9 @@ format()
 	[ ! -s "$out/unformatted" ]
 }
 
+# The build shows what gcc warns about; this, what clang does.
+clang_warnings() { printf '%s\n' $c_files | xargs -P "$jobs" -I{} clang $FLAGS -Werror -O2 -fsyntax-only {}; }
+
 # One file each: clang 14 loses sight of va_start() when it reads several.
 tidy() { printf '%s\n' $c_files | xargs -P "$jobs" -n 1 sh -c 'clang-tidy --quiet "$@" -- '"$FLAGS" tidy; }
 
@@ -77,6 +80,7 @@ step rows tools/check_rows.sh
 step lengths lines
 step shell shell
 step format format
+step clang clang_warnings
 step cppcheck cpp
 step tidy tidy
 step analyzer analyzer
