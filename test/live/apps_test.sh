@@ -43,8 +43,8 @@ run git clone -q http://$H:8000/work.git from-http >out 2>&1 || not_ok 'git clon
 check 'git clone over http' "$(git -C work rev-parse HEAD)" "$(git -C from-http rev-parse HEAD 2>&1)"
 
 # --- ssh, and git over it.  Whether root may log in with a key is this script's to say: /etc is its own.
-mkdir -p -m 755 /run/sshd
-mkdir -p -m 700 keys
+mkdir -m 755 /run/sshd
+mkdir -m 700 keys
 ssh-keygen -q -t ed25519 -N '' -f keys/host
 ssh-keygen -q -t ed25519 -N '' -f keys/user
 sed -i 's/^root:[^:]*:/root:*:/' /etc/shadow

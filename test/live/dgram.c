@@ -9,17 +9,11 @@
  *
  * A datagram's bytes follow from its size.  One that gets no answer is sent again, TRIES times in all.
  */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
+
+#include "test/live/ends.h"
 
 #define LARGEST 65536
 #define TRIES 4
@@ -27,32 +21,6 @@
 #define SERVERS 8
 
 static uint8_t buf[LARGEST], sent[LARGEST];
-
-static void
-die(const char *what)
-{
-	printf("%s: %s\n", what, strerrorname_np(errno));
-	exit(1);
-}
-
-static socklen_t
-parse(const char *addr, const char *port, struct sockaddr_storage *out)
-{
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = in.sin_port};
-
-	memset(out, 0, sizeof(*out));
-	if (inet_pton(AF_INET, addr, &in.sin_addr) == 1) {
-		memcpy(out, &in, sizeof(in));
-		return sizeof(in);
-	}
-	if (inet_pton(AF_INET6, addr, &in6.sin6_addr) != 1) {
-		errno = EINVAL;
-		die(addr);
-	}
-	memcpy(out, &in6, sizeof(in6));
-	return sizeof(in6);
-}
 
 /* --- servers ------------------------------------------------------------------------------------------ */
 
@@ -142,11 +110,11 @@ ask_once(int fd, size_t size)
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 
 	if (send(fd, sent, size, 0) < 0)
-		return strerrorname_np(errno);
+		return error_name(errno);
 	while (poll(&p, 1, ANSWER_MS) > 0) {
 		ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
 		if (n < 0)
-			return strerrorname_np(errno);
+			return error_name(errno);
 		/* A late answer to an earlier question has another size. */
 		if ((size_t)n == size)
 			return memcmp(buf, sent, size) == 0 ? "right" : "wrong";

@@ -8,6 +8,7 @@
 #	guest namespace ── tap0 ── sluice serve ── sockets ── the script's own namespace ── veth ── others
 #
 # No test sleeps and then looks: await polls a condition.  Every command that could hang has a limit.
+# shellcheck shell=bash
 set -u
 export LC_ALL=C
 
@@ -33,15 +34,15 @@ G4=10.0.2.2 G6=fd73:6c75:6963:65::2     # the gateway: the host's loopback
 N4=10.0.2.3 N6=fd73:6c75:6963:65::3     # its name service
 A4=10.0.2.15 A6=fd73:6c75:6963:65::15   # the guest
 
-# The names and pids that are not the namespaces' to clean up: none are left, but a test that was interrupted
-# should not wait for its children.
+# The namespaces take everything with them: this script is process 1 of them, so also after SIGKILL.  Ending the
+# children first lets sanitizers have their word on the way.
 cleanup()
 {
 	trap - EXIT
 	local left
 	left=$(jobs -p)
 	# shellcheck disable=SC2086  # a list of pids
-	[ -z "$left" ] || kill -KILL $left 2>/dev/null
+	[ -z "$left" ] || kill -TERM $left 2>/dev/null
 	exit "${1:-0}"
 }
 trap 'cleanup $?' EXIT
@@ -63,7 +64,7 @@ await()
 {
 	local i
 	for ((i = 0; i < 500; i++)); do
-		eval "$1" && return 0
+		eval "$1" 2>/dev/null && return 0
 		sleep 0.04
 	done
 	return 1
@@ -133,10 +134,19 @@ finish()
 {
 	[ "$1" = 0 ] || kill "$server" 2>/dev/null
 	wait "$server"
+	return 0
 }
 
 # end PID...: ends servers of start()
-end() { local p; for p; do kill "$p" 2>/dev/null; wait "$p" 2>/dev/null; done; }
+end()
+{
+	local p
+	for p; do
+		kill "$p" 2>/dev/null
+		wait "$p" 2>/dev/null
+	done
+	return 0
+}
 
 stream() { soon "$TOOLS/stream" "$@"; }
 dgram() { soon "$TOOLS/dgram" "$@"; }

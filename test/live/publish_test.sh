@@ -58,7 +58,7 @@ end "$taken"
 # --- more clients than the table, or than descriptors: some are turned away, and the listener lives
 serve guest -p 8030:9030 --max-tcp 50 -q || exit
 start_in guest tcp.log "$TOOLS/stream" echo 0.0.0.0 9030
-start echo.log "$TOOLS/stream" echo 127.0.0.1 5007
+guest_server=$server
 crowd() # crowd WHAT
 {
 	local many next='opened 20 echoed 20 wrong 0 failed 0'
@@ -71,9 +71,9 @@ crowd() # crowd WHAT
 }
 crowd flows
 stop
-end "$server"
 serve guest -p 8030:9030 -q || exit
 start echo.log "$TOOLS/stream" echo 127.0.0.1 5007
+host_server=$server
 prlimit --pid "$gateway" --nofile=60
 crowd descriptors
 start_in guest dials.log "$TOOLS/stream" dial $G4 5007 150
@@ -84,3 +84,4 @@ end "$server"
 await '[ "$(guest "$TOOLS/stream" many $G4 5007 20)" = "opened 20 echoed 20 wrong 0 failed 0" ]' &&
 	ok 'more dials than descriptors: the next are served' || not_ok 'more dials than descriptors: the next are served' ''
 stop
+end "$guest_server" "$host_server"

@@ -15,19 +15,12 @@
  * Every byte follows from its place in the stream.  The table has a prime length, so that no lost,
  * doubled or swapped piece of any usual size looks right.
  */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "test/live/ends.h"
 
 #define TABLE 65521u
 #define PIECE 49152u
@@ -35,6 +28,7 @@
 #define BLOCKED_TICKS 10 /* not writable for so long: the other side must have stopped */
 #define ECHO_BYTES 3000u
 #define DIAL_TICKS 100
+#define ENDS_MAX 8192u
 
 static uint8_t table[TABLE + PIECE]; /* the first PIECE bytes again at the end: any piece is in one run */
 
@@ -52,33 +46,7 @@ fill_table(void)
 	memcpy(table + TABLE, table, PIECE);
 }
 
-static void
-die(const char *what)
-{
-	printf("%s: %s\n", what, strerrorname_np(errno));
-	exit(1);
-}
-
 /* --- sockets ----------------------------------------------------------------------------------------- */
-
-static socklen_t
-parse(const char *addr, const char *port, struct sockaddr_storage *out)
-{
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = in.sin_port};
-
-	memset(out, 0, sizeof(*out));
-	if (inet_pton(AF_INET, addr, &in.sin_addr) == 1) {
-		memcpy(out, &in, sizeof(in));
-		return sizeof(in);
-	}
-	if (inet_pton(AF_INET6, addr, &in6.sin6_addr) != 1) {
-		errno = EINVAL;
-		die(addr);
-	}
-	memcpy(out, &in6, sizeof(in6));
-	return sizeof(in6);
-}
 
 static int
 listen_at(const char *addr, const char *port)
@@ -202,7 +170,7 @@ read_some(struct pipe *p)
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
-		p->end = n == 0 ? "eof" : strerrorname_np(errno);
+		p->end = n == 0 ? "eof" : error_name(errno);
 		p->shut |= n < 0;
 		return;
 	}
@@ -233,7 +201,7 @@ write_some(struct pipe *p)
 	} else if (n < 0 && errno != EAGAIN) {
 		/* Which it was is told once, and told as EPIPE after that. */
 		if (!p->end || strcmp(p->end, "eof") == 0)
-			p->end = strerrorname_np(errno);
+			p->end = error_name(errno);
 		p->shut = true;
 	}
 }
@@ -267,7 +235,7 @@ run_pipe(struct pipe *p)
 		if (reading && pfd.revents & (POLLIN | POLLHUP | POLLERR))
 			read_some(p);
 		else if (!reading && !p->end && pfd.revents & POLLERR) {
-			p->end = strerrorname_np(pending_error(p->fd));
+			p->end = error_name(pending_error(p->fd));
 			p->shut = true;
 		}
 		if (wants_to_write(p) && pfd.revents & (POLLOUT | POLLERR))
@@ -324,17 +292,17 @@ struct echo {
 	uint8_t buf[4096];
 };
 
-static struct pollfd *polls;
-static struct echo **echoes; /* beside polls; NULL for a listener */
+static struct pollfd polls[ENDS_MAX];
+static struct echo *echoes[ENDS_MAX]; /* beside polls; NULL for a listener */
 static size_t npoll;
 
 static void
 add_poll(int fd, struct echo *e)
 {
-	polls = reallocarray(polls, npoll + 1, sizeof(*polls));
-	echoes = reallocarray(echoes, npoll + 1, sizeof(struct echo *));
-	if (!polls || !echoes)
-		die("memory");
+	if (npoll == ENDS_MAX) {
+		errno = EMFILE;
+		die("connections");
+	}
 	polls[npoll] = (struct pollfd){.fd = fd, .events = POLLIN};
 	echoes[npoll++] = e;
 }
@@ -513,7 +481,7 @@ many(int argc, char **argv)
 		}
 	}
 	printf("opened %zu echoed %zu wrong %zu failed %zu%s%s\n", t.opened, t.echoed, t.wrong, t.failed,
-	       t.failed ? " " : "", t.failed ? strerrorname_np(t.error) : "");
+	       t.failed ? " " : "", t.failed ? error_name(t.error) : "");
 	free(c);
 	free(p);
 	return 0;
@@ -530,7 +498,7 @@ dials(int argc, char **argv)
 		if (fd >= 0)
 			add_poll(fd, NULL);
 		else
-			printf("%s\n", strerrorname_np(errno));
+			printf("%s\n", error_name(errno));
 	}
 	for (size_t i = 0; i < npoll; i++)
 		polls[i].events = POLLOUT;
@@ -544,7 +512,7 @@ dials(int argc, char **argv)
 			if (!polls[i].revents)
 				continue;
 			int error = pending_error(polls[i].fd);
-			printf("%s\n", error ? strerrorname_np(error) : "open");
+			printf("%s\n", error ? error_name(error) : "open");
 			polls[i].fd = -1;
 			over++;
 		}
