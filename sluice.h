@@ -368,11 +368,16 @@ struct sluice_replay_stats {
 };
 
 /*
- * Feed the guest's frames of a capture (pcap or pcapng, Ethernet) through a gateway on a virtual clock and
- * a virtual host, and write what it answers as pcapng.  The same input and cfg give the same output, byte
- * for byte.  The guest is cfg->guest_mac or the capture's first IPv4/IPv6/ARP source that is not
- * gateway_mac.  The virtual host plays its part from the capture's other direction.  link_* and pcap_fd
- * of cfg are not used.  0, or -1 and a sentence.
+ * Feed the guest's frames of a capture (pcap or pcapng, Ethernet, whole frames, up to 1 GiB and 30 days)
+ * through a gateway on a virtual clock and a virtual host, and write what it answers as pcapng, with the
+ * capture's own times.  The same input and cfg give the same output, byte for byte.
+ *
+ * The guest is cfg->guest_mac or the capture's first IPv4/IPv6/ARP source that is not gateway_mac (and, if
+ * the frames say which way they went, is inbound).  Where cfg names no gateway_mac, the gateway takes the one
+ * that the guest first sends a frame to.  The virtual host plays its part from the capture's other direction;
+ * in a capture without one every connect succeeds and hosts are silent.  Ports of the guest that somebody in
+ * the capture turned to are published, if cfg does not do so.  link_* and pcap_fd of cfg are not used; the
+ * limits of this machine play no part.  0, or -1 and a sentence; an output begun by then is not whole.
  */
 SLUICE_API int sluice_replay(const struct sluice_config *cfg, const char *in_path, const char *out_path,
 			     struct sluice_replay_stats *st, char *err, size_t errlen);

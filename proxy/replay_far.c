@@ -82,30 +82,22 @@ is_echo(const struct replay_packet *p, uint8_t v4, uint8_t v6)
 	return p->is == REPLAY_ICMP && p->icmp.type == (addr_is_v4(&p->ip.src) ? v4 : v6);
 }
 
-/* The flow's name, for a packet of the guest's (or, the other way round, of the far end's). */
+/* The name of the flow that a packet from the guest, or from the far end, belongs to. */
 static struct tuple
 tuple_of(const struct replay_packet *p, bool from_guest)
 {
-	struct tuple t = {{.addr = p->ip.src}, {.addr = p->ip.dst}, p->ip.proto};
+	struct endpoint from = {p->ip.src, 0}, to = {p->ip.dst, 0};
 
-	if (p->is == REPLAY_ICMP) {
-		t.guest.port = (uint16_t)(p->icmp.rest >> 16);
-		if (!from_guest) {
-			t.guest.addr = p->ip.dst;
-			t.remote.addr = p->ip.src;
-		}
-		return t;
+	if (p->is == REPLAY_TCP) {
+		from.port = p->tcp.sport;
+		to.port = p->tcp.dport;
+	} else if (p->is == REPLAY_UDP) {
+		from.port = p->udp.sport;
+		to.port = p->udp.dport;
+	} else {
+		*(from_guest ? &from.port : &to.port) = (uint16_t)(p->icmp.rest >> 16);
 	}
-	/* TCP's and UDP's ports stand in the same place. */
-	t.guest.port = p->is == REPLAY_TCP ? p->tcp.sport : p->udp.sport;
-	t.remote.port = p->is == REPLAY_TCP ? p->tcp.dport : p->udp.dport;
-	if (!from_guest) {
-		struct endpoint far = t.guest;
-
-		t.guest = t.remote;
-		t.remote = far;
-	}
-	return t;
+	return from_guest ? (struct tuple){from, to, p->ip.proto} : (struct tuple){to, from, p->ip.proto};
 }
 
 static void

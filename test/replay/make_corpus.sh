@@ -194,12 +194,12 @@ wait_for()
 	done
 }
 
-web() # web NS: an HTTP server on port 8000 of both families, with pages of some sizes
+web() # web NS: pages of two sizes
 {
 	mkdir -p "$work/www"
 	echo 'hello from the far side' >"$work/www/small"
 	head -c 50000 /dev/zero | tr '\0' 'x' >"$work/www/page"
-	start on "$1" python3 -m http.server --directory "$work/www" --bind :: 8000
+	start on "$1" python3 test/replay/peers.py web "$work/www"
 	wait_for "$1" -t sport = :8000
 }
 
@@ -224,7 +224,7 @@ curl_plain()
 	web far
 	capture guest eth0 curl_plain
 	on guest curl -sS -o /dev/null http://$far4:8000/page
-	on guest curl -sS -o /dev/null -T "$work/www/page" http://$far4:8000/upload || :
+	on guest curl -sS -o /dev/null -H Expect: -T "$work/www/page" http://$far4:8000/upload
 	captured curl_plain
 }
 
@@ -259,7 +259,12 @@ neighbours() # a guest that has just been switched on, and configures itself fro
 	web far
 	capture far wire neighbours
 	on guest ip link set dev eth0 up
-	sleep 4
+	local tries=0
+	until [ -n "$(on guest ip -6 -o addr show dev eth0 scope global -tentative)" ]; do
+		tries=$((tries + 1))
+		[ $tries -lt 100 ] || { echo 'no address from advertisements' >&2; exit 1; }
+		sleep 0.1
+	done
 	on guest curl -sS -o /dev/null "http://[$far6]:8000/small"
 	on guest ping -q -c 1 -W 1 $gateway6 >/dev/null
 	on guest ip addr add $guest4/24 dev eth0
@@ -432,8 +437,7 @@ through_sluice()
 	echo '--mtu 65520' >"$corpus/sluice_65520.args"
 	on far "$sluice" run -q --mtu 1500 --pcap "$work/sluice_1500.pcapng" -p 8001:8001 -- sh -c "
 		curl -sS -o /dev/null http://$gateway4:8000/page
-		curl -sS -o /dev/null -T '$work/www/page' http://$gateway4:8000/upload
-		true"
+		curl -sS -o /dev/null -H Expect: -T '$work/www/page' http://$gateway4:8000/upload"
 	keep "$work/sluice_1500.pcapng"
 }
 

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """peers.py WHAT [ADDRESS...] - small servers and clients for make_corpus.sh
 
+web DIR                    HTTP on port 8000 of both families: pages of DIR, and any upload is welcome
 end-server, end-client A   TCP connections that end in all four ways
 echo, send A4 A6           UDP datagrams of many sizes, echoed
 """
+import functools
+import http.server
 import socket
 import struct
 import sys
@@ -12,6 +15,21 @@ import time
 
 PORT = 7000
 RESET = struct.pack('ii', 1, 0)  # SO_LINGER: a close that resets
+
+
+class Pages(http.server.SimpleHTTPRequestHandler):
+    def do_PUT(self):
+        self.rfile.read(int(self.headers['Content-Length']))
+        self.send_response(204)
+        self.end_headers()
+
+
+class Both(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+
+def web(directory):
+    Both(('::', 8000), functools.partial(Pages, directory=directory)).serve_forever()
 
 
 def end(c):
@@ -91,4 +109,5 @@ def send(*to):
             assert len(s.recv(65536)) == n
 
 
-{'end-server': end_server, 'end-client': end_client, 'echo': echo, 'send': send}[sys.argv[1]](*sys.argv[2:])
+WHAT = {'web': web, 'end-server': end_server, 'end-client': end_client, 'echo': echo, 'send': send}
+WHAT[sys.argv[1]](*sys.argv[2:])
