@@ -60,7 +60,8 @@ struct flow_kind_table {
 struct flow_table {
 	uint8_t secret[16];
 	struct flow **bucket;
-	uint32_t nbucket; /* a power of two */
+	uint32_t nbucket;   /* a power of two */
+	struct flow *found; /* the last one flow_find() found, if it is still there */
 	struct flow_kind_table kind[FLOW_KINDS];
 	struct flow *ready_first, *ready_last;
 	struct flow **heap; /* binary heap by heap_key */
@@ -79,7 +80,7 @@ struct flow *flow_new(struct flow_table *t, enum flow_kind kind, const struct fl
 void flow_delete(struct flow_table *t, struct flow *f);
 /* The n-th place of a kind, n < kind[].fresh; its ops are NULL when it is free. */
 struct flow *flow_at(const struct flow_table *t, enum flow_kind kind, uint32_t n);
-struct flow *flow_find(const struct flow_table *t, const struct tuple *tuple);
+struct flow *flow_find(struct flow_table *t, const struct tuple *tuple);
 
 /* The flow an event's token names, or NULL when it is gone. */
 uint64_t flow_token(const struct flow_table *t, const struct flow *f);

@@ -1,0 +1,350 @@
+/*
+ * stack_ring.c - what the stack itself costs: the whole gateway on an in-process port, with no kernel behind it
+ *
+ *	stack_ring [SECONDS]
+ *
+ * One thread plays the guest and runs the gateway, turn by turn, on one core.  The host's sockets take and give
+ * bytes without touching them, so that what is measured is frames, TCP, rings and flows.  One connection, each
+ * way, with frames of one MSS at MTU 1500 and with GSO frames of up to 64 KiB, for SECONDS (1) each.  Prints one
+ * JSON object a line: Gbit/s, nanoseconds for each segment from or to the guest, and how much the heap grew
+ * while it ran (it must not).
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "link/port.h"
+#include "proxy/gateway.h"
+#include "stack/eth_wire.h"
+#include "stack/ip_wire.h"
+#include "stack/tcp_wire.h"
+#include "test/bench/common.h"
+
+#define MTU 1500u
+#define MSS 1448u
+#define GSO_PAYLOAD (44u * MSS)
+#define BUFFERS 64u
+#define BUFFER 65600u
+#define BATCH 32
+#define GUEST_WINDOW 65535u /* scaled by 7: 8 MiB, so that the guest is never what limits */
+
+/* --- a host that costs nothing ------------------------------------------------------------------------------ */
+
+static struct host_ops idle_ops;
+static struct host idle_host = {&idle_ops};
+static uint64_t idle_token;
+static bool idle_armed, idle_gives;
+
+static int
+idle_socket(struct host *h, enum host_kind kind, enum family fam, const struct host_socket_opts *o)
+{
+	(void)h, (void)kind, (void)fam, (void)o;
+	return 100;
+}
+
+static int
+idle_connect(struct host *h, int fd, const struct endpoint *to)
+{
+	(void)h, (void)fd, (void)to;
+	return 0;
+}
+
+static int
+idle_arm(struct host *h, int fd, uint64_t token)
+{
+	(void)h, (void)fd;
+	idle_token = token;
+	idle_armed = true;
+	return 0;
+}
+
+static int
+idle_events(struct host *h, struct host_event *ev, int n)
+{
+	(void)h;
+	if (!idle_armed || n < 1)
+		return 0;
+	idle_armed = false;
+	ev[0] = (struct host_event){.token = idle_token, .readable = true, .writable = true};
+	return 1;
+}
+
+static ssize_t
+total(const struct iovec *iov, int n)
+{
+	ssize_t sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += (ssize_t)iov[i].iov_len;
+	return sum;
+}
+
+static ssize_t
+idle_writev(struct host *h, int fd, const struct iovec *iov, int n)
+{
+	(void)h, (void)fd;
+	return total(iov, n);
+}
+
+static ssize_t
+idle_readv(struct host *h, int fd, const struct iovec *iov, int n)
+{
+	(void)h, (void)fd;
+	return idle_gives ? total(iov, n) : -EAGAIN;
+}
+
+static int
+idle_option(struct host *h, int fd)
+{
+	(void)h, (void)fd;
+	return 0;
+}
+
+static int
+idle_keepalive(struct host *h, int fd, int seconds)
+{
+	(void)h, (void)fd, (void)seconds;
+	return 0;
+}
+
+static void
+idle_close(struct host *h, int fd, bool reset)
+{
+	(void)h, (void)fd, (void)reset;
+}
+
+static void
+make_idle_host(const struct host *real)
+{
+	idle_ops = *real->ops;
+	idle_ops.socket = idle_socket;
+	idle_ops.connect = idle_connect;
+	idle_ops.arm = idle_arm;
+	idle_ops.events = idle_events;
+	idle_ops.readv = idle_readv;
+	idle_ops.writev = idle_writev;
+	idle_ops.shutdown_write = idle_option;
+	idle_ops.nodelay = idle_option;
+	idle_ops.pending_error = idle_option;
+	idle_ops.keepalive = idle_keepalive;
+	idle_ops.close = idle_close;
+}
+
+/* --- the guest ------------------------------------------------------------------------------------------------ */
+
+struct guest {
+	struct sluice *gw;
+	struct sluice_port *port;
+	uint8_t *memory;  /* BUFFERS lent buffers */
+	uint8_t *payload; /* GSO_PAYLOAD bytes, sent over and over */
+	uint8_t head[BATCH][ETH_HLEN + IP4_HLEN + TCP_HLEN_MAX];
+	uint32_t seq, una,
+	    edge;     /* next to send, oldest not acknowledged, right edge of the gateway's window */
+	uint32_t ack; /* next byte expected from the gateway */
+	unsigned wscale;
+	uint64_t segments, bytes;
+};
+
+static const struct mac guest_mac = {{0x52, 0x54, 0, 0, 0, 1}}, gateway_mac = {{0x52, 0x55, 0x0a, 0, 2, 2}};
+
+static void
+lend(struct guest *g, uint64_t n)
+{
+	struct sluice_buffer b = {g->memory + n * BUFFER, BUFFER, n};
+
+	if (sluice_port_lend(g->port, &b, 1) != 1)
+		die("lend");
+}
+
+/* One segment of len bytes; slot says which head to build it in. */
+static void
+send_segment(struct guest *g, unsigned slot, uint8_t flags, uint32_t len)
+{
+	const struct eth e = {.dst = gateway_mac, .src = guest_mac, .type = ETHERTYPE_IPV4};
+	struct tcp_hdr t = {
+	    .sport = 40000, .dport = 80, .seq = g->seq, .ack = g->ack, .flags = flags, .wnd = GUEST_WINDOW};
+
+	if (flags & TCP_SYN) {
+		t.mss = MTU - 40;
+		t.has_wscale = true;
+		t.wscale = 7;
+	}
+	struct ip ip = {.src = addr_v4(0x0a00020f),
+			.dst = addr_v4(0xc6336401),
+			.proto = IP_PROTO_TCP,
+			.ttl = 64,
+			.df = true,
+			.len = (uint32_t)tcp_emit_len(&t) + len};
+	struct wr w = wr_of(g->head[slot], sizeof(g->head[slot]));
+
+	eth_emit(&w, &e);
+	ip_emit(&w, &ip);
+	tcp_emit(&w, &t);
+
+	size_t hlen = (size_t)(w.p - g->head[slot]);
+	struct iovec iov[2] = {{g->head[slot], hlen}, {g->payload, len}};
+	struct sluice_frame f = {.iov = iov, .niov = len ? 2 : 1, .off = {.flags = SLUICE_CSUM_VALID}};
+
+	if (len > MSS) {
+		f.off.gso_type = SLUICE_GSO_TCPV4;
+		f.off.gso_size = MSS;
+		f.off.hdr_len = (uint16_t)hlen;
+		f.off.flags = SLUICE_NEEDS_CSUM;
+		f.off.csum_start = ETH_HLEN + IP4_HLEN;
+		f.off.csum_offset = 16;
+	}
+	if (sluice_port_send(g->port, &f, 1) != 1)
+		die("send");
+	g->seq += len + (flags & TCP_SYN ? 1 : 0);
+	g->segments++;
+}
+
+static void
+frame_in(struct guest *g, const struct sluice_filled *f)
+{
+	struct rd r = rd_of(view_of(g->memory + f->cookie * BUFFER, f->len));
+	struct eth e;
+	struct ip ip;
+	struct tcp_hdr t;
+
+	if (!eth_parse(&r, &e) || e.type != ETHERTYPE_IPV4 ||
+	    ip4_parse(view_of(r.p, rd_left(&r)), rd_left(&r), &ip) != IP_OK)
+		return;
+	rd_take(&r, ip.hlen);
+	if (!tcp_parse(&r, &t))
+		return;
+	g->una = t.ack;
+	if (t.flags & TCP_SYN) {
+		g->ack = t.seq + 1;
+		g->wscale = t.wscale;
+		g->edge = t.ack + t.wnd;
+	} else {
+		g->ack = t.seq + ip.len - t.hlen;
+		g->edge = t.ack + ((uint32_t)t.wnd << g->wscale);
+	}
+	g->segments++;
+}
+
+/* One turn of the gateway, and what it sent; returns frames. */
+static int
+turn(struct guest *g)
+{
+	struct sluice_filled in[BUFFERS];
+	uint64_t cookies[BATCH];
+	int all = 0, n;
+
+	gw_turn(g->gw, true, true, idle_ops.now(&idle_host));
+	while (sluice_port_sent(g->port, cookies, BATCH) > 0)
+		;
+	while ((n = sluice_port_received(g->port, in, BUFFERS)) > 0) {
+		for (int i = 0; i < n; i++) {
+			if (in[i].len)
+				frame_in(g, &in[i]);
+			lend(g, in[i].cookie);
+		}
+		all += n;
+	}
+	return all;
+}
+
+/* A batch of segments as far as the window goes: whole MSSs, up to size bytes each. */
+static void
+run_up(struct guest *g, uint32_t size)
+{
+	for (unsigned i = 0; i < BATCH; i++) {
+		uint32_t room = (int32_t)(g->edge - g->seq) > 0 ? g->edge - g->seq : 0;
+		uint32_t len = room < size ? room - room % MSS : size;
+
+		if (len == 0)
+			break;
+		send_segment(g, i, TCP_ACK, len);
+		g->bytes += len;
+	}
+	turn(g);
+}
+
+static void
+run_down(struct guest *g)
+{
+	uint32_t before = g->ack;
+
+	turn(g);
+	g->bytes += g->ack - before;
+	send_segment(g, 0, TCP_ACK, 0);
+}
+
+static void
+measure(const char *name, bool up, bool gso, double seconds)
+{
+	struct sluice_port_config pc;
+	struct sluice_config cfg;
+	struct guest g = {.seq = 1000};
+	char err[256];
+	int error;
+
+	sluice_port_config_init(&pc);
+	pc.csum = true;
+	pc.tso = gso;
+	sluice_config_init(&cfg);
+	memcpy(cfg.guest_mac, guest_mac.b, 6);
+	g.port = sluice_port_new(&pc, err, sizeof(err));
+	struct link *link = g.port ? link_port(&idle_host, g.port, MTU, &error) : NULL;
+	g.gw = link ? gw_new(&cfg, &idle_host, link, err, sizeof(err)) : NULL;
+	if (!g.gw) {
+		fprintf(stderr, "stack_ring: %s\n", err);
+		exit(1);
+	}
+	g.memory = calloc(BUFFERS, BUFFER);
+	g.payload = calloc(1, GSO_PAYLOAD);
+	for (uint64_t i = 0; i < BUFFERS; i++)
+		lend(&g, i);
+	idle_gives = !up;
+	send_segment(&g, 0, TCP_SYN, 0);
+	turn(&g);
+	turn(&g);
+	send_segment(&g, 0, TCP_ACK, 0);
+	turn(&g);
+
+	uint32_t size = gso ? GSO_PAYLOAD : MSS;
+	for (double end = seconds_now() + seconds / 5; seconds_now() < end;)
+		up ? run_up(&g, size) : run_down(&g);
+	g.segments = g.bytes = 0;
+
+	size_t heap = mallinfo2().uordblks;
+	double start = seconds_now(), took;
+	do {
+		for (int i = 0; i < 100; i++)
+			up ? run_up(&g, size) : run_down(&g);
+		took = seconds_now() - start;
+	} while (took < seconds);
+	printf(
+	    "{\"row\":\"%s\",\"gbit\":%.2f,\"ns_per_segment\":%.0f,\"segments\":%llu,\"heap_growth\":%lld}\n",
+	    name, (double)g.bytes * 8 / took / 1e9, took * 1e9 / (double)g.segments,
+	    (unsigned long long)g.segments, (long long)(mallinfo2().uordblks - heap));
+	sluice_free(g.gw);
+	link->ops->free(link);
+	sluice_port_free(g.port);
+	free(g.memory);
+	free(g.payload);
+}
+
+int
+main(int argc, char **argv)
+{
+	double seconds = argc > 1 ? number("SECONDS", argv[1], 0.01, 60) : 1;
+	int error;
+	struct host *real = host_kernel(&error);
+
+	if (!real)
+		die("host");
+	make_idle_host(real);
+	idle_host.ops = &idle_ops;
+	measure("stack_up", true, false, seconds);
+	measure("stack_down", false, false, seconds);
+	measure("stack_up_gso", true, true, seconds);
+	measure("stack_down_gso", false, true, seconds);
+	host_kernel_free(real);
+	return 0;
+}
