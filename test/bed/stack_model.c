@@ -377,6 +377,29 @@ model_look(struct model *m)
 	m->looked = m->serial;
 }
 
+void
+model_look_empty(struct model *m)
+{
+	const struct sluice *gw = m->bed->gw;
+	size_t own = gw->nlistener + (gw->spare_fd >= 0), sockets = vhost_open_count(m->bed->vhost);
+
+	for (uint32_t k = 0; k < FLOW_KINDS; k++)
+		if (gw->flows.kind[k].open)
+			complain(m, "a flow is left after idle hours, of kind", k);
+	for (uint32_t i = 0; i < FRAG_SETS; i++)
+		if (gw->stack.frag.set[i].used)
+			complain(m, "a set of fragments is left after idle hours", i);
+	for (uint32_t i = 0; i < FRAG_BLOCKS; i++)
+		if (gw->stack.frag.block_used[i])
+			complain(m, "a block of fragments is left after idle hours", i);
+	if (gw->pool.used)
+		complain(m, "bytes of the pool are left after idle hours", (uint32_t)gw->pool.used);
+	if (gw->files != own || sockets != own)
+		complain(m, "host sockets are left after idle hours", (uint32_t)sockets);
+	if (gw->flows.ready_first || gw->flows.nheap)
+		complain(m, "something waits after idle hours", gw->flows.nheap);
+}
+
 /* --- host to guest ------------------------------------------------------------------------------------ */
 
 void

@@ -94,6 +94,8 @@ void model_push(struct model *m, const uint8_t *frame, size_t len);
 void model_fragments(struct model *m);
 /* The gateway has come to rest: look at what it holds. */
 void model_look(struct model *m);
+/* After idle hours: whatever the gateway had taken must have been given back. */
+void model_look_empty(struct model *m);
 /* A frame of the gateway, after model_look(). */
 void model_hear(struct model *m, const struct bed_frame *f);
 

@@ -812,24 +812,6 @@ do_answer(struct run *r)
 
 /* --- the end --------------------------------------------------------------------------------------------------- */
 
-static void
-must_be_empty(const struct run *r)
-{
-	const struct sluice *gw = r->bed->gw;
-	size_t own = gw->nlistener + (gw->spare_fd >= 0);
-
-	for (int k = 0; k < FLOW_KINDS; k++)
-		must_be(gw->flows.kind[k].open == 0, "a flow is left after idle hours");
-	must_be(gw->pool.used == 0, "blocks of the pool are left after idle hours");
-	for (unsigned i = 0; i < FRAG_SETS; i++)
-		must_be(!gw->stack.frag.set[i].used, "fragments are left after idle hours");
-	for (unsigned i = 0; i < FRAG_BLOCKS; i++)
-		must_be(!gw->stack.frag.block_used[i], "blocks of fragments are left after idle hours");
-	must_be(gw->files == own && vhost_open_count(r->bed->vhost) == own,
-		"host sockets are left after idle hours");
-	must_be(!gw->flows.ready_first && gw->flows.nheap == 0, "something waits after idle hours");
-}
-
 /* The host's dials come to an end, and so do its connections, unless the guest's silence has to end them. */
 static void
 end_hosts(struct run *r)
@@ -854,7 +836,8 @@ finish(struct run *r)
 		settle(r);
 	}
 	pass(r, (r->set.patient ? 4 : 1) * 3600 * USEC_PER_SEC);
-	must_be_empty(r);
+	model_look_empty(&r->model);
+	must(r->model.complaint);
 }
 
 /* --- one input ----------------------------------------------------------------------------------------------------- */

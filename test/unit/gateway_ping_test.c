@@ -22,9 +22,9 @@ guest_pings(const struct addr *to, uint16_t id, uint16_t seq, uint8_t ttl, const
 }
 
 static int
-ping_fd(int n)
+ping_fd(unsigned n)
 {
-	return vhost_find(bed->vhost, HOST_PING, n);
+	return vhost_find(bed->vhost, HOST_PING, (int)n);
 }
 
 /* The request at the host's socket: its sequence number and data. */

@@ -263,12 +263,12 @@ a_run_that_is_not_taken_goes_singly(void **state)
 	bed_settle(bed);
 	spy();
 	vhost_fail(bed->vhost, "sendmmsg", 1, EIO); /* a device without UDP_SEGMENT */
-	for (char c = 'a'; c < 'f'; c++)
-		guest_udp(5000, &to, &c, 1);
+	for (const char *c = "abcde"; *c; c++)
+		guest_udp(5000, &to, c, 1);
 	bed_settle(bed);
 	host_got(udp_fd(0), "first", 5);
-	for (char c = 'a'; c < 'f'; c++)
-		host_got(udp_fd(0), &c, 1);
+	for (const char *c = "abcde"; *c; c++)
+		host_got(udp_fd(0), c, 1);
 	assert_int_equal(counted(GW_UDP_LOST), 0);
 	end();
 }
