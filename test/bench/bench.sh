@@ -17,6 +17,7 @@
 #   crr             connect, request, reply, close; 16 at once
 #   udp_up udp_down the highest rate of 1400-byte datagrams that loses less than 1 %
 #   idle            memory with 9,000 idle connections, latency beside them
+#   stack           the stack alone on an in-process port, no kernel behind it: Gbit/s, ns for each segment
 #   start           from exec to the first answer, at least 10 times; memory when idle
 # Gateways: sluice, pasta, slirp4netns.
 #
@@ -316,5 +317,9 @@ if any_wanted jumbo_up jumbo_down jumbo8_up jumbo8_down; then
 	stop_all
 fi
 started=()
+if any_wanted stack; then
+	"$tools/stack_ring" "$seconds" >>"$json"
+	say 'measured stack'
+fi
 python3 test/bench/table.py "$json"
 say "(every run: $json)"

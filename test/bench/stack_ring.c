@@ -6,8 +6,8 @@
  * One thread plays the guest and runs the gateway, turn by turn, on one core.  The host's sockets take and give
  * bytes without touching them, so that what is measured is frames, TCP, rings and flows.  One connection, each
  * way, with frames of one MSS at MTU 1500 and with GSO frames of up to 64 KiB, for SECONDS (1) each.  Prints one
- * JSON object a line: Gbit/s, nanoseconds for each segment from or to the guest, and how much the heap grew
- * while it ran (it must not).
+ * JSON object a line, as bench.sh does: Gbit/s, nanoseconds for each segment from or to the guest, and how much
+ * the heap grew while it ran (it must not).
  */
 #include <errno.h>
 #include <malloc.h>
@@ -319,10 +319,10 @@ measure(const char *name, bool up, bool gso, double seconds)
 			up ? run_up(&g, size) : run_down(&g);
 		took = seconds_now() - start;
 	} while (took < seconds);
-	printf(
-	    "{\"row\":\"%s\",\"gbit\":%.2f,\"ns_per_segment\":%.0f,\"segments\":%llu,\"heap_growth\":%lld}\n",
-	    name, (double)g.bytes * 8 / took / 1e9, took * 1e9 / (double)g.segments,
-	    (unsigned long long)g.segments, (long long)(mallinfo2().uordblks - heap));
+	printf("{\"row\":\"%s\",\"gateway\":\"sluice\",\"version\":\"%s\",\"foreign\":0,\"value\":%.2f,"
+	       "\"ns_per_segment\":%.0f,\"amount\":%llu,\"heap_growth\":%lld}\n",
+	       name, sluice_version(), (double)g.bytes * 8 / took / 1e9, took * 1e9 / (double)g.segments,
+	       (unsigned long long)g.bytes, (long long)(mallinfo2().uordblks - heap));
 	sluice_free(g.gw);
 	link->ops->free(link);
 	sluice_port_free(g.port);

@@ -59,6 +59,15 @@ LINES = [
     ("  median latency beside them", "idle", "us", of("p50"), LOW, None),
     ("start to first answer", "start", "ms", of_value, LOW, ("max", 20)),
     ("  memory when idle", "start", "MB", of("rss_kb", 1 / 1024), LOW, ("max", 5)),
+    ("stack alone, one core, guest to host", "stack_up", "Gbit/s", of_value, HIGH, None),
+    ("  each segment", "stack_up", "ns", of("ns_per_segment"), LOW, None),
+    ("stack alone, one core, host to guest", "stack_down", "Gbit/s", of_value, HIGH, None),
+    ("  each segment", "stack_down", "ns", of("ns_per_segment"), LOW, None),
+    ("stack alone, GSO frames, guest to host", "stack_up_gso", "Gbit/s", of_value, HIGH, None),
+    ("  each segment", "stack_up_gso", "ns", of("ns_per_segment"), LOW, None),
+    ("stack alone, GSO frames, host to guest", "stack_down_gso", "Gbit/s", of_value, HIGH, None),
+    ("  each segment", "stack_down_gso", "ns", of("ns_per_segment"), LOW, None),
+    ("  allocated while it ran", "stack_down_gso", "bytes", lambda run: run.get("heap_growth"), LOW, ("max", 0)),
 ]
 
 
