@@ -19,7 +19,6 @@
 #   idle            memory with 9,000 idle connections, latency beside them
 #   stack           the stack alone on an in-process port, no kernel behind it: Gbit/s, ns for each segment
 #   start           from exec to the first answer, at least 10 times; memory when idle
-#   ring            no gateway process: the stack alone on one core, and the in-process port between two threads
 # Gateways: sluice, pasta, slirp4netns.
 #
 # The results are JSON lines, one a run, in build/bench.jsonl unless --json names a file; table.py makes the

@@ -90,25 +90,14 @@ def verdict(ask, value, ratio):
     return text, "met" if met else "NOT MET"
 
 
-def in_process(lines):
-    """What was measured without a gateway process: a line each, as the programs say it."""
-    for line in lines:
-        facts = ", ".join(f"{value} {name}" for name, value in line.items() if name not in ("row", "frames"))
-        print(f"{line['row']:18s}{line.get('frames', ''):30s}{facts}")
-
-
 def main():
     with open(sys.argv[1], encoding="utf-8") as f:
-        lines = [json.loads(line) for line in f]
-    results = [r for r in lines if "gateway" in r]
+        results = [json.loads(line) for line in f]
     runs = defaultdict(list)
     version = {}
     for r in results:
         runs[r["row"], r["gateway"]].append(r)
         version[r["gateway"]] = r["version"]
-    in_process(r for r in lines if "gateway" not in r)
-    if not results:
-        return
     gateways = sorted(version, key=lambda g: (g != "sluice", g))
 
     for g in gateways:
