@@ -47,6 +47,7 @@ channel_send(int channel, const struct channel_message *m)
 int
 channel_receive(int channel, struct channel_message *m, int dontwait)
 {
+	*m = (struct channel_message){.fd = -1};
 	struct iovec iov = {m, sizeof(*m)};
 	union descriptor_space space = {.bytes = {0}};
 	struct msghdr msg = {

@@ -74,8 +74,8 @@ mount_tmpfs(const char *where)
 }
 
 static int
-write_store(const struct guest_file *file, void (*fill)(FILE *, const struct network *, FILE *),
-	    const struct network *net, FILE *host)
+write_store(const struct guest_file *file, const char *source,
+	    void (*fill)(FILE *, const struct network *, FILE *), const struct network *net)
 {
 	char path[64];
 
@@ -83,7 +83,10 @@ write_store(const struct guest_file *file, void (*fill)(FILE *, const struct net
 	FILE *to = fopen(path, "wxe");
 	if (!to)
 		return -1;
+	FILE *host = fopen(source, "re");
 	fill(to, net, host);
+	if (host)
+		fclose(host);
 	int bad = fflush(to) != 0 || fchmod(fileno(to), 0644) < 0;
 	return fclose(to) != 0 || bad ? -1 : 0;
 }
@@ -159,7 +162,6 @@ int
 guest_mount(const struct network *net, struct guest_mounts *m, const struct log *log, struct failure *f)
 {
 	void (*const fill[2])(FILE *, const struct network *, FILE *) = {guest_resolv_conf, guest_hosts};
-	FILE *host[2];
 	bool missing = false;
 
 	/* What is mounted here stays here; what the host mounts later still shows. */
@@ -168,19 +170,18 @@ guest_mount(const struct network *net, struct guest_mounts *m, const struct log 
 			      strerror(errno));
 	for (size_t i = 0; i < 2; i++) {
 		m->file[i].name = names[i];
-		host[i] = fopen(sources[i], "re");
-		if (!realpath(sources[i], m->file[i].target)) {
+		/* A link into /proc (/proc/net/pnp of a machine that booted from the network) cannot be covered
+		 * either: /proc will be. */
+		if (!realpath(sources[i], m->file[i].target) ||
+		    strncmp(m->file[i].target, STORE "/", strlen(STORE "/")) == 0) {
 			missing = true;
 			snprintf(m->file[i].target, sizeof(m->file[i].target), "%s", sources[i]);
 		}
 	}
 
 	bool bad = mount_tmpfs(STORE) < 0;
-	for (size_t i = 0; i < 2; i++) {
-		bad = bad || write_store(&m->file[i], fill[i], net, host[i]) < 0;
-		if (host[i])
-			fclose(host[i]);
-	}
+	for (size_t i = 0; i < 2; i++)
+		bad = bad || write_store(&m->file[i], sources[i], fill[i], net) < 0;
 	bad = bad || (missing && replace_etc() < 0);
 	for (size_t i = 0; !bad && i < sizeof(resolver_dirs) / sizeof(resolver_dirs[0]); i++)
 		bad = access(resolver_dirs[i], F_OK) == 0 && mount_tmpfs(resolver_dirs[i]) < 0;

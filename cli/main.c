@@ -32,7 +32,7 @@ int
 main(int argc, char **argv)
 {
 	static struct options o; /* some tens of kilobytes of published ports */
-	struct failure f;
+	struct failure f = {.text = ""};
 
 	open_standard_streams();
 	if (options_parse(&o, argc, argv, &f) < 0) {

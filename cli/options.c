@@ -323,14 +323,20 @@ verb_name(enum verb v)
 }
 
 static const struct option *
-find_option(const char *name, size_t len, char letter)
+find_name(const char *name, size_t len)
 {
-	for (size_t i = 0; i < NOPTIONS; i++) {
-		const struct option *op = &options[i];
-		if (letter ? op->letter == letter
-			   : strlen(op->name) == len && memcmp(op->name, name, len) == 0)
-			return op;
-	}
+	for (size_t i = 0; i < NOPTIONS; i++)
+		if (strlen(options[i].name) == len && memcmp(options[i].name, name, len) == 0)
+			return &options[i];
+	return NULL;
+}
+
+static const struct option *
+find_letter(char letter)
+{
+	for (size_t i = 0; i < NOPTIONS; i++)
+		if (options[i].letter == letter)
+			return &options[i];
 	return NULL;
 }
 
@@ -365,7 +371,7 @@ take_long(struct walk *w, const char *arg, struct failure *f)
 {
 	const char *name = arg + 2;
 	size_t len = strcspn(name, "=");
-	const struct option *op = find_option(name, len, 0);
+	const struct option *op = find_name(name, len);
 
 	if (!op || !(op->verbs & 1u << w->o->verb))
 		return unknown_option(w, arg, op, f);
@@ -377,7 +383,7 @@ static int
 take_letters(struct walk *w, const char *arg, struct failure *f)
 {
 	for (const char *c = arg + 1; *c; c++) {
-		const struct option *op = find_option(NULL, 0, *c);
+		const struct option *op = find_letter(*c);
 		if (!op || !(op->verbs & 1u << w->o->verb))
 			return unknown_option(w, arg, op, f);
 		bool rest = op->value && c[1] != '\0';

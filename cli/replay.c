@@ -13,7 +13,7 @@ verb_replay(const struct options *o, const struct log *log)
 	struct sluice_replay_stats st = {.size = sizeof(st)};
 	struct setup_space space;
 	struct sluice_config cfg;
-	struct failure f;
+	struct failure f = {.text = ""};
 
 	setup_config(o, log, &space, &cfg);
 	if (sluice_replay(&cfg, o->replay_in, o->replay_out, &st, f.text, sizeof(f.text)) < 0) {

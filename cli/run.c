@@ -90,7 +90,7 @@ static _Noreturn void
 helper(struct run *r, int channel)
 {
 	static struct guest_mounts mounts; /* two paths */
-	struct failure f;
+	struct failure f = {.text = ""};
 
 	if (helper_prepare(r, &mounts, &f) < 0) {
 		log_say(r->log, SLUICE_LOG_ERROR, "%s", f.text);
@@ -311,7 +311,7 @@ verb_run(const struct options *o, const struct log *log)
 	    .channel = -1,
 	    .status = -1,
 	};
-	struct failure f;
+	struct failure f = {.text = ""};
 
 	if (r.network.v6.on && access("/proc/net/if_inet6", F_OK) < 0) {
 		log_say(log, SLUICE_LOG_WARNING,

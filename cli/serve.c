@@ -37,8 +37,8 @@ make_tap(const struct options *o, struct iface *tap, struct failure *f)
 static _Noreturn void
 tap_helper(const struct options *o, const struct log *log, int channel)
 {
-	struct iface tap;
-	struct failure f;
+	struct iface tap = {.fd = -1};
+	struct failure f = {.text = ""};
 
 	if (make_tap(o, &tap, &f) < 0) {
 		log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
@@ -119,9 +119,9 @@ int
 verb_serve(const struct options *o, const struct log *log)
 {
 	static const int handled[] = {SIGINT, SIGTERM, SIGHUP, 0};
-	struct sluice *s;
-	struct iface tap;
-	struct failure f;
+	struct sluice *s = NULL;
+	struct iface tap = {.fd = -1};
+	struct failure f = {.text = ""};
 	sigset_t mask;
 
 	signal(SIGPIPE, SIG_IGN);

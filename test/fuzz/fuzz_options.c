@@ -78,6 +78,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int argc = 1;
 
 	argv[0] = program;
+	if (!text)
+		return 0;
 	memcpy(text, data, size);
 	text[size] = '\n';
 	for (size_t i = 0, from = 0; i <= size && argc <= ARGS_MAX; i++) {

@@ -24,7 +24,7 @@ network_of(bool v4, bool v6)
 {
 	const struct sluice_net n4 = {.off = !v4}, n6 = {.off = !v6};
 	struct network net;
-	struct failure f;
+	struct failure f = {.text = ""};
 
 	assert_int_equal(network_decide(&n4, &n6, &net, &f), 0);
 	return net;

@@ -155,7 +155,7 @@ published_ports(void **state)
 	    {"[fd00::1]:8000-8001:80/udp", {"fd00::1", 8000, 8001, 80, true}},
 	};
 	struct value_publish p;
-	struct failure f;
+	struct failure f = {.text = ""};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -197,7 +197,7 @@ wrong_published_ports_are_explained(void **state)
 	     "too long"},
 	};
 	struct value_publish p;
-	struct failure f;
+	struct failure f = {.text = ""};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -236,7 +236,7 @@ links(void **state)
 					  "tap:@/run/netns/x",
 					  "tap:t@99999999999"};
 	struct value_link l;
-	struct failure f;
+	struct failure f = {.text = ""};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -258,7 +258,7 @@ links(void **state)
 static void
 sentences_hold_no_control_characters(void **state)
 {
-	struct failure f;
+	struct failure f = {.text = ""};
 
 	(void)state;
 	assert_int_equal(failed(&f, "%s", "a\033[31mb\nc\177"), -1);
