@@ -467,6 +467,27 @@ may_acknowledge(const struct model_name *name, uint32_t ack)
 	return false;
 }
 
+/* The guest's own receive side, with one island. */
+static void
+receive(struct model_name *name, uint32_t seq, uint32_t end)
+{
+	if (seq_lt(name->rcv_nxt, seq)) {
+		if (!name->has_island)
+			name->island = (struct tcp_sack){seq, end};
+		else if (seq_le(seq, name->island.right) && seq_lt(name->island.right, end))
+			name->island.right = end;
+		name->has_island = true;
+		return;
+	}
+	if (seq_lt(name->rcv_nxt, end))
+		name->rcv_nxt = end;
+	if (!name->has_island || seq_lt(name->rcv_nxt, name->island.left))
+		return;
+	if (seq_lt(name->rcv_nxt, name->island.right))
+		name->rcv_nxt = name->island.right;
+	name->has_island = false;
+}
+
 /* FNV-1a. */
 static void
 digest(struct model *m, const void *p, size_t n)
@@ -499,11 +520,14 @@ model_hear(struct model *m, const struct bed_frame *f)
 		name->heard = true;
 		name->peer_iss = h->seq;
 		name->rcv_nxt = h->seq + 1;
+		name->has_island = false;
 	} else if (end != h->seq && !name->heard) {
 		complain(m, "the guest got bytes before a SYN", h->seq);
 	} else if (end != h->seq) {
 		check_text(m, name, s);
-		if (seq_le(h->seq, name->rcv_nxt) && seq_lt(name->rcv_nxt, end))
-			name->rcv_nxt = end;
+		if (m->lose > 0)
+			m->lose--;
+		else
+			receive(name, h->seq, end);
 	}
 }

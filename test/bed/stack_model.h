@@ -42,6 +42,8 @@ struct model_name {
 	uint32_t snd_nxt;
 	bool heard; /* a SYN of the gateway */
 	uint32_t peer_iss, rcv_nxt;
+	bool has_island; /* heard beyond a segment that was lost */
+	struct tcp_sack island;
 
 	/* The host's end, of every connection that had this name. */
 	uint32_t host_sent; /* the most bytes */
@@ -76,6 +78,7 @@ struct model {
 	uint64_t serial; /* of the last frame sent */
 	uint64_t looked; /* ... that the gateway has dealt with */
 	bool fragments;
+	unsigned lose;       /* so many segments from now on do not come to the guest's ears */
 	uint64_t digest;     /* of all frames heard, and their moments */
 	char complaint[256]; /* "": none */
 };

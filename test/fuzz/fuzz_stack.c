@@ -44,6 +44,7 @@ enum record {
 	DO_ECHO,
 	DO_ICMP,
 	DO_ANSWER,
+	DO_LOSE,
 	RECORD_KINDS,
 };
 
@@ -348,16 +349,16 @@ enum { /* misc */
 };
 
 static void
-set_options(struct tcp_hdr *h, const struct segment *s)
+set_options(struct tcp_hdr *h, const struct segment *s, const struct model_name *name)
 {
 	if (h->flags & TCP_SYN && !(s->misc & NO_OPTIONS)) {
 		h->mss = s->misc & SACKS ? 536 : 1460;
 		h->has_wscale = h->sack_ok = true;
 		h->wscale = 7;
 	} else if (s->misc & SACKS) {
-		h->nsack = 2;
-		h->sack[0] = (struct tcp_sack){h->ack + 1400, h->ack + 2800};
-		h->sack[1] = (struct tcp_sack){h->ack + 4200, h->ack + 4200 + s->wnd * 100u};
+		h->nsack = name->has_island && s->ack == 0 ? 1 : 2;
+		h->sack[0] = h->nsack == 1 ? name->island : (struct tcp_sack){h->ack + 1400, h->ack + 2800};
+		h->sack[1] = (struct tcp_sack){h->ack + 4200, h->ack + 4200 + s->wnd * 16u};
 	}
 }
 
@@ -382,7 +383,7 @@ send_segment(struct run *r, struct model_name *name, const struct segment *s)
 	}
 	t.hdr.seq = name->snd_nxt + distance(s->seq);
 	t.hdr.ack = s->flags & TCP_ACK ? name->rcv_nxt + distance(s->ack) : 0;
-	set_options(&t.hdr, s);
+	set_options(&t.hdr, s, name);
 	uint32_t first = t.hdr.seq + (s->flags & TCP_SYN ? 1 : 0);
 	for (uint32_t i = 0; i < len; i++)
 		data[i] = model_guest_byte(first + i, s->misc & VARIANT);
@@ -805,6 +806,12 @@ do_pieces(struct run *r)
 }
 
 static void
+do_lose(struct run *r)
+{
+	r->model.lose = rd_u8(&r->in) & 31;
+}
+
+static void
 do_answer(struct run *r)
 {
 	vhost_default(r->bed->vhost, (enum vhost_answer)(rd_u8(&r->in) & 7));
@@ -846,7 +853,7 @@ static void (*const records[])(struct run *r) = {
     [DO_TCP] = do_tcp,       [DO_OPEN] = do_open, [DO_ACK] = do_ack,       [DO_RAW] = do_raw,
     [DO_TIME] = do_time,     [DO_HOST] = do_host, [DO_UDP] = do_udp,       [DO_DGRAM] = do_dgram,
     [DO_PIECES] = do_pieces, [DO_FAIL] = do_fail, [DO_CLIENT] = do_client, [DO_ROOM] = do_room,
-    [DO_ECHO] = do_echo,     [DO_ICMP] = do_icmp, [DO_ANSWER] = do_answer,
+    [DO_ECHO] = do_echo,     [DO_ICMP] = do_icmp, [DO_ANSWER] = do_answer, [DO_LOSE] = do_lose,
 };
 _Static_assert(sizeof(records) / sizeof(records[0]) == RECORD_KINDS, "a function for each record");
 

@@ -4,7 +4,7 @@ import os
 import struct
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus", "stack")
-TCP, OPEN, ACK, RAW, TIME, HOST, UDP, DGRAM, PIECES, FAIL, CLIENT, ROOM, ECHO, ICMP, ANSWER = range(15)
+TCP, OPEN, ACK, RAW, TIME, HOST, UDP, DGRAM, PIECES, FAIL, CLIENT, ROOM, ECHO, ICMP, ANSWER, LOSE = range(16)
 MORE = 0x80
 FIN, SYN, RST, PSH, AK = 1, 2, 4, 8, 16
 # slots: where a flow goes
@@ -67,6 +67,10 @@ def fail(call, error, nth=0):
 
 def client(n):
     return bytes([CLIENT, n])
+
+
+def lose(n):
+    return bytes([LOSE, n])
 
 
 def room(n):
@@ -170,6 +174,10 @@ SEEDS = {
                         host(BUFFERS, WEB4, 255) + time(S1) + host(RECV_ALL, WEB4) + tcp(WEB4, length=20),
     "loss": setting() + open_(WEB4) + host(SEND, WEB4, 215) + tcp(WEB4, ack=0, misc=SACKS) * 4 + time(S1) +
             ack(WEB4) + time(S3) + ack(WEB4) + time(S130),
+    "sack-recovery": setting() + open_(WEB4) + host(SEND, WEB4, 120) + ack(WEB4) + lose(3) + host(SEND, WEB4, 230) +
+                     tcp(WEB4, misc=SACKS) * 5 + time(MS10) + tcp(WEB4, misc=SACKS) * 3 + time(S3) + ack(WEB4),
+    "dupacks": setting() + open_(WEB6, PLAIN) + lose(1) + host(SEND, WEB6, 230) + tcp(WEB6) * 6 + time(MS10) + tcp(WEB6) * 3 +
+               lose(2) + time(S3) + ack(WEB6) + time(S10) + ack(WEB6),
     "give-up": setting(0, 0, 24) + open_(WEB4) + host(SEND, WEB4, 210) + time(S200),
     "half-close-guest": setting() + open_(WEB4) + tcp(WEB4, AK | FIN, length=10) + host(RECV_ALL, WEB4) +
                         host(SEND, WEB4, 100) + ack(WEB4) + time(S65) + host(END, WEB4) + ack(WEB4),
