@@ -64,10 +64,11 @@ model_byte(const struct model_name *name, uint32_t n)
 	return byte_at(name->tuple.guest.port * 3u + name->tuple.remote.port, n);
 }
 
-uint8_t
-model_guest_byte(uint32_t seq, unsigned variant)
+void
+model_guest_bytes(uint8_t *to, uint32_t seq, size_t n, unsigned variant)
 {
-	return byte_at(variant, seq);
+	for (size_t i = 0; i < n; i++)
+		to[i] = byte_at(variant, seq + (uint32_t)i);
 }
 
 /* --- names and connections ---------------------------------------------------------------------------- */

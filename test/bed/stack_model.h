@@ -86,10 +86,10 @@ struct model {
 void model_init(struct model *m, struct bed *b);
 void model_done(struct model *m);
 
-/* Byte n of what the host says on a flow of this name, and of what a guest says at a sequence number;
- * another variant is another guest's mind. */
+/* Byte n of what the host says on a flow of this name. */
 uint8_t model_byte(const struct model_name *name, uint32_t n);
-uint8_t model_guest_byte(uint32_t seq, unsigned variant);
+/* What a guest says from a sequence number on; in another variant it says something else. */
+void model_guest_bytes(uint8_t *to, uint32_t seq, size_t n, unsigned variant);
 
 /* The guest sends this frame: before it is pushed. */
 void model_push(struct model *m, const uint8_t *frame, size_t len);

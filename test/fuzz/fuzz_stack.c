@@ -385,8 +385,7 @@ send_segment(struct run *r, struct model_name *name, const struct segment *s)
 	t.hdr.ack = s->flags & TCP_ACK ? name->rcv_nxt + distance(s->ack) : 0;
 	set_options(&t.hdr, s, name);
 	uint32_t first = t.hdr.seq + (s->flags & TCP_SYN ? 1 : 0);
-	for (uint32_t i = 0; i < len; i++)
-		data[i] = model_guest_byte(first + i, s->misc & VARIANT);
+	model_guest_bytes(data, first, len, s->misc & VARIANT);
 	t.data = view_of(data, len);
 	c.spoil_csum = s->misc & SPOIL;
 
