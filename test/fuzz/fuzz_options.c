@@ -80,7 +80,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	argv[0] = program;
 	if (!text)
 		return 0;
-	memcpy(text, data, size);
+	if (size > 0)
+		memcpy(text, data, size);
 	text[size] = '\n';
 	for (size_t i = 0, from = 0; i <= size && argc <= ARGS_MAX; i++) {
 		if (text[i] != '\n' && text[i] != '\0')
