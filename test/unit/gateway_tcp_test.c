@@ -189,7 +189,7 @@ shortage_is_silence(void **state)
 	}
 	/* The same to the host itself, where there would be another loopback to try. */
 	struct peer q = peer_to(40001, (struct endpoint){bed->gateway[FAMILY_V4], 80});
-	vhost_fail(bed->vhost, "connect", 1, EADDRNOTAVAIL);
+	vhost_fail(bed->vhost, "socket", 1, EMFILE);
 	peer_send(&q, TCP_SYN, NULL, 0);
 	expect_silence();
 	assert_int_equal(counted(GW_TCP_FULL), n + 1);
