@@ -75,6 +75,21 @@ refuse_held(struct sluice *gw, struct tcp_flow *tf)
 		send_segment(gw, &tf->flow, &rst, NULL, 0, 0);
 }
 
+/* ::1 is not there because the host has no IPv6, not because ports have run out. */
+static bool
+lacks_loopback(const struct tcp_flow *tf, int error)
+{
+	return error == EADDRNOTAVAIL && addr_is_loopback(&tf->target.addr) && !addr_is_v4(&tf->target.addr);
+}
+
+/* Does this outcome end the dial, or is the next place tried?  Our own shortage ends it; so does a reset:
+ * somebody was there. */
+static bool
+is_final(const struct tcp_flow *tf, int error)
+{
+	return error == ECONNRESET || (trouble_of(error) == TROUBLE_FULL && !lacks_loopback(tf, error));
+}
+
 /* The dial failed for good: the guest is told what it would have seen had it dialled itself. */
 static void
 dial_failed(struct sluice *gw, struct tcp_flow *tf, int error, usec_t now)
@@ -86,7 +101,7 @@ dial_failed(struct sluice *gw, struct tcp_flow *tf, int error, usec_t now)
 	enum trouble trouble = trouble_of(error);
 
 	/* A refusal says most: not that the host lacks the other family's loopback. */
-	if (tf->refused && trouble != TROUBLE_FULL)
+	if (tf->refused && (trouble != TROUBLE_FULL || lacks_loopback(tf, error)))
 		trouble = TROUBLE_REFUSED;
 	switch (trouble) {
 	case TROUBLE_REFUSED:
@@ -149,7 +164,7 @@ static void
 try_failed(struct sluice *gw, struct tcp_flow *tf, int error)
 {
 	gw_close(gw, &tf->flow.fd, true);
-	if (trouble_of(error) == TROUBLE_FULL)
+	if (is_final(tf, error))
 		return;
 	tf->refused |= trouble_of(error) == TROUBLE_REFUSED;
 	tf->attempt++;
@@ -171,7 +186,7 @@ dial(struct sluice *gw, struct tcp_flow *tf, int error, usec_t now)
 			return;
 		error = -r;
 		try_failed(gw, tf, error);
-		if (trouble_of(error) == TROUBLE_FULL)
+		if (is_final(tf, error))
 			break;
 	}
 	dial_failed(gw, tf, error, now);
@@ -190,7 +205,7 @@ dial_event(struct sluice *gw, struct tcp_flow *tf, const struct host_event *ev, 
 		return;
 	}
 	try_failed(gw, tf, -r);
-	if (trouble_of(-r) == TROUBLE_FULL)
+	if (is_final(tf, -r))
 		dial_failed(gw, tf, -r, now);
 	else
 		dial(gw, tf, -r, now);
