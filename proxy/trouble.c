@@ -30,6 +30,7 @@ trouble_of(int error)
 	case ENFILE:
 	case ENOBUFS:
 	case ENOMEM:
+	case ENOSPC:        /* epoll_ctl(2): max_user_watches */
 	case EAGAIN:        /* connect(2): no free local port */
 	case EADDRNOTAVAIL: /* the same, from another kernel path */
 		return TROUBLE_FULL;
