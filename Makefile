@@ -155,6 +155,10 @@ $(patsubst %.c,build/$(1)/%,$(TEST_C) $(BENCH_C)): build/$(1)/%: build/$(1)/%.o 
 	$$(run)$$($(1).ld) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) $$(TEST_LIBS)
 endef
 
+# There every allocation of the library can be made to fail.
+WRAPPED := malloc calloc aligned_alloc free mmap munmap
+$(foreach b,release asan cov,build/$(b)/test/unit/setup_fault_test): TEST_LIBS += $(WRAPPED:%=-Wl,--wrap=%)
+
 # Fuzz targets without libFuzzer: a main() that feeds them files.
 define replay
 $(patsubst %.c,build/$(1)/%,$(FUZZ_C)): build/$(1)/%: build/$(1)/%.o build/$(1)/test/fuzz/replay_main.o build/$(1)/inside.a
