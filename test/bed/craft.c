@@ -101,3 +101,30 @@ craft_icmp(uint8_t to[FRAME_MAX], const struct craft *c, const struct icmp *h, s
 	wr_bytes(&w, body.p, body.len);
 	return finish(to, c, addr_is_v4(&c->src) ? IP_PROTO_ICMP : IP_PROTO_ICMPV6, &w, 2);
 }
+
+size_t
+craft_piece(uint8_t to[FRAME_MAX], struct view frame, uint32_t from, uint32_t len, uint32_t id)
+{
+	struct rd r = rd_of(frame);
+	struct wr w = wr_of(to, FRAME_MAX);
+	struct ip_problem why;
+	struct eth eth;
+	struct ip ip;
+
+	eth_parse(&r, &eth);
+	struct view packet = rd_rest(&r);
+	if ((eth.type == ETHERTYPE_IPV4 ? ip4_parse(packet, packet.len, &ip)
+					: ip6_parse(packet, packet.len, &ip, &why)) != IP_OK ||
+	    ip.fragment || from + len > ip.len)
+		return 0;
+	ip.fragment = true;
+	ip.df = false;
+	ip.frag_off = (uint16_t)from;
+	ip.more = from + len < ip.len;
+	ip.len = len;
+	ip.id = id;
+	eth_emit(&w, &eth);
+	ip_emit(&w, &ip);
+	wr_bytes(&w, packet.p + ip.hlen + from, len);
+	return (size_t)(w.p - to);
+}

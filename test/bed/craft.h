@@ -35,6 +35,9 @@ size_t craft_udp(uint8_t to[FRAME_MAX], const struct craft *c, uint16_t sport, u
 		 struct view data);
 /* ICMP or, for IPv6 addresses, ICMPv6. */
 size_t craft_icmp(uint8_t to[FRAME_MAX], const struct craft *c, const struct icmp *h, struct view body);
+/* A fragment of a whole frame: bytes [from, from + len) of its IP payload, from and all but the last len
+ * multiples of 8.  0: the frame is no whole IP packet. */
+size_t craft_piece(uint8_t to[FRAME_MAX], struct view frame, uint32_t from, uint32_t len, uint32_t id);
 /* Any transport, checksum and all as given. */
 size_t craft_ip(uint8_t to[FRAME_MAX], const struct craft *c, uint8_t proto, struct view packet);
 

@@ -245,42 +245,33 @@ push(struct run *r, const uint8_t *frame, size_t len, const struct offload *off)
 	bed_push_offload(r->bed, frame, len, off);
 }
 
-/* IPv4 and IPv6 packets in two or three pieces, in one of several orders. */
+enum { /* how a frame is cut: an order of its three pieces, and */
+       CUT = 4,
+       LOSE_ONE = 8,
+       TWICE = 16,
+       OVERLAP = 32,
+};
+
 static void
 push_in_pieces(struct run *r, const uint8_t *frame, size_t len)
 {
-	struct rd rd = rd_of(view_of(frame, len));
-	struct ip_problem why;
-	struct ip ip;
-	struct eth eth;
 	static const uint8_t orders[4][3] = {{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {2, 0, 1}};
+	size_t head = ETH_HLEN + (frame[12] == 0x08 ? IP4_HLEN : IP6_HLEN);
+	uint32_t all = len > head ? (uint32_t)(len - head) : 0, first = all / 8 * r->cut_at / 256 * 8;
+	uint32_t from[4] = {0, first, first + (all - first) / 16 * 8, all};
 	uint8_t piece[FRAME_MAX];
 
-	eth_parse(&rd, &eth);
-	struct view packet = rd_rest(&rd);
-	if ((eth.type == ETHERTYPE_IPV4 ? ip4_parse(packet, packet.len, &ip)
-					: ip6_parse(packet, packet.len, &ip, &why)) != IP_OK)
-		return;
-
-	uint32_t first = (ip.len / 8) * r->cut_at / 256 * 8, second = (ip.len - first) / 16 * 8;
-	uint32_t from[4] = {0, first, first + second, ip.len};
 	for (unsigned i = 0; i < 3; i++) {
 		unsigned n = orders[r->pieces & 3][i];
-		struct wr w = wr_of(piece, sizeof(piece));
-		struct ip h = ip;
+		uint32_t back = n == 1 && first && r->pieces & OVERLAP ? 8 : 0;
+		size_t got = craft_piece(piece, view_of(frame, len), from[n] - back,
+					 from[n + 1] - from[n] + back, r->piece_id);
 
-		if (from[n] == from[n + 1])
+		if (from[n] == from[n + 1] || !got || (n == 1 && r->pieces & LOSE_ONE))
 			continue;
-		h.fragment = true;
-		h.df = false;
-		h.frag_off = (uint16_t)from[n];
-		h.more = n < 2 && from[n + 1] != ip.len;
-		h.len = from[n + 1] - from[n];
-		h.id = r->piece_id;
-		eth_emit(&w, &eth);
-		ip_emit(&w, &h);
-		wr_bytes(&w, packet.p + ip.hlen + from[n], h.len);
-		push(r, piece, (size_t)(w.p - piece), NULL);
+		push(r, piece, got, NULL);
+		if (r->pieces & TWICE)
+			push(r, piece, got, NULL);
 	}
 	r->piece_id++;
 	r->pieces = 0;
@@ -800,7 +791,7 @@ do_room(struct run *r)
 static void
 do_pieces(struct run *r)
 {
-	r->pieces = rd_u8(&r->in) | 4;
+	r->pieces = rd_u8(&r->in) | CUT;
 	r->cut_at = rd_u8(&r->in);
 }
 

@@ -206,6 +206,9 @@ SEEDS = {
     "pieces": setting() + open_(WEB4) + pieces(1) + tcp(WEB4, length=199) + host(RECV_ALL, WEB4) + pieces(2) +
               udp(WEB6, length=230) + pieces(3, 7) + echo(SELF4, 1, 0, 220) + raw(ip4(17, b"\0" * 24, frag=0x2000)) +
               time(S35),
+    "pieces-bad": setting(0, 2) + b"".join(pieces(bits | n) + udp(WEB4, length=230) + pieces(bits | n) + echo(WEB6, length=225)
+                                           for bits in (8, 16, 32, 48) for n in range(4)) + time(S35),
+    "pieces-many": setting() + b"".join(pieces(8, n) + udp(WEB4, length=250) for n in range(1, 80)) + time(S65),
     "neighbours": setting() + raw(arp(1, b"\x0a\0\2\2"), MAC) + raw(arp(1, b"\x0a\0\2\3"), MAC) +
                   raw(arp(1, b"\x0a\0\2\x0f"), MAC) + raw(NS, MAC) + raw(RS, MAC) + raw(DAD, MAC) + raw(NA, MAC) + time(S1000),
     "raw-tcp": setting() + raw(ip4(6, segment(SYN, options=b"\2\4\5\xb4\1\3\3\7\4\2\0\0"))) + ack(WEB4) +
