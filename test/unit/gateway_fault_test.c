@@ -189,7 +189,7 @@ set_the_stage(void)
 	    [DENIED] = denied,
 	    [INBOUND] = {bed->gateway[FAMILY_V4], 0},
 	};
-	for (uint16_t i = 0; i < TCP_LINES; i++)
+	for (size_t i = 0; i < TCP_LINES; i++)
 		line[i].p = peer_to(i == INBOUND ? 80 : (uint16_t)(3000 + i), to[i]);
 }
 

@@ -198,7 +198,10 @@ note(void *ctx, enum sluice_log_level level, const char *line)
 		len = sizeof(said[0].text) - 1;
 	while (i < REASONS && said[i].lines && strncmp(said[i].text, line, len) != 0)
 		i++;
-	assert_true(i < REASONS);
+	if (i == REASONS) {
+		fail_msg("more reasons than this test knows: %s", line);
+		return;
+	}
 	if (said[i].lines)
 		assert_true(bed_now(bed) - said[i].last >= USEC_PER_SEC);
 	memcpy(said[i].text, line, len);
