@@ -15,6 +15,7 @@ enum channel_kind {
 	CHANNEL_SIGNAL,  /* sluice: pass signal `number` on to the command */
 	CHANNEL_STOPPED, /* helper: the command stopped itself, stop too */
 	CHANNEL_STATUS,  /* helper: the command ended, `number` is what a shell would say */
+	CHANNEL_DRAINED, /* helper: what it had sent has left the guest */
 };
 
 struct channel_message {

@@ -9,7 +9,7 @@
  * foreground process group reaches the command by itself, which is in the same group.
  *
  * When the command has ended its leftovers are killed, but init stays until sluice hangs up: the network
- * namespace lives as long, and what the command sent last still leaves.
+ * namespace lives as long, and what the command sent last still leaves.  Init says when it has.
  */
 #include "cli/init.h"
 
@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "cli/channel.h"
+#include "cli/drain.h"
 
 /* As a shell says it: POSIX sh, 2.8.2. */
 #define STATUS_NOT_FOUND 127
@@ -31,6 +32,8 @@
 /* Covering a file that the host replaced is tried for a second; if it is gone altogether, so be it. */
 #define REPAIR_MS 20
 #define REPAIRS 50
+
+#define DRAIN_MS 10 /* between two looks */
 
 static _Noreturn void
 become_command(const struct init *in)
@@ -105,6 +108,17 @@ start(const struct init *in)
 	return pid;
 }
 
+static bool
+take_child_signal(int fd)
+{
+	struct signalfd_siginfo info;
+	bool any = false;
+
+	while (read(fd, &info, sizeof(info)) > 0)
+		any = true;
+	return any;
+}
+
 _Noreturn void
 init_run(const struct init *in)
 {
@@ -124,21 +138,22 @@ init_run(const struct init *in)
 	pid_t command = start(in);
 
 	unsigned repairs = 0; /* attempts left */
-	for (bool ended = false;;) {
-		poll(fds, 3, repairs ? REPAIR_MS : -1);
+	enum { RUNNING, DRAINING, DRAINED } phase = RUNNING;
+	for (;;) {
+		poll(fds, 3, phase == DRAINING ? DRAIN_MS : repairs ? REPAIR_MS : -1);
 		if (fds[0].revents) {
 			struct channel_message m;
 			int got = channel_receive(in->channel, &m, 1);
 			if (got == 0)
 				_exit(0);
-			if (got == 1 && m.kind == CHANNEL_SIGNAL && !ended)
+			if (got == 1 && m.kind == CHANNEL_SIGNAL && phase == RUNNING)
 				kill(command, m.number);
 		}
-		if (fds[1].revents) {
-			struct signalfd_siginfo info;
-			while (read(fds[1].fd, &info, sizeof(info)) > 0)
-				;
-			ended = ended || reap(in, command);
+		if (fds[1].revents && take_child_signal(fds[1].fd) && phase == RUNNING && reap(in, command))
+			phase = DRAINING;
+		if (phase == DRAINING && drain_is_done()) {
+			channel_send(in->channel, &(struct channel_message){.kind = CHANNEL_DRAINED});
+			phase = DRAINED;
 		}
 		if (fds[2].revents)
 			repairs = REPAIRS;

@@ -16,7 +16,7 @@
  * the shell sees a stopped job.  Other signals are for the command too and are passed on.
  *
  * The end.  The command's status is sluice's.  What it sent last may still be in its kernel: the namespace is
- * kept until its flows are closed or nothing moves any more.
+ * kept until that is empty and its flows are closed or nothing moves any more.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,10 +37,10 @@
 #define IFNAME "sluice0"
 #define RUN_MTU 65520
 
-/* How long nothing may move after the command ended: with flows open, without, and in all. */
+/* After the command ended and its kernel has sent all: how long nothing may move, with flows open and without. */
 #define LINGER_QUIET_MS 200
 #define LINGER_IDLE_MS 10
-#define LINGER_MAX_S 10.0
+#define LINGER_MAX_S 10.0 /* in all */
 
 struct run {
 	const struct options *o;
@@ -257,24 +257,33 @@ until_command_ends(struct run *r)
 	}
 }
 
-/* The guest's kernel still has what the command sent last: let it out. */
+/*
+ * The guest's kernel may still have what the command sent last: let it out, and onto the host's sockets.  Where
+ * the other side does not take it there is an end to that too.
+ */
 static void
 linger(struct run *r)
 {
-	struct pollfd extra = {.fd = r->signals, .events = POLLIN};
-	double begin = setup_now(), moved_at = begin;
+	struct pollfd extra[2] = {{.fd = r->channel, .events = POLLIN}, {.fd = r->signals, .events = POLLIN}};
+	double begin = setup_now(), now = begin, moved_at = begin;
 	uint64_t moved = 0;
+	bool drained = false;
 
-	while (!r->link_lost && r->status >= 0) {
-		turn(r, &extra, 1, LINGER_IDLE_MS);
+	while (!r->link_lost && r->status >= 0 && now - begin < LINGER_MAX_S) {
+		turn(r, extra, 2, LINGER_IDLE_MS);
+		struct channel_message m;
+		int got = extra[0].revents ? channel_receive(r->channel, &m, 1) : 1;
+		if (got == 0 || extra[1].revents)
+			return; /* somebody is in a hurry */
+		drained |= extra[0].revents && got == 1 && m.kind == CHANNEL_DRAINED;
+
 		struct sluice_stats st = {.size = sizeof(st)};
 		sluice_get_stats(r->s, &st);
-		double now = setup_now();
+		now = setup_now();
 		if (st.frames_in + st.bytes_to_host != moved)
 			moved_at = now;
 		moved = st.frames_in + st.bytes_to_host;
-		int quiet_ms = st.tcp_open ? LINGER_QUIET_MS : LINGER_IDLE_MS;
-		if (extra.revents || now - moved_at > quiet_ms / 1e3 || now - begin > LINGER_MAX_S)
+		if (drained && now - moved_at > (st.tcp_open ? LINGER_QUIET_MS : LINGER_IDLE_MS) / 1e3)
 			return;
 	}
 }

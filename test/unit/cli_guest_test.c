@@ -1,6 +1,6 @@
 /*
- * cli_guest_test.c - what the program writes: the guest's resolv.conf and hosts, the summary, and why user
- * namespaces are forbidden
+ * cli_guest_test.c - what the program writes: the guest's resolv.conf and hosts, the summary, why user
+ * namespaces are forbidden; and what it reads of send queues
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "cli/drain.h"
 #include "cli/guest.h"
 #include "cli/netns.h"
 #include "cli/stats.h"
@@ -215,6 +216,24 @@ the_setting_that_forbids_is_named(void **state)
 	assert_non_null(strstr(why, "no sysctl forbids it"));
 }
 
+static void
+send_queues_are_read(void **state)
+{
+	(void)state;
+	assert_true(
+	    drain_is_pending("   1: 0F02000A:CA5E 0202000A:1B5A 04 0000F8A1:00000000 01:00000014 00000000"));
+	assert_true(drain_is_pending(
+	    "   0: 0000000000000000FFFF00000F02000A:CA5E 0000000000000000FFFF00000202000A:1B5A 01 "
+	    "00000001:00000000 01:00000014"));
+	assert_false(
+	    drain_is_pending("  12: 0F02000A:CA5E 0202000A:1B5A 05 00000000:00000007 00:00000000 00000000"));
+	assert_false(
+	    drain_is_pending("   0: 0100007F:1B5A 00000000:0000 0A 00000005:00000000 00:00000000 00000000"));
+	assert_false(
+	    drain_is_pending("  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt"));
+	assert_false(drain_is_pending(""));
+}
+
 int
 main(void)
 {
@@ -223,6 +242,7 @@ main(void)
 	    cmocka_unit_test(hosts_gains_the_host),
 	    cmocka_unit_test(summary_says_what_happened),
 	    cmocka_unit_test(json_is_one_line_of_every_number),
+	    cmocka_unit_test(send_queues_are_read),
 	    cmocka_unit_test_setup_teardown(the_setting_that_forbids_is_named, make_settings,
 					    remove_settings),
 	};
