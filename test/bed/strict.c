@@ -289,7 +289,9 @@ check_quote(const struct walk *w, bool v4)
 	if (n < (v4 ? IP4_HLEN : IP6_HLEN) || q[0] / 16 != (v4 ? 4 : 6))
 		return "ICMP: an error that quotes no IP header";
 	hlen = v4 ? q[0] % 16u * 4u : IP6_HLEN;
-	if (hlen < IP4_HLEN || n < hlen + 8)
+	/* A packet that has less than 8 bytes after its header is quoted whole. */
+	size_t whole = v4 ? be16(q + 2) : IP6_HLEN + (size_t)be16(q + 4);
+	if (hlen < IP4_HLEN || (n < hlen + 8 && n < whole))
 		return "ICMP: an error that quotes less than 8 bytes (RFC 792, RFC 4443 2.4)";
 	if (w->len - ETH_HLEN > (v4 ? 576 : IP6_MIN_MTU))
 		return "ICMP: an error longer than 576 or 1,280 bytes (RFC 1812 4.3.2.3, RFC 4443 2.4)";
