@@ -237,7 +237,8 @@ tap_free(struct link *l)
 {
 	struct tap *t = tap_of(l);
 
-	l->host->ops->close(l->host, t->fd, false);
+	if (t->fd >= 0)
+		l->host->ops->close(l->host, t->fd, false);
 	munmap(t->arena, ARENA);
 	free(t);
 }
@@ -350,4 +351,10 @@ link_tap(struct host *h, int fd, uint32_t mtu, int *err)
 		},
 	};
 	return &t->link;
+}
+
+void
+link_tap_disown(struct link *l)
+{
+	tap_of(l)->fd = -1;
 }

@@ -21,4 +21,7 @@ int tap_open(char *name);
 /* The link owns fd from success on.  mtu as configured on the interface.  NULL: *err is the errno. */
 struct link *link_tap(struct host *h, int fd, uint32_t mtu, int *err);
 
+/* Forget the descriptor, which stays its giver's: what remains to be done with l is to free it. */
+void link_tap_disown(struct link *l);
+
 #endif

@@ -312,7 +312,7 @@ struct sluice *
 sluice_new(const struct sluice_config *given, char *err, size_t errlen)
 {
 	struct setup su = {err, errlen};
-	struct sluice_config whole;
+	struct sluice_config whole = {0};
 	const struct sluice_config *cfg = &whole;
 	int error = 0;
 
@@ -329,6 +329,8 @@ sluice_new(const struct sluice_config *given, char *err, size_t errlen)
 	struct link *link = open_link(&su, cfg, host);
 	struct sluice *s = link ? gw_new(cfg, host, link, err, errlen) : NULL;
 	if (!s) {
+		if (link && cfg->link_kind == SLUICE_LINK_TAP)
+			link_tap_disown(link);
 		if (link)
 			link->ops->free(link);
 		host_kernel_free(host);

@@ -59,8 +59,8 @@ close_host(struct sluice *gw, struct flow *f)
 {
 	struct tcp_flow *tf = tcp_flow_of(f);
 
-	/* Both ends of file crossed: an ordinary close.  Anything else must not look complete (T19). */
-	gw_close(gw, &f->fd, !(tf->host_shut && tf->host_eof));
+	/* The host has all that the guest sent, or must not take it for complete (T19). */
+	gw_close(gw, &f->fd, !tf->host_shut);
 	tcp_free(&tf->tcp);
 }
 

@@ -326,18 +326,20 @@ edge_limit(const struct tcp *t)
 	return head_seq(t) + t->rcv.cap;
 }
 
-/* RFC 9293 3.8.6.2.2 (MUST-39): less than this is not worth telling. */
-static uint32_t
-edge_step(const struct tcp *t)
-{
-	return u32_min(t->rcv.cap / 2, t->conf->mss[t->family]);
-}
-
 /* What is kept back to round windows up with. */
 static uint32_t
 edge_slack(const struct tcp *t)
 {
 	return t->rcv_wscale ? t->rcv.cap >> 6 : 0;
+}
+
+/* RFC 9293 3.8.6.2.2 (MUST-39): less than this is not worth telling.  It is not a full half of the ring: the
+ * guest may wait for half of the largest window it was ever told (MUST-38), which is less by what is kept
+ * back, and neither side may wait for the other. */
+static uint32_t
+edge_step(const struct tcp *t)
+{
+	return u32_min(t->rcv.cap / 2 - edge_slack(t), t->conf->mss[t->family]);
 }
 
 /* Where the edge would be promised now if windows had no units. */
