@@ -484,8 +484,13 @@ is_open(const struct tcp_flow *tf)
 static void
 rest(struct sluice *gw, struct tcp_flow *tf)
 {
+	const struct ring *rcv = &tf->tcp.rcv;
+
 	tcp_idle(&tf->tcp);
 	tf->idle_at = TIME_NEVER;
+	/* An empty ring's pages say nothing; its block may have been another flow's before. */
+	if (rcv->cap && ring_len(rcv) == 0 && tf->tcp.nisland == 0)
+		gw->host->ops->drop_pages(rcv->base, rcv->cap);
 	if (!tf->keepalive && tf->flow.fd >= 0) {
 		gw->host->ops->keepalive(gw->host, tf->flow.fd, KEEPALIVE_IDLE_S);
 		tf->keepalive = true;
