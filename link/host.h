@@ -94,7 +94,7 @@ struct host_ops {
 	void (*close)(struct host *h, int fd, bool reset);
 	/* Edge-triggered readiness of fd from now on, both directions, until it is closed. */
 	int (*arm)(struct host *h, int fd, uint64_t token);
-	/* Level-triggered readability only (listeners). */
+	/* Level-triggered readability only (UDP listeners, which are read in bounded batches). */
 	int (*arm_level)(struct host *h, int fd, uint64_t token);
 	/* Up to n events of armed descriptors; never waits. */
 	int (*events)(struct host *h, struct host_event *ev, int n);

@@ -59,6 +59,7 @@ struct listener {
 	struct endpoint at;
 	uint16_t guest_port;
 	bool udp;
+	bool waiting; /* clients may be waiting that could not be taken */
 	int fd;
 };
 
@@ -138,7 +139,8 @@ struct sluice { /* "the gateway" */
 
 	/* Pacing of the loop. */
 	usec_t now;
-	usec_t trim_at; /* when freed pages go back; TIME_NEVER */
+	usec_t trim_at;   /* when freed pages go back; TIME_NEVER */
+	usec_t accept_at; /* when listeners with waiting clients are looked at again; TIME_NEVER */
 	bool link_more, host_more;
 
 	/* Scratch of one turn. */
@@ -223,6 +225,8 @@ void gw_end(struct sluice *gw, struct flow *f);
 bool publish_open(struct sluice *gw, const struct sluice_publish *p, size_t n, char *err, size_t errlen);
 void publish_close(struct sluice *gw);
 void publish_event(struct sluice *gw, uint64_t token, usec_t now);
+/* Clients that could not be taken: when gw->accept_at has come. */
+void publish_retry(struct sluice *gw, usec_t now);
 /* A remote end for an inbound flow: the gateway's address, the client's port if that is free, else another.
  * False: none is free. */
 bool publish_name(struct sluice *gw, struct tuple *t, const struct endpoint *client, usec_t now);

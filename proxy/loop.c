@@ -180,6 +180,7 @@ gw_turn(struct sluice *gw, bool link_ready, bool host_ready, usec_t now)
 		receive(gw, now);
 	if (host_ready || gw->host_more)
 		host_events(gw, now);
+	publish_retry(gw, now);
 	if (stack_deadline(&gw->stack) <= now)
 		stack_timers(&gw->stack, now);
 	flows_expire(&gw->flows, now);
@@ -194,7 +195,7 @@ gw_deadline(const struct sluice *gw)
 {
 	usec_t t = time_min(flows_next_deadline(&gw->flows), stack_deadline(&gw->stack));
 
-	return time_min(t, gw->trim_at);
+	return time_min(t, time_min(gw->trim_at, gw->accept_at));
 }
 
 void

@@ -13,6 +13,7 @@
 
 #define BACKLOG 1024
 #define ACCEPT_BATCH 64u
+#define ACCEPT_RETRY (100 * USEC_PER_MSEC) /* no descriptor to be had at all */
 #define NAME_TRIES 64u
 #define UDP_RCVBUF (4 << 20)
 
@@ -49,7 +50,7 @@ listen_at(struct sluice *gw, const struct endpoint *at, uint16_t guest_port, boo
 	if (r == 0 && !udp)
 		r = host->listen(gw->host, l->fd, BACKLOG);
 	if (r == 0)
-		r = host->arm_level(gw->host, l->fd, TOKEN_LISTENER + gw->nlistener);
+		r = (udp ? host->arm_level : host->arm)(gw->host, l->fd, TOKEN_LISTENER + gw->nlistener);
 	if (r < 0) {
 		gw_close(gw, &l->fd, false);
 		return fail(err, errlen, at, udp, -r);
@@ -162,9 +163,9 @@ publish_name(struct sluice *gw, struct tuple *t, const struct endpoint *client, 
 	return false;
 }
 
-/* No descriptor for the next client, if there is one: the spare one is given up to take it and turn it away,
- * so that the listener does not stay readable for ever. */
-static void
+/* No descriptor for the next client: the spare one is given up to take it and turn it away.  0 when that
+ * was done, -EAGAIN when there was no client, else why not even that could be done. */
+static int
 turn_away(struct sluice *gw, struct listener *l, int error)
 {
 	const struct host_ops *host = gw->host->ops;
@@ -172,6 +173,7 @@ turn_away(struct sluice *gw, struct listener *l, int error)
 
 	gw_close(gw, &gw->spare_fd, false);
 	int fd = host->accept(gw->host, l->fd, &client);
+	int outcome = fd < 0 ? fd : 0;
 	if (fd != -EAGAIN)
 		gw_limit(gw, GW_PUBLISH_FULL, "a client of a published port was turned away", error);
 	if (fd >= 0) {
@@ -179,17 +181,21 @@ turn_away(struct sluice *gw, struct listener *l, int error)
 		gw_close(gw, &fd, true);
 	}
 	gw->spare_fd = gw_socket(gw, HOST_UDP, FAMILY_V4, &(struct host_socket_opts){0});
+	return outcome;
 }
 
-void
-publish_event(struct sluice *gw, uint64_t token, usec_t now)
+/* TCP listeners are edge-triggered: who did not take all clients says when to look again. */
+static void
+look_again(struct sluice *gw, struct listener *l, usec_t when)
 {
-	struct listener *l = &gw->listener[token - TOKEN_LISTENER];
+	l->waiting = true;
+	gw->accept_at = time_min(gw->accept_at, when);
+}
 
-	if (l->udp) {
-		udp_publish(gw, l, now);
-		return;
-	}
+static void
+take_clients(struct sluice *gw, struct listener *l, usec_t now)
+{
+	l->waiting = false;
 	for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
 		struct endpoint client;
 		int fd = gw_files_left(gw) ? gw->host->ops->accept(gw->host, l->fd, &client) : -EMFILE;
@@ -202,7 +208,35 @@ publish_event(struct sluice *gw, uint64_t token, usec_t now)
 		if (fd == -ECONNABORTED || fd == -EPROTO)
 			continue; /* that client is gone already; the next one may not be */
 		if (fd != -EAGAIN)
-			turn_away(gw, l, -fd);
-		return;
+			fd = turn_away(gw, l, -fd);
+		if (fd == -EAGAIN)
+			return;
+		if (fd < 0) {
+			look_again(gw, l, now + ACCEPT_RETRY);
+			return;
+		}
 	}
+	look_again(gw, l, now);
+}
+
+void
+publish_retry(struct sluice *gw, usec_t now)
+{
+	if (now < gw->accept_at)
+		return;
+	gw->accept_at = TIME_NEVER;
+	for (size_t i = 0; i < gw->nlistener; i++)
+		if (gw->listener[i].waiting)
+			take_clients(gw, &gw->listener[i], now);
+}
+
+void
+publish_event(struct sluice *gw, uint64_t token, usec_t now)
+{
+	struct listener *l = &gw->listener[token - TOKEN_LISTENER];
+
+	if (l->udp)
+		udp_publish(gw, l, now);
+	else
+		take_clients(gw, l, now);
 }

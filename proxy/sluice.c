@@ -203,7 +203,7 @@ build(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 	gw->endpoint_independent = cfg->udp_endpoint_independent;
 	gw->log = cfg->log;
 	gw->log_ctx = cfg->log_ctx;
-	gw->trim_at = TIME_NEVER;
+	gw->trim_at = gw->accept_at = TIME_NEVER;
 	gw->now = gw->host->ops->now(gw->host);
 	if (!set_limits(su, cfg, gw) || !set_memory(su, cfg, gw) || !set_sink(su, cfg, gw))
 		return false;

@@ -208,7 +208,7 @@ static void
 half_built(void **state)
 {
 	static const struct sluice_publish p = {.host_first = 80, .host_last = 80};
-	static const char *const calls[] = {"bind", "listen", "arm_level"};
+	static const char *const calls[] = {"bind", "listen", "arm"};
 
 	(void)state;
 	conf.gateway.publish = &p;

@@ -278,6 +278,28 @@ the_hosts_own_shortage(void **state)
 	end();
 }
 
+/* Not even the spare descriptor helps: the client waits, the loop rests, and a moment later it is served. */
+static void
+no_descriptor_at_all(void **state)
+{
+	static const struct sluice_publish p = {.host_first = 80, .host_last = 80};
+
+	(void)state;
+	publish(&p, 1);
+	begin();
+	vhost_fail(bed->vhost, "accept", 1, ENFILE);
+	vhost_fail(bed->vhost, "accept", 2, ENFILE);
+	assert_true(client("127.0.0.1", 80, 50000));
+	bed_settle(bed);
+	assert_int_equal(open_flows(FLOW_TCP), 0);
+	assert_int_equal(counted(GW_PUBLISH_FULL), 1);
+	wait_for(100 * USEC_PER_MSEC);
+	assert_int_equal(open_flows(FLOW_TCP), 1);
+	assert_int_equal(counted(GW_PUBLISH_FULL), 1);
+	bed_drop(bed);
+	end();
+}
+
 static void
 no_memory_for_a_client(void **state)
 {
@@ -425,7 +447,7 @@ sentences(void **state)
 	assert_non_null(strstr(refused_start(&udp, "bind", EADDRNOTAVAIL), "UDP port 53 on 192.0.2.1"));
 	assert_non_null(strstr(refused_start(&udp, "bind", EADDRNOTAVAIL), "no such address"));
 	assert_non_null(strstr(refused_start(&one, "listen", ENOBUFS), "TCP port 80"));
-	assert_non_null(strstr(refused_start(&one, "arm_level", ENOMEM), "TCP port 80"));
+	assert_non_null(strstr(refused_start(&one, "arm", ENOMEM), "TCP port 80"));
 	assert_non_null(strstr(refused_start(&name, NULL, 0), "'localhost'"));
 	assert_non_null(strstr(refused_start(&back, NULL, 0), "90-80"));
 	assert_non_null(strstr(refused_start(&zero, NULL, 0), "0-80"));
@@ -448,6 +470,7 @@ main(void)
 	    TEST(a_full_table_turns_clients_away),
 	    TEST(no_descriptor_for_a_client),
 	    TEST(the_hosts_own_shortage),
+	    TEST(no_descriptor_at_all),
 	    TEST(no_memory_for_a_client),
 	    TEST(datagrams_in_and_out),
 	    TEST(guests_own_datagrams_are_not_answers),

@@ -203,8 +203,8 @@ G6_each_call_of_setup_fails(void **state)
 	} f[] = {
 	    {"socket", EMFILE, 1}, /* the spare descriptor */
 	    {"socket", EACCES, 1},      {"bind", EADDRINUSE, 0},   {"bind", EACCES, 0},
-	    {"bind", EADDRNOTAVAIL, 0}, {"listen", EADDRINUSE, 0}, {"arm_level", ENOMEM, 0},
-	    {"arm_level", ENOSPC, 0},   {"fd_writev", ENOSPC, 0},  {"fd_writev", EIO, 0},
+	    {"bind", EADDRNOTAVAIL, 0}, {"listen", EADDRINUSE, 0}, {"arm", ENOMEM, 0},
+	    {"arm", ENOSPC, 0},         {"fd_writev", ENOSPC, 0},  {"fd_writev", EIO, 0},
 	};
 	char err[256];
 
