@@ -132,6 +132,7 @@ struct sluice { /* "the gateway" */
 	size_t nlistener;
 
 	bool endpoint_independent;
+	int batch_max;             /* frames taken a turn */
 	uint32_t files, max_files; /* host sockets open; the most there may be */
 	int spare_fd;              /* given up to accept and close a client when descriptors run out */
 	uint64_t count[GW_COUNTS];

@@ -103,7 +103,7 @@ static void
 receive(struct sluice *gw, usec_t now)
 {
 	gw->link_more = false;
-	int n = gw->link->ops->receive(gw->link, gw->frame, LINK_BATCH, &gw->link_more);
+	int n = gw->link->ops->receive(gw->link, gw->frame, gw->batch_max, &gw->link_more);
 
 	if (n < 0) {
 		gw->link->error = -n;

@@ -23,7 +23,8 @@
 #define DEFAULT_MAX_PING 64u
 #define DEFAULT_MEMORY (128u << 20)
 #define DEFAULT_MAX_RING (256u << 10)
-#define FILES_KEPT 32u /* descriptors left to the embedder and the gateway's own */
+#define FILES_KEPT 32u         /* descriptors left to the embedder and the gateway's own */
+#define FRAG_MEMORY_MIN 65536u /* the longest datagram */
 #define FLOWS_MAX (1u << 24)
 #define TIMEWAIT_ENTRIES 4096u
 #define RING_FIRST_MAX (16u << 10)
@@ -63,6 +64,17 @@ set_limits(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 
 	if (max[FLOW_TCP] >= FLOWS_MAX || max[FLOW_UDP] >= FLOWS_MAX || max[FLOW_PING] >= FLOWS_MAX)
 		return wrong(su, "a flow table cannot have more than %u places", FLOWS_MAX - 1);
+	if (cfg->max_fragmented > FRAG_SETS)
+		return wrong(su, "max_fragmented of %u is more than %u", cfg->max_fragmented, FRAG_SETS);
+	if (cfg->fragment_memory > FRAG_BLOCKS * FRAG_BLOCK ||
+	    (cfg->fragment_memory && cfg->fragment_memory < FRAG_MEMORY_MIN))
+		return wrong(su, "fragment_memory of %u bytes is not between %u and %u", cfg->fragment_memory,
+			     FRAG_MEMORY_MIN, FRAG_BLOCKS * FRAG_BLOCK);
+	if (cfg->max_batch > LINK_BATCH)
+		return wrong(su, "max_batch of %u frames is more than %u", cfg->max_batch, LINK_BATCH);
+	gw->stack.frag.max_sets = cfg->max_fragmented;
+	gw->stack.frag.max_blocks = cfg->fragment_memory / FRAG_BLOCK;
+	gw->batch_max = cfg->max_batch ? (int)cfg->max_batch : LINK_BATCH;
 	gw->max_files = cfg->max_files;
 	if (!gw->max_files && getrlimit(RLIMIT_NOFILE, &files) == 0)
 		gw->max_files =

@@ -1,7 +1,7 @@
 /*
  * csum.h - the Internet checksum (RFC 1071) over gathered bytes
  *
- * A partial sum is a plain 32-bit accumulator in network order terms; csum_fold() makes the 16-bit
+ * A partial sum is a plain 64-bit accumulator in network order terms; csum_final() makes the 16-bit
  * one's complement that goes on the wire.  Sums of spans may be chained whatever their lengths:
  * `odd` says how many bytes came before, modulo two.
  */

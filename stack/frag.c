@@ -95,7 +95,7 @@ set_new(struct frag_table *t, const struct ip *h, usec_t now, bool *evicted)
 {
 	struct frag_set *s = NULL;
 
-	for (unsigned i = 0; i < FRAG_SETS && !s; i++) {
+	for (unsigned i = 0; i < (t->max_sets ? t->max_sets : FRAG_SETS) && !s; i++) {
 		if (!t->set[i].used)
 			s = &t->set[i];
 	}
@@ -121,13 +121,13 @@ static uint8_t
 take_block(struct frag_table *t, const struct frag_set *s, bool *evicted)
 {
 	for (;;) {
-		for (unsigned i = 0; i < FRAG_BLOCKS; i++) {
+		for (unsigned i = 0; i < (t->max_blocks ? t->max_blocks : FRAG_BLOCKS); i++) {
 			if (t->block_used[i])
 				continue;
 			t->block_used[i] = 1;
 			return (uint8_t)(i + 1);
 		}
-		/* One set holds at most a quarter of the blocks, so another one has some. */
+		/* A set that asks holds 31 blocks at most, of at least 32: another one has some. */
 		struct frag_set *old = set_oldest(t, (size_t)(s - t->set));
 
 		assert(old);

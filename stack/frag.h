@@ -50,6 +50,7 @@ struct frag_set {
 };
 
 struct frag_table {
+	uint32_t max_sets, max_blocks; /* fewer than the arrays have, >= 1 and >= 32; 0: all of them */
 	struct frag_set set[FRAG_SETS];
 	uint8_t block_used[FRAG_BLOCKS];
 	uint8_t mem[FRAG_BLOCKS][FRAG_BLOCK];

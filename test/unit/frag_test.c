@@ -198,6 +198,25 @@ oldest_set_goes(void **state)
 	free(t);
 }
 
+/* Limits set lower than the arrays: two sets, one datagram's worth of blocks. */
+static void
+limits_may_be_lower(void **state)
+{
+	struct frag_table *t = table();
+
+	(void)state;
+	t->max_sets = 2;
+	t->max_blocks = 32;
+	assert_int_equal(piece(t, 1, 0, 16, true, 1).res, FRAG_WAITING);
+	assert_int_equal(piece(t, 2, 0, 16, true, 2).res, FRAG_WAITING);
+	assert_int_equal(piece(t, 3, 0, 16, true, 3).res, FRAG_EVICTED);
+	for (uint32_t at = 0; at < 64000; at += 1280)
+		piece(t, 4, at, at + 1280, true, 4);
+	assert_true(blocks_used(t) <= 32);
+	assert_int_equal(piece(t, 4, 64000, 64100, false, 5).res, FRAG_COMPLETE);
+	free(t);
+}
+
 /* Five datagrams of 64 KiB do not fit 256 KiB: blocks are taken from the oldest. */
 static void
 blocks_are_bounded(void **state)
@@ -257,6 +276,7 @@ main(void)
 	    cmocka_unit_test(too_many_holes),
 	    cmocka_unit_test(oldest_set_goes),
 	    cmocka_unit_test(blocks_are_bounded),
+	    cmocka_unit_test(limits_may_be_lower),
 	    cmocka_unit_test(time_ends_sets),
 	};
 

@@ -318,6 +318,45 @@ a_turn_is_bounded(void **state)
 	end();
 }
 
+/* The limits inside the stack and of the turn are options too: a lower one is kept, a wrong one refused. */
+static void
+inner_limits_are_options(void **state)
+{
+	static const struct {
+		uint32_t sets, memory, batch;
+	} wrong[] = {{65, 0, 0}, {0, 65535, 0}, {0, 262145, 0}, {0, 0, 65}};
+	struct endpoint to = elsewhere(9);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct vhost *v = vhost_new(1);
+		struct memlink *m = memlink_new(vhost_host(v), &conf.lim);
+		char err[256] = "";
+
+		conf.gateway.max_fragmented = wrong[i].sets;
+		conf.gateway.fragment_memory = wrong[i].memory;
+		conf.gateway.max_batch = wrong[i].batch;
+		assert_null(gw_new(&conf.gateway, vhost_host(v), memlink_link(m), err, sizeof(err)));
+		assert_non_null(strstr(err, " of "));
+		memlink_free(m);
+		vhost_free(v);
+	}
+	conf.gateway.max_fragmented = 2;
+	conf.gateway.fragment_memory = 65536;
+	conf.gateway.max_batch = 8;
+	begin();
+	bed_settle(bed);
+	for (unsigned i = 0; i < 100; i++)
+		guest_udp(5000, &to, "x", 1);
+	gw_turn(bed->gw, true, false, bed_now(bed));
+	assert_int_equal(memlink_waiting(bed->mem), 100 - 8);
+	assert_int_equal(bed->gw->stack.frag.max_sets, 2);
+	assert_int_equal(bed->gw->stack.frag.max_blocks, 32);
+	bed_settle(bed);
+	assert_int_equal(counted(GW_BYTES_TO_HOST), 100);
+	end();
+}
+
 /* An idle gateway sleeps: hours of it are a handful of turns, and all memory is back. */
 static void
 idle_is_idle(void **state)
@@ -345,12 +384,19 @@ main(void)
 {
 #define TEST(f) cmocka_unit_test_setup(f, fresh)
 	const struct CMUnitTest tests[] = {
-	    TEST(a_line_a_second),   TEST(every_limit_is_counted),
-	    TEST(two_are_boring),    TEST(other_seeds_other_numbers),
-	    TEST(a_thousand_times),  TEST(a_thousand_times_on_the_kernel),
-	    TEST(half_built),        TEST(no_room_no_turns),
-	    TEST(the_link_is_gone),  TEST(stop_ends_run),
-	    TEST(a_turn_is_bounded), TEST(idle_is_idle),
+	    TEST(a_line_a_second),
+	    TEST(every_limit_is_counted),
+	    TEST(two_are_boring),
+	    TEST(other_seeds_other_numbers),
+	    TEST(a_thousand_times),
+	    TEST(a_thousand_times_on_the_kernel),
+	    TEST(half_built),
+	    TEST(no_room_no_turns),
+	    TEST(the_link_is_gone),
+	    TEST(stop_ends_run),
+	    TEST(a_turn_is_bounded),
+	    TEST(idle_is_idle),
+	    TEST(inner_limits_are_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
