@@ -71,16 +71,20 @@ for who in root nobody; do
 	check "the command killed, $who: nothing is left" "$before" "$(count)"
 done
 
-# --- a terminal.  The command says what it is, then ^C reaches it, and sluice hands on how it took it.
+# --- a terminal.  The command says what it is, then ^C reaches it, and sluice hands on how it took it.  It waits
+# for the signal in one call: bash, between two commands of a loop, now and then loses one.
 cat >at-terminal <<'END'
-trap 'echo caught; exit 3' INT
-tty >/dev/null && echo terminal
-stty size
-echo waiting
-while :; do sleep 0.05; done
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+if os.isatty(0):
+    print("terminal", "%d %d" % tuple(reversed(os.get_terminal_size(0))))
+print("waiting", flush=True)
+signal.sigwait([signal.SIGINT])
+print("caught", flush=True)
+os._exit(3)
 END
 mkfifo keys
-timeout 60 script -qefc "stty rows 33 cols 77; '$SLUICE' run bash $W/at-terminal" /dev/null <keys >screen 2>&1 &
+timeout 60 script -qefc "stty rows 33 cols 77; '$SLUICE' run python3 $W/at-terminal" /dev/null <keys >screen 2>&1 &
 p=$!
 exec 9>keys
 await 'grep -q waiting screen'
