@@ -66,6 +66,12 @@ enum sluice_link_kind {
 	SLUICE_LINK_NONE, /* refused by sluice_new() */
 	SLUICE_LINK_TAP,  /* link_fd: a tap with a 12-byte virtio-net header, as sluice_tap_open() makes it */
 	SLUICE_LINK_PORT, /* port: the guest is in this process */
+	/* virtio: the guest is in this process, and so are the queues of its virtio-net device */
+	SLUICE_LINK_VIRTIO,
+	/* The guest's VMM is another process, behind an AF_UNIX socket: link_path, or link_fd connected. */
+	SLUICE_LINK_STREAM,     /* frames, each after its length in 4 big-endian bytes: QEMU, libkrun, muvm */
+	SLUICE_LINK_DGRAM,      /* one frame a datagram: krunkit, vfkit, podman machine, QEMU dgram */
+	SLUICE_LINK_VHOST_USER, /* its queues and memory are shared: QEMU, cloud-hypervisor, crosvm */
 };
 
 enum sluice_log_level { SLUICE_LOG_ERROR, SLUICE_LOG_WARNING, SLUICE_LOG_INFO, SLUICE_LOG_DEBUG };
@@ -86,6 +92,12 @@ struct sluice_publish {
 	uint16_t guest_first; /* 0: as host_first; a range maps one to one */
 	bool udp;             /* false: TCP */
 };
+
+/* Hooks: see "hooks" below. */
+struct sluice_event;
+struct sluice_connect;
+struct sluice_route;
+struct sluice_virtio;
 
 struct sluice_config {
 	size_t size; /* of this struct, set by sluice_config_init() */
@@ -125,7 +137,35 @@ struct sluice_config {
 	/* One line of text without newline.  Called from the gateway's thread; NULL: lines are lost. */
 	void (*log)(void *ctx, enum sluice_log_level level, const char *line);
 	void *log_ctx;
+
+	/* A guest behind a socket: STREAM, DGRAM, VHOST_USER. */
+	const char
+	    *link_path; /* where to listen (it is made, mode 0600, and removed at the end); NULL: link_fd */
+	bool link_connect; /* STREAM, VHOST_USER: the VMM listens at link_path, connect to it */
+	/* false: when a guest leaves, its flows end and the next one is waited for; with link_connect or link_fd
+	 * there is no next.  true: the first guest that leaves ends the gateway (-ENOLINK). */
+	bool link_one_off;
+	struct sluice_virtio *virtio; /* VIRTIO: borrowed; outlives the gateway */
+
+	/* What the guest is told by DHCP, DHCPv6 and router advertisements, besides its addresses. */
+	bool no_dhcp;         /* none of DHCP and DHCPv6: the guest is configured otherwise */
+	const char *hostname; /* a host name of up to 63 bytes; NULL: none is given */
+	const char *const
+	    *search; /* DNS search domains, at most SLUICE_SEARCH_MAX, 255 bytes as on the wire */
+	size_t nsearch;
+
+	/* Hooks, see below.  All are called from the gateway's thread, in the middle of a turn: they must not
+	 * wait, nor call the gateway again but for sluice_stop() and sluice_wake().  NULL: there is none. */
+	void (*event)(void *ctx, const struct sluice_event *e);
+	void (*frame)(void *ctx, bool from_guest, const struct iovec *iov, int n, uint64_t now);
+	uint64_t (*clock)(void *ctx); /* microseconds, never backwards; NULL: CLOCK_MONOTONIC */
+	void (*random)(void *ctx, void *to,
+		       size_t n); /* NULL: getrandom(2).  Must be unpredictable to the guest */
+	int (*connect)(void *ctx, const struct sluice_connect *c, struct sluice_route *how);
+	void *hook_ctx;
 };
+
+#define SLUICE_SEARCH_MAX 6
 
 /* All defaults, link_fd and pcap_fd -1.  Must be called before any field is set. */
 SLUICE_API void sluice_config_init(struct sluice_config *cfg);
@@ -160,6 +200,176 @@ SLUICE_API const char *sluice_error(const struct sluice *s);
 
 /* Resets every flow towards both sides, closes what it owns.  NULL is fine; cannot fail. */
 SLUICE_API void sluice_free(struct sluice *s);
+
+/* --- hooks ----------------------------------------------------------------------------------------- */
+
+/*
+ * Events.  What happens to a guest and its flows, as it happens.  The struct and all it points at are valid
+ * during the call only; addresses are text, "10.0.2.15:40000" or "[fd00::15]:40000" (ping: the port is the
+ * echo identifier).
+ */
+enum sluice_event_kind {
+	SLUICE_EVENT_GUEST_UP, /* a guest is attached to the link (known by its MAC where a link cannot tell) */
+	SLUICE_EVENT_GUEST_GONE,   /* it left: its flows have ended.  reason says why */
+	SLUICE_EVENT_LEASE,        /* a guest took an address by DHCP or DHCPv6: guest has it, without port */
+	SLUICE_EVENT_FLOW_OPENED,  /* a host connection (UDP, ping: socket) exists for it */
+	SLUICE_EVENT_FLOW_REFUSED, /* it never came to be: reason */
+	SLUICE_EVENT_FLOW_CLOSED,  /* the bytes it carried, how long it lived, and reason */
+	SLUICE_EVENT_LIMIT, /* something was not served because of a limit; at most one a second each */
+};
+
+enum sluice_reason {
+	SLUICE_REASON_NONE,
+	SLUICE_REASON_DONE,         /* both sides finished */
+	SLUICE_REASON_GUEST_RESET,  /* the guest reset it */
+	SLUICE_REASON_HOST_RESET,   /* the host's side did */
+	SLUICE_REASON_REFUSED,      /* nobody listens there */
+	SLUICE_REASON_UNREACHABLE,  /* no way to there */
+	SLUICE_REASON_TIMED_OUT,    /* no answer, or quiet for too long */
+	SLUICE_REASON_GUEST_SILENT, /* the guest stopped answering */
+	SLUICE_REASON_FULL,         /* a table, descriptors, ports or memory ran out */
+	SLUICE_REASON_HOOK,         /* the connect hook said no */
+	SLUICE_REASON_PROXY,        /* the proxy named by the connect hook said no, or spoke nonsense */
+	SLUICE_REASON_LINK,         /* the guest left, or the gateway ended */
+};
+
+struct sluice_event {
+	size_t size;
+	enum sluice_event_kind kind;
+	enum sluice_reason reason;
+	uint64_t now;       /* microseconds of the gateway's clock */
+	const char *text;   /* reason, or what ran out, in words; never NULL */
+	uint64_t flow;      /* FLOW_*: its number, never used twice; else 0 */
+	int protocol;       /* IPPROTO_TCP, _UDP, _ICMP or _ICMPV6; 0: none */
+	bool published;     /* opened from the host's side */
+	const char *guest;  /* the guest's end; "" if there is none to name */
+	const char *remote; /* the other end as the guest names it */
+	const char *target; /* the other end as the host knows it; "" before it is known */
+	uint64_t bytes_to_host, bytes_to_guest; /* payload; FLOW_CLOSED */
+	uint64_t age;                           /* microseconds it lived; FLOW_CLOSED */
+	uint8_t mac[6];                         /* GUEST_UP, LEASE: the guest's; zero: not known */
+};
+
+/* "refused", "timed out" ...; static. */
+SLUICE_API const char *sluice_reason_name(enum sluice_reason r);
+
+/*
+ * How a host connection is made.  Called before a socket is opened for a flow of the guest (also for each
+ * further address that is tried for one).  Return 0 to go on, with `how` filled in as wanted; a positive errno
+ * to fail the flow as if the host had failed with it (ECONNREFUSED: the guest sees RST or port unreachable,
+ * EHOSTUNREACH, ENETUNREACH, EACCES: the ICMP error, ETIMEDOUT: nothing at all).
+ */
+struct sluice_connect {
+	size_t size;
+	int protocol;       /* IPPROTO_TCP, _UDP, _ICMP or _ICMPV6 */
+	const char *guest;  /* "ADDR:PORT", the guest's end */
+	const char *remote; /* where the guest wants to go */
+	const char
+	    *target; /* where sluice would connect to: the same, or the host's loopback, or a nameserver */
+};
+
+/* All zero, as it is handed to the hook: an ordinary socket.  Texts are read before the hook is called again. */
+struct sluice_route {
+	size_t size;
+	const char *bind;   /* local address, of the target's family */
+	const char *device; /* SO_BINDTODEVICE: an interface's name */
+	uint32_t mark;      /* SO_MARK; needs CAP_NET_ADMIN */
+	const char *target; /* "ADDR:PORT": go there instead */
+	const char
+	    *socks5; /* TCP: "ADDR:PORT" of a SOCKS 5 proxy (RFC 1928, no authentication) that connects to
+			     * the target.  The guest's SYN is answered when the proxy has.  UDP, ping: refused */
+};
+
+/* --- what the guest must be told ------------------------------------------------------------------- */
+
+/*
+ * The guest's network as the configuration decides it, for a VMM that writes it into a kernel command line, an
+ * image or an agent's environment.  Unmodified images need none of it: DHCP, DHCPv6 and router advertisements
+ * say the same.
+ */
+#define SLUICE_ADDR_TEXT 46
+
+struct sluice_guest_route {
+	char to[SLUICE_ADDR_TEXT + 4]; /* "0.0.0.0/0" */
+	char via[SLUICE_ADDR_TEXT];    /* "": on the link */
+};
+
+struct sluice_guest_net {
+	bool on;
+	uint8_t plen;
+	char address[SLUICE_ADDR_TEXT], gateway[SLUICE_ADDR_TEXT], dns[SLUICE_ADDR_TEXT];
+	struct sluice_guest_route route[2]; /* in the order in which to add them */
+	uint32_t nroute;
+};
+
+struct sluice_guest {
+	size_t size;
+	uint8_t mac[6]; /* zero: any */
+	uint8_t gateway_mac[6];
+	uint32_t mtu;
+	struct sluice_guest_net ipv4, ipv6;
+	char hostname[64];
+	char search[256]; /* domains, a blank between two */
+};
+
+/* From a configuration, before or after sluice_new().  out->size set before.  0, or -1 and a sentence. */
+SLUICE_API int sluice_guest_info(const struct sluice_config *cfg, struct sluice_guest *out, char *err,
+				 size_t errlen);
+
+/* The same as environment, a "NAME=value" each: n = 0, 1, ... until 0 is returned; else the text's length
+ * (SLUICE_IPV4=10.0.2.15/24, SLUICE_IPV4_GATEWAY, SLUICE_IPV4_DNS, SLUICE_IPV6..., SLUICE_MTU, SLUICE_MAC,
+ * SLUICE_HOSTNAME, SLUICE_SEARCH; what is not set is left out).  At most 320 bytes with the end. */
+#define SLUICE_ENV_TEXT 320
+SLUICE_API int sluice_guest_env(const struct sluice_guest *g, size_t n, char text[SLUICE_ENV_TEXT]);
+
+/*
+ * Addresses of a sandbox from its number.  The IPv4 pool is cut into /29 blocks (gateway first, then DNS, then
+ * guest), the IPv6 pool into /64s (::2, ::3, ::15).  Any id is fine: beyond the pool's last block the blocks are
+ * used again from the first, which is harmless, as no guest ever sees another, and `wrapped` says so.  MACs are
+ * locally administered and differ for all ids below 2^40.
+ */
+struct sluice_pool {
+	size_t size;
+	const char *ipv4; /* "ADDR/PLEN", at most /29; NULL: 100.96.0.0/11 */
+	const char *ipv6; /* at most /64; NULL: fd73:6c75:6963::/48 */
+};
+
+struct sluice_derived {
+	size_t size;
+	bool wrapped;
+	uint8_t guest_mac[6], gateway_mac[6];
+	char ipv4_guest[SLUICE_ADDR_TEXT + 4], ipv4_gateway[SLUICE_ADDR_TEXT], ipv4_dns[SLUICE_ADDR_TEXT];
+	char ipv6_guest[SLUICE_ADDR_TEXT + 4], ipv6_gateway[SLUICE_ADDR_TEXT], ipv6_dns[SLUICE_ADDR_TEXT];
+};
+
+/* pool NULL: the defaults.  out->size set before.  0, or -1 and a sentence about the pool. */
+SLUICE_API int sluice_derive(const struct sluice_pool *pool, uint64_t id, struct sluice_derived *out,
+			     char *err, size_t errlen);
+/* Point cfg at what was derived (borrowed: keep it until sluice_new()). */
+SLUICE_API void sluice_config_derived(struct sluice_config *cfg, const struct sluice_derived *d);
+
+/* --- options as text ------------------------------------------------------------------------------- */
+
+/*
+ * The options of the sluice program that describe a gateway (--publish, --mtu, --guest, --memory ...), for any
+ * program that embeds one and wants to offer them as they are.
+ *
+ *	struct sluice_options *o = sluice_options_new();
+ *	for each argument:
+ *		r = sluice_options_take(o, argv[i], argv[i + 1], err, sizeof(err));
+ *		r < 0: print err; r == 0: not one of these; else i += r;
+ *	sluice_options_apply(o, &cfg);          cfg points into o, which is kept until sluice_new()
+ */
+struct sluice_options;
+SLUICE_API struct sluice_options *sluice_options_new(void); /* NULL: no memory */
+/* Arguments used: 1 (--name, --name=value, -pvalue), 2 (--name value); 0: arg is none of these options;
+ * -1 and a sentence.  next may be NULL.  Texts are copied. */
+SLUICE_API int sluice_options_take(struct sluice_options *o, const char *arg, const char *next, char *err,
+				   size_t errlen);
+SLUICE_API void sluice_options_apply(const struct sluice_options *o, struct sluice_config *cfg);
+/* Lines for a --help, from the same table; static. */
+SLUICE_API const char *sluice_options_help(void);
+SLUICE_API void sluice_options_free(struct sluice_options *o);
 
 /* --- what it is doing ------------------------------------------------------------------------------ */
 
@@ -359,6 +569,93 @@ struct sluice_port_stats {
 };
 /* From any thread; st->size set before. */
 SLUICE_API void sluice_port_get_stats(const struct sluice_port *p, struct sluice_port_stats *st);
+
+/* --- a virtio-net device --------------------------------------------------------------------------- */
+
+/*
+ * The queues of a virtio-net device (virtio 1.2 section 5.1), serviced by the gateway's own thread straight from
+ * and to guest memory: no thread hop, no copy but into the guest's receive buffers.  A VMM keeps the transport
+ * (registers or PCI, interrupts) and tells the device what the driver did:
+ *
+ *	struct sluice_virtio *v = sluice_virtio_new(NULL, err, sizeof(err));
+ *	sluice_virtio_set_memory(v, regions, n);               guest memory, once it is mapped
+ *	cfg.link_kind = SLUICE_LINK_VIRTIO; cfg.virtio = v;    sluice_new(), a thread in sluice_run()
+ *	sluice_virtio_features(v)                              what DeviceFeatures reads
+ *	sluice_virtio_set_features(v, accepted)                at FEATURES_OK
+ *	sluice_virtio_start(v, SLUICE_VIRTIO_RX, &rx); ...TX   at DRIVER_OK, with the queues' addresses
+ *	sluice_virtio_reset(v)                                 when the driver writes 0 to the status
+ *
+ * Threads.  All of these may be called from any thread, also while the gateway runs: they wait for the turn that
+ * is under way (microseconds), and once stop, reset or set_memory has returned, the gateway no longer touches
+ * what was given before.  From inside a hook they return -EDEADLK.
+ *
+ * Trust.  Everything the driver writes is hostile: descriptor tables, indices, lengths, addresses, headers.  A
+ * chain that loops, is too long, points outside of memory or nests indirect tables makes the queue broken: it is
+ * no longer looked at until it is started again, `broken` says so (set DEVICE_NEEDS_RESET, 2.1.2, if you
+ * like), and the gateway lives on.  Each address is checked against the memory table at each use.
+ */
+#define SLUICE_VIRTIO_RX 0u /* receiveq1: frames for the guest */
+#define SLUICE_VIRTIO_TX 1u /* transmitq1: frames of the guest */
+#define SLUICE_VIRTIO_QUEUES 2u
+#define SLUICE_VIRTIO_QUEUE_MAX 1024u /* entries of one queue; a power of two */
+#define SLUICE_VIRTIO_REGIONS 64u     /* pieces of guest memory */
+
+struct sluice_virtio_config {
+	size_t size;
+	uint64_t features; /* to offer, of those we have; 0: all.  VIRTIO_F_VERSION_1 is always offered */
+	uint8_t mac[6]; /* offered with VIRTIO_NET_F_MAC; zero: not offered, the driver takes one by chance */
+	uint16_t mtu;   /* offered with VIRTIO_NET_F_MTU; 0: not offered */
+};
+SLUICE_API void sluice_virtio_config_init(struct sluice_virtio_config *cfg);
+
+/* cfg NULL: the defaults. */
+SLUICE_API struct sluice_virtio *sluice_virtio_new(const struct sluice_virtio_config *cfg, char *err,
+						   size_t errlen);
+/* After the gateway was freed.  NULL is fine. */
+SLUICE_API void sluice_virtio_free(struct sluice_virtio *v);
+
+/* Feature bits that are offered (virtio 1.2 section 6 and 5.1.3). */
+SLUICE_API uint64_t sluice_virtio_features(const struct sluice_virtio *v);
+/* Bytes of the device configuration (struct virtio_net_config) from offset on; beyond its end zeros. */
+SLUICE_API void sluice_virtio_read_config(const struct sluice_virtio *v, uint32_t offset, void *to,
+					  uint32_t len);
+
+/* Guest-physical [guest, guest + size) is at `base`.  Regions may not overlap. */
+struct sluice_memory {
+	uint64_t guest, size;
+	void *base;
+};
+/* Replaces the table.  Queues that run go on with the new one.  0 or -EINVAL, -EDEADLK. */
+SLUICE_API int sluice_virtio_set_memory(struct sluice_virtio *v, const struct sluice_memory *r, size_t n);
+
+/* What the driver accepted: 0; -EINVAL: not offered, or VIRTIO_F_VERSION_1 missing; -EBUSY: a queue runs. */
+SLUICE_API int sluice_virtio_set_features(struct sluice_virtio *v, uint64_t accepted);
+
+struct sluice_virtqueue {
+	size_t size;
+	uint16_t num;               /* entries: a power of two, at most SLUICE_VIRTIO_QUEUE_MAX */
+	uint64_t desc, avail, used; /* guest-physical */
+	uint16_t next;              /* first available entry to look at; 0 after a reset */
+	int kick_fd; /* eventfd the VMM signals when the driver notifies; borrowed until stop */
+	int call_fd; /* eventfd the gateway signals to interrupt the driver; borrowed until stop */
+};
+/* 0; -EINVAL: senseless numbers or addresses outside of memory, -EBUSY: it runs, -EDEADLK. */
+SLUICE_API int sluice_virtio_start(struct sluice_virtio *v, unsigned queue, const struct sluice_virtqueue *q);
+/* The next available entry it would have looked at, 0..65535, for a later start; -EINVAL, -EDEADLK.  Frames it
+ * had not finished are lost, as on a wire. */
+SLUICE_API int sluice_virtio_stop(struct sluice_virtio *v, unsigned queue);
+/* Stop both queues and forget what the driver accepted: the guest's flows end.  0 or -EDEADLK. */
+SLUICE_API int sluice_virtio_reset(struct sluice_virtio *v);
+
+struct sluice_virtio_stats {
+	size_t size;
+	uint64_t frames_in, frames_out; /* from and to the guest */
+	uint64_t refused;               /* of the guest's frames: too long, too short, in too many pieces */
+	uint64_t no_room;               /* frames for the guest lost: too few receive buffers */
+	uint64_t kicks, calls;          /* notifications taken and sent */
+	uint32_t running, broken;       /* a bit for each queue */
+};
+SLUICE_API void sluice_virtio_get_stats(struct sluice_virtio *v, struct sluice_virtio_stats *st);
 
 /* --- replay ---------------------------------------------------------------------------------------- */
 

@@ -36,8 +36,16 @@ struct link {
 	bool eager;             /* an empty receive() costs next to nothing: the loop asks every turn */
 	struct frame_sink sink; /* the stack's way out: sink.ctx is the link */
 	int error;              /* positive errno once the link is gone: the loop ends with it */
-	uint64_t no_room;       /* frames sent without room, hence lost */
-	uint64_t refused;       /* frames the kernel would not take or give: link down, unknown offload */
+	/*
+	 * A link behind a socket or of virtqueues outlives its guests.  When one leaves, `departed` counts up and
+	 * receive() returns 0; the loop then ends all flows and forgets the guest before it asks again.  When one
+	 * comes, `arrived` counts up, and sink.lim may have changed.  While there is none, room() is true and
+	 * what is sent is lost.  Links whose guest cannot leave keep both at 0.
+	 */
+	uint32_t arrived, departed;
+	char reason[160]; /* why the last guest left, or of `error`: a sentence; "" when errno says it all */
+	uint64_t no_room; /* frames sent without room, hence lost */
+	uint64_t refused; /* frames the kernel would not take or give: link down, unknown offload */
 };
 
 /* link_tap(): see link/tap.h; link_port(): see link/port.h */

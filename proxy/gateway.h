@@ -143,6 +143,7 @@ struct sluice { /* "the gateway" */
 	usec_t trim_at;   /* when freed pages go back; TIME_NEVER */
 	usec_t accept_at; /* when listeners with waiting clients are looked at again; TIME_NEVER */
 	bool link_more, host_more;
+	uint32_t arrived, departed; /* of the link's guests: how many the loop has dealt with */
 
 	/* Scratch of one turn. */
 	struct frame frame[LINK_BATCH];
@@ -218,6 +219,10 @@ void ping_input(struct sluice *gw, struct packet *pkt, usec_t now);
 
 /* End a flow: its ops->close(), then its place is free. */
 void gw_end(struct sluice *gw, struct flow *f);
+void gw_end_all(struct sluice *gw);
+
+/* The link's limits may be new: those of the connections to come follow them. */
+void gw_link_changed(struct sluice *gw);
 
 /* --- publish.c ------------------------------------------------------------------------------------------ */
 

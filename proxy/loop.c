@@ -99,6 +99,38 @@ input(struct sluice *gw, const struct frame *frame, usec_t now)
 	}
 }
 
+void
+gw_end_all(struct sluice *gw)
+{
+	for (int k = 0; k < FLOW_KINDS; k++) {
+		for (uint32_t i = 0; i < gw->flows.kind[k].fresh; i++) {
+			struct flow *f = flow_at(&gw->flows, (enum flow_kind)k, i);
+
+			if (f->ops)
+				gw_end(gw, f);
+		}
+	}
+}
+
+/* Who comes next on this link may be somebody else: nothing of the last guest's may reach it. */
+static void
+guest_left(struct sluice *gw, usec_t now)
+{
+	gw->departed = gw->link->departed;
+	gw_log(gw, SLUICE_LOG_INFO, "the guest left: %s", gw->link->reason[0] ? gw->link->reason : "hung up");
+	gw_end_all(gw);
+	timewait_init(&gw->timewait, gw->timewait_mem, gw->timewait.size, gw->stack.cfg.secret);
+	stack_forget_guest(&gw->stack, now);
+}
+
+static void
+guest_came(struct sluice *gw)
+{
+	gw->arrived = gw->link->arrived;
+	gw_log(gw, SLUICE_LOG_INFO, "a guest is attached");
+	gw_link_changed(gw);
+}
+
 static void
 receive(struct sluice *gw, usec_t now)
 {
@@ -109,6 +141,10 @@ receive(struct sluice *gw, usec_t now)
 		gw->link->error = -n;
 		return;
 	}
+	if (gw->link->departed != gw->departed)
+		guest_left(gw, now);
+	if (gw->link->arrived != gw->arrived)
+		guest_came(gw);
 	for (int i = 0; i < n; i++) {
 		if (gw->capturing)
 			pcapng_frame(&gw->pcap, &gw->frame[i], PCAPNG_FROM_GUEST, now);
@@ -263,7 +299,7 @@ sluice_dispatch(struct sluice *s, const struct pollfd *fds, int nfds)
 	gw_turn(s, fds[POLL_LINK].revents != 0, fds[POLL_HOST].revents != 0, s->host->ops->now(s->host));
 	if (s->link->error) {
 		snprintf(s->error, sizeof(s->error), "the link to the guest is gone: %s",
-			 strerror(s->link->error));
+			 s->link->reason[0] ? s->link->reason : strerror(s->link->error));
 		return -s->link->error;
 	}
 	return atomic_load(&s->stop) ? 1 : 0;

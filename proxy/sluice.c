@@ -10,14 +10,11 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#include "link/port.h"
 #include "link/tap.h"
 #include "proxy/config.h"
 #include "proxy/gateway.h"
+#include "proxy/link_open.h"
 
-#define DEFAULT_MTU 1500u
-#define MTU_MIN 1280u
-#define MTU_MAX 65520u
 #define DEFAULT_MAX_TCP 4096u
 #define DEFAULT_MAX_UDP 1024u
 #define DEFAULT_MAX_PING 64u
@@ -143,13 +140,13 @@ set_memory(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 	return true;
 }
 
-/* What depends on the link. */
-static void
-set_link(struct sluice *gw)
+void
+gw_link_changed(struct sluice *gw)
 {
 	const struct link_limits *lim = &gw->link->sink.lim;
 	uint32_t mtu = lim->mtu;
 
+	gw->sink.lim = *lim;
 	gw->tcp_conf.mss[FAMILY_V4] = (uint16_t)(mtu - IP4_HLEN - TCP_HLEN);
 	gw->tcp_conf.mss[FAMILY_V6] = (uint16_t)(mtu - IP6_HLEN - TCP_HLEN);
 	/* The IPv4 total length is 16 bits; IPv6 would allow 20 bytes more. */
@@ -219,7 +216,7 @@ build(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 	gw->now = gw->host->ops->now(gw->host);
 	if (!set_limits(su, cfg, gw) || !set_memory(su, cfg, gw) || !set_sink(su, cfg, gw))
 		return false;
-	set_link(gw);
+	gw_link_changed(gw);
 	stack_init(&gw->stack, &sc, &gw->sink, gw->now);
 	gw->timewait_mem = calloc(1, timewait_size(TIMEWAIT_ENTRIES));
 	if (!gw->timewait_mem)
@@ -233,14 +230,8 @@ build(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 static void
 demolish(struct sluice *gw)
 {
-	for (int k = 0; k < FLOW_KINDS; k++) {
-		for (uint32_t i = 0; i < gw->flows.kind[k].fresh; i++) {
-			struct flow *f = flow_at(&gw->flows, (enum flow_kind)k, i);
-
-			if (f->ops)
-				gw_end(gw, f);
-		}
-	}
+	gw_end_all(gw);
+	gw->link->ops->release(gw->link);
 	publish_close(gw);
 	gw_close(gw, &gw->spare_fd, false);
 	free(gw->timewait_mem);
@@ -276,36 +267,6 @@ gw_new(const struct sluice_config *cfg, struct host *host, struct link *link, ch
 	return gw;
 }
 
-static struct link *
-open_link(struct setup *su, const struct sluice_config *cfg, struct host *host)
-{
-	uint32_t mtu = cfg->mtu ? cfg->mtu : DEFAULT_MTU;
-	struct link *l = NULL;
-	int error = 0;
-
-	if (mtu < MTU_MIN || mtu > MTU_MAX) {
-		wrong(su, "MTU %u is not between %u and %u", mtu, MTU_MIN, MTU_MAX);
-		return NULL;
-	}
-	switch (cfg->link_kind) {
-	case SLUICE_LINK_TAP:
-		l = link_tap(host, cfg->link_fd, mtu, &error);
-		break;
-	case SLUICE_LINK_PORT:
-		error = EINVAL;
-		if (cfg->port)
-			l = link_port(host, cfg->port, mtu, &error);
-		break;
-	case SLUICE_LINK_NONE:
-	default:
-		wrong(su, "no link: set link_kind and the tap or the port that goes with it");
-		return NULL;
-	}
-	if (!l)
-		wrong(su, "cannot use the link to the guest: %s", strerror(error));
-	return l;
-}
-
 /* A caller built with an older header says less: what it does not know has its default. */
 static bool
 whole_config(struct setup *su, const struct sluice_config *given, struct sluice_config *whole)
@@ -338,7 +299,7 @@ sluice_new(const struct sluice_config *given, char *err, size_t errlen)
 		wrong(&su, "cannot set up the host side: %s", strerror(error));
 		return NULL;
 	}
-	struct link *link = open_link(&su, cfg, host);
+	struct link *link = link_open(&su, cfg, host);
 	struct sluice *s = link ? gw_new(cfg, host, link, err, errlen) : NULL;
 	if (!s) {
 		if (link && cfg->link_kind == SLUICE_LINK_TAP)

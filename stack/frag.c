@@ -381,3 +381,12 @@ frag_deadline(const struct frag_table *t)
 {
 	return t->next ? t->next : TIME_NEVER;
 }
+
+void
+frag_forget(struct frag_table *t)
+{
+	for (unsigned i = 0; i < FRAG_SETS; i++)
+		if (t->set[i].used)
+			set_free(t, &t->set[i]);
+	t->next = TIME_NEVER;
+}

@@ -72,6 +72,9 @@ enum frag_result frag_input(struct frag_table *t, const struct ip *h, struct vie
  */
 bool frag_expire(struct frag_table *t, usec_t now, struct view *quote);
 
+/* All sets end silently. */
+void frag_forget(struct frag_table *t);
+
 /* When frag_expire() next has something to say. */
 usec_t frag_deadline(const struct frag_table *t);
 

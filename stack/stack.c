@@ -17,13 +17,23 @@ stack_init(struct stack *st, const struct stack_config *cfg, struct frame_sink *
 	st->cfg = *cfg;
 	st->out = out;
 	st->link_local = addr_link_local_of(cfg->mac);
-	st->guest_mac = cfg->guest_mac;
-	st->guest_mac_known = !mac_is_zero(cfg->guest_mac);
-	st->guest_heard[FAMILY_V4] = addr_v4(0);
-	st->probe_at = now;
-	st->ra_at = st->guest_mac_known && cfg->net[FAMILY_V6].on ? now : TIME_NEVER;
 	st->icmp_tokens_at = now - USEC_PER_SEC; /* a second ago: the bucket is full */
-	st->frag.next = TIME_NEVER;
+	stack_forget_guest(st, now);
+}
+
+void
+stack_forget_guest(struct stack *st, usec_t now)
+{
+	st->guest_mac = st->cfg.guest_mac;
+	st->guest_mac_known = !mac_is_zero(st->guest_mac);
+	st->guest_heard[FAMILY_V4] = addr_v4(0);
+	st->guest_heard[FAMILY_V6] = (struct addr){{0}};
+	for (int fam = 0; fam < FAMILIES; fam++)
+		st->guest_answers[fam] = st->leased[fam] = false;
+	st->probe_wanted = false;
+	st->probe_at = now;
+	st->ra_at = st->guest_mac_known && st->cfg.net[FAMILY_V6].on ? now : TIME_NEVER;
+	frag_forget(&st->frag);
 }
 
 /* --- addresses ------------------------------------------------------------------------------------- */

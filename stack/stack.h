@@ -34,6 +34,10 @@ struct stack_config {
 	struct mac mac;       /* the gateway's */
 	struct mac guest_mac; /* zero: the first valid source locks it */
 	struct stack_net net[FAMILIES];
+	bool dhcp;         /* answer DHCPv4 and DHCPv6, and say so in router advertisements */
+	char hostname[64]; /* told by both; "": none */
+	uint8_t search[256]; /* DNS search list as on the wire (RFC 1035 3.1, no compression), told by all three */
+	uint16_t search_len;
 	uint8_t secret[16]; /* keys every hash and number that a guest must not predict */
 };
 
@@ -140,6 +144,7 @@ struct stack {
 	struct addr link_local;            /* ours: fe80::/64 with the EUI-64 of cfg.mac */
 	bool probe_wanted; /* something waits for the guest: ARP and NS probes go out at probe_at */
 	usec_t probe_at;   /* not before: one a second */
+	bool leased[FAMILIES]; /* a lease was given since the owner last looked (and cleared this) */
 	usec_t ra_at;      /* next unsolicited router advertisement; TIME_NEVER: nobody to hear it */
 
 	uint32_t ip_id;       /* counter whose keyed permutation gives the ids where we fragment */
@@ -160,6 +165,9 @@ enum stack_result stack_input(struct stack *st, const struct frame *f, struct pa
 /* Reassembly timeouts, probes and router advertisements; call when stack_deadline() has come. */
 void stack_timers(struct stack *st, usec_t now);
 usec_t stack_deadline(const struct stack *st);
+
+/* The guest left, and another may come: what was learnt of it goes, half-reassembled datagrams too. */
+void stack_forget_guest(struct stack *st, usec_t now);
 
 /* Is a one of the gateway's own addresses (gateway, DNS, link-local)? */
 bool stack_is_ours(const struct stack *st, const struct addr *a);

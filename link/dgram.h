@@ -1,0 +1,26 @@
+/*
+ * dgram.h - one frame a datagram over an AF_UNIX socket
+ *
+ * What libkrun's unixgram, krunkit, vfkit and QEMU's -netdev dgram speak: bare frames, the first datagram
+ * possibly the greeting "VFKT".  The kernel keeps few datagrams for a reader (net.unix.max_dgram_qlen, 10): a
+ * full queue is waited for, never a loss.
+ *
+ * The first sender is the guest; the socket is connected to it, and the kernel lets nobody else in until it has
+ * gone.
+ */
+#ifndef LINK_DGRAM_H
+#define LINK_DGRAM_H
+
+#include "link/link.h"
+
+struct dgram_options {
+	const char *path; /* borrowed until the link is freed; NULL: fd */
+	int fd;           /* bound or connected; the link's own from success on */
+	bool one_off;
+	uint32_t mtu;
+};
+
+/* NULL: a sentence in why (of size bytes).  With why the descriptor stays the giver's. */
+struct link *link_dgram(struct host *h, const struct dgram_options *o, char *why, size_t size);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * unix.h - AF_UNIX sockets of the links: made, met and ended
+ *
+ * Setup only, straight from the kernel; what flows goes through link/host.h or the link's own calls.  All
+ * descriptors are nonblocking and close-on-exec.  Errors are negative errno values.
+ */
+#ifndef LINK_UNIX_H
+#define LINK_UNIX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define UNIX_FDS 64 /* descriptors that one message may bring: those of a memory table and some */
+
+/*
+ * Listen (SOCK_STREAM) or receive (SOCK_DGRAM) at path.  A socket that nobody answers at is replaced; anything
+ * else that is there is left alone (-EADDRINUSE, -EEXIST).  Mode 0600.  -ENAMETOOLONG beyond 107 bytes.
+ */
+int unix_bind(const char *path, int type);
+int unix_connect(const char *path, int type);
+int unix_accept(int fd); /* -EAGAIN: nobody */
+/* SOCK_STREAM, SOCK_DGRAM ...; -ENOTSOCK */
+int unix_type(int fd);
+/* Is it connected? */
+bool unix_is_connected(int fd);
+/* Remove the path of unix_bind() if it is still the socket fd. */
+void unix_unlink(const char *path, int fd);
+
+/* One read with descriptors: bytes, 0 at the end, -errno.  *nfds is how many came, all the caller's; more than
+ * max are closed and -EMFILE is returned. */
+ssize_t unix_recv_fds(int fd, void *to, size_t size, int *fds, int max, int *nfds);
+/* All of it or -errno: for short control messages. */
+int unix_send_fds(int fd, const void *from, size_t size, const int *fds, int nfds);
+
+#endif

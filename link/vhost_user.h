@@ -1,0 +1,31 @@
+/*
+ * vhost_user.h - the back end of a vhost-user network device (QEMU docs/interop/vhost-user.rst)
+ *
+ * The VMM shares its memory as file descriptors and says where the queues are; the gateway's thread services
+ * them (virtio.h).  One VMM at a time.  When it leaves the flows end and the next is served, or the link is gone.
+ *
+ * Memory.  A region is mapped only if its file is at least as long as the region says.  A VMM could still
+ * truncate the file: the kernel then answers an access with SIGBUS, which only a whole program can decide about.
+ * A memfd with F_SEAL_SHRINK rules that out; without the seal a warning is given.
+ */
+#ifndef LINK_VHOST_USER_H
+#define LINK_VHOST_USER_H
+
+#include "link/link.h"
+
+struct vhost_user_options {
+	const char *path; /* borrowed until the link is freed; NULL: fd */
+	bool connect;     /* the VMM listens at path */
+	int fd;           /* connected, or listening; the link's own from success on */
+	bool one_off;
+	uint32_t mtu;
+	uint8_t mac[6]; /* offered with VIRTIO_NET_F_MAC; zero: the VMM's */
+	/* One line, level as in sluice_log_level: what is odd about a VMM. */
+	void (*log)(void *ctx, int level, const char *line);
+	void *log_ctx;
+};
+
+/* NULL: a sentence in why (of size bytes).  With why the descriptor stays the giver's. */
+struct link *link_vhost_user(struct host *h, const struct vhost_user_options *o, char *why, size_t size);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * link_open.c - from what the configuration says about the link to a link
+ */
+#include "proxy/link_open.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "link/port.h"
+#include "link/tap.h"
+
+struct link *
+link_open(struct setup *su, const struct sluice_config *cfg, struct host *host)
+{
+	uint32_t mtu = cfg->mtu ? cfg->mtu : DEFAULT_MTU;
+	struct link *l = NULL;
+	int error = 0;
+
+	if (mtu < MTU_MIN || mtu > MTU_MAX) {
+		wrong(su, "MTU %u is not between %u and %u", mtu, MTU_MIN, MTU_MAX);
+		return NULL;
+	}
+	switch (cfg->link_kind) {
+	case SLUICE_LINK_TAP:
+		l = link_tap(host, cfg->link_fd, mtu, &error);
+		break;
+	case SLUICE_LINK_PORT:
+		error = EINVAL;
+		if (cfg->port)
+			l = link_port(host, cfg->port, mtu, &error);
+		break;
+	case SLUICE_LINK_VIRTIO:
+	case SLUICE_LINK_STREAM:
+	case SLUICE_LINK_DGRAM:
+	case SLUICE_LINK_VHOST_USER:
+		error = EOPNOTSUPP;
+		break;
+	case SLUICE_LINK_NONE:
+	default:
+		wrong(su,
+		      "no link: set link_kind and the descriptor, path, port or device that goes with it");
+		return NULL;
+	}
+	if (!l)
+		wrong(su, "cannot use the link to the guest: %s", strerror(error));
+	return l;
+}

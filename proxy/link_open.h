@@ -1,0 +1,17 @@
+/*
+ * link_open.h - from what the configuration says about the link to a link
+ */
+#ifndef PROXY_LINK_OPEN_H
+#define PROXY_LINK_OPEN_H
+
+#include "link/link.h"
+#include "proxy/config.h"
+
+#define DEFAULT_MTU 1500u
+#define MTU_MIN 1280u
+#define MTU_MAX 65520u
+
+/* NULL and a sentence; descriptors in cfg are then still the caller's. */
+struct link *link_open(struct setup *su, const struct sluice_config *cfg, struct host *host);
+
+#endif
