@@ -122,7 +122,7 @@ take_guest(struct setup *su, struct sluice_options *o, const char *value)
 	if (!option_prefix(value, &a, &plen))
 		return wrong(su, "--guest %s: not ADDR/PLEN; write it as in 10.0.2.15/24 or fd00::15/64",
 			     value);
-	return take_once(su, o, "guest", value, &a, GUEST, plen);
+	return take_once(su, o, "guest", value, &a, GUEST, (uint8_t)plen);
 }
 
 static bool
