@@ -95,7 +95,7 @@ version_of(const struct sluice_options *o, const struct family_texts *fam)
 /* An address option that exists once per family.  What is kept is its canonical text, whose length is known. */
 static bool
 take_once(struct setup *su, struct sluice_options *o, const char *what, const char *value,
-	  const struct addr *a, size_t slot, unsigned plen)
+	  const struct addr *a, size_t slot, uint8_t plen)
 {
 	struct family_texts *fam = &o->net[addr_family(a)];
 	char *text = fam->text[slot];
