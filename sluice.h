@@ -76,12 +76,12 @@ enum sluice_link_kind {
 
 enum sluice_log_level { SLUICE_LOG_ERROR, SLUICE_LOG_WARNING, SLUICE_LOG_INFO, SLUICE_LOG_DEBUG };
 
-/* One family of the guest's network.  All NULL: the defaults below. */
+/* One family of the guest's network.  What is NULL has the default in brackets. */
 struct sluice_net {
 	bool off;            /* true: the family does not exist for this guest */
-	const char *guest;   /* "ADDR/PLEN"; 10.0.2.15/24, fd73:6c75:6963:65::15/64 */
-	const char *gateway; /* 10.0.2.2, fd73:6c75:6963:65::2 */
-	const char *dns;     /* 10.0.2.3, fd73:6c75:6963:65::3 */
+	const char *guest;   /* "ADDR/PLEN" [10.0.2.15/24, fd73:6c75:6963:65::15/64] */
+	const char *gateway; /* in the guest's subnet [host number 2 there, or the next that is free] */
+	const char *dns;     /* where the guest asks names [host number 3, or the next that is free] */
 };
 
 /* Host ports that lead to the guest. */
