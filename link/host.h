@@ -30,6 +30,8 @@ enum host_kind {
 	HOST_PING, /* unprivileged ICMP echo: SOCK_DGRAM with IPPROTO_ICMP or IPPROTO_ICMPV6 (ping(7)) */
 };
 
+#define HOST_DEVICE 16 /* an interface's name and its end: IFNAMSIZ */
+
 /* What host_socket() sets before it returns. */
 struct host_socket_opts {
 	bool listen_only; /* TCP: SO_REUSEADDR and IPV6_V6ONLY, for a listener */
@@ -37,6 +39,12 @@ struct host_socket_opts {
 	bool errors; /* IP_RECVERR / IPV6_RECVERR: ICMP errors arrive in the error queue, with their source */
 	int rcvbuf;  /* bytes; 0: leave alone.  SO_RCVBUFFORCE first, then SO_RCVBUF */
 	int sndbuf;
+	/* How it leaves the host.  Any of these that cannot be had is the call's error: EPERM (mark, device: wants
+	 * CAP_NET_ADMIN or CAP_NET_RAW), ENODEV, EADDRNOTAVAIL (no such address here). */
+	uint32_t mark;            /* SO_MARK; 0: none */
+	char device[HOST_DEVICE]; /* SO_BINDTODEVICE: an interface's name; "": any */
+	bool bound;               /* `source` is its own address; the port is left to the kernel */
+	struct addr source;
 };
 
 /* One datagram, in or out. */
@@ -126,6 +134,15 @@ struct host {
 
 /* The kernel.  Owns an epoll descriptor.  NULL: *err is the errno. */
 struct host *host_kernel(int *err);
+
+/* Another clock and another source of randomness than the kernel's, either of them NULL: the kernel's.  A clock
+ * that goes backwards stands still instead, one that leaps beyond 2^62 microseconds stops there. */
+struct host_sources {
+	uint64_t (*clock)(void *ctx);
+	void (*random)(void *ctx, void *to, size_t n);
+	void *ctx;
+};
+void host_kernel_use(struct host *h, const struct host_sources *s);
 void host_kernel_free(struct host *h);
 
 /* UDP_SEGMENT and UDP_GRO work on this kernel (asked once, by trying). */

@@ -12,6 +12,7 @@
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -32,11 +33,14 @@
 #endif
 
 #define EVENT_BATCH 64
+#define CLOCK_MAX ((uint64_t)1 << 62)
 
 struct host_kernel {
 	struct host host;
 	int epoll;
 	int wake; /* an eventfd */
+	struct host_sources sources;
+	usec_t last; /* the sources' clock, when it was asked last */
 };
 
 /* A host is only ever made by host_kernel(), as the first member of a struct host_kernel. */
@@ -61,6 +65,35 @@ set_buffer(int fd, int force, int plain, int bytes)
 }
 
 static int
+bind_source(int fd, enum family fam, const struct addr *source)
+{
+	union sockaddr_any sa;
+	socklen_t len = sockaddr_of(&(struct endpoint){*source, 0}, &sa);
+
+	if (len == 0 || addr_family(source) != fam)
+		return -EADDRNOTAVAIL;
+	/* The port is chosen when the other end is known, so that it is free to be used towards others too. */
+	set_int(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+	return bind(fd, &sa.sa, len) < 0 ? -errno : 0;
+}
+
+/* How it leaves the host. */
+static int
+set_way(int fd, enum family fam, const struct host_socket_opts *o)
+{
+	int rc = 0;
+
+	if (o->mark)
+		rc = set_int(fd, SOL_SOCKET, SO_MARK, (int)o->mark);
+	if (rc == 0 && o->device[0] &&
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, o->device, (socklen_t)strlen(o->device)) < 0)
+		rc = -errno;
+	if (rc == 0 && o->bound)
+		rc = bind_source(fd, fam, &o->source);
+	return rc;
+}
+
+static int
 set_options(int fd, enum host_kind kind, enum family fam, const struct host_socket_opts *o)
 {
 	bool v6 = fam == FAMILY_V6;
@@ -82,7 +115,7 @@ set_options(int fd, enum host_kind kind, enum family fam, const struct host_sock
 		set_int(fd, IPPROTO_UDP, UDP_GRO, 1); /* before Linux 5.0: datagrams come one by one */
 	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, o->rcvbuf);
 	set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, o->sndbuf);
-	return rc;
+	return rc < 0 ? rc : set_way(fd, fam, o);
 }
 
 static int
@@ -372,12 +405,26 @@ kernel_poll(struct host *h, struct pollfd *fds, int n, usec_t timeout)
 	return 0;
 }
 
+/* Nothing that was promised for later may come to be in the past, nor a sum of times overflow. */
+static usec_t
+source_now(struct host_kernel *k)
+{
+	uint64_t now = k->sources.clock(k->sources.ctx);
+
+	if (now > CLOCK_MAX)
+		now = CLOCK_MAX;
+	if ((usec_t)now > k->last)
+		k->last = (usec_t)now;
+	return k->last;
+}
+
 static usec_t
 kernel_now(struct host *h)
 {
 	struct timespec ts;
 
-	(void)h;
+	if (kernel_of(h)->sources.clock)
+		return source_now(kernel_of(h));
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * USEC_PER_SEC + ts.tv_nsec / 1000;
 }
@@ -396,9 +443,13 @@ kernel_wall(struct host *h)
 static void
 kernel_random(struct host *h, void *to, size_t n)
 {
+	const struct host_sources *s = &kernel_of(h)->sources;
 	uint8_t *p = to;
 
-	(void)h;
+	if (s->random) {
+		s->random(s->ctx, to, n);
+		return;
+	}
 	while (n > 0) {
 		ssize_t got = getrandom(p, n, 0);
 
@@ -545,6 +596,12 @@ host_kernel(int *err)
 		return NULL;
 	}
 	return block;
+}
+
+void
+host_kernel_use(struct host *h, const struct host_sources *s)
+{
+	kernel_of(h)->sources = *s;
 }
 
 void

@@ -162,6 +162,8 @@ vhost_socket(struct host *h, enum host_kind kind, enum family fam, const struct 
 		return rc;
 	if (v->otherwise == VHOST_EMFILE)
 		return -EMFILE;
+	if (o && o->bound && addr_family(&o->source) != fam)
+		return -EADDRNOTAVAIL;
 	struct vhost_sock *s = vhost_sock_new(v, &err);
 	if (!s)
 		return -err;
@@ -170,6 +172,8 @@ vhost_socket(struct host *h, enum host_kind kind, enum family fam, const struct 
 	if (o)
 		s->opts = *o;
 	s->local.addr = s->peer.addr = fam == FAMILY_V4 ? addr_v4(0) : (struct addr){{0}};
+	if (s->opts.bound)
+		s->local.addr = s->opts.source;
 	return s->fd;
 }
 

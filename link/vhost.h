@@ -71,6 +71,8 @@ bool vhost_client(struct vhost *v, const struct endpoint *at, const struct endpo
 
 /* What the gateway set on a socket (0: never). */
 int vhost_ttl(const struct vhost *v, int fd);
+/* What it was opened with; NULL: it is no socket. */
+const struct host_socket_opts *vhost_opts(const struct vhost *v, int fd);
 /* Where a socket is bound: its own address and port. */
 bool vhost_local(const struct vhost *v, int fd, struct endpoint *at);
 

@@ -93,6 +93,14 @@ vhost_local(const struct vhost *v, int fd, struct endpoint *at)
 	return true;
 }
 
+const struct host_socket_opts *
+vhost_opts(const struct vhost *v, int fd)
+{
+	const struct vhost_sock *s = vhost_sock(v, fd);
+
+	return s && !s->plain ? &s->opts : NULL;
+}
+
 size_t
 vhost_open_count(const struct vhost *v)
 {
