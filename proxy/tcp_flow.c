@@ -312,15 +312,19 @@ pump_to_host(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 {
 	struct view from[LINK_BATCH];
 	struct iovec iov[LINK_BATCH];
-	size_t moved = 0, total;
+	size_t moved = 0, waiting;
 
 	while (tf->writable && tcp_has_readable(&tf->tcp)) {
 		if (moved >= TURN_FLOW_BYTES)
 			return true;
 
-		int n = tcp_readable(&tf->tcp, from, LINK_BATCH, &total);
-		for (int i = 0; i < n; i++)
+		/* Not all that waits need fit into one call. */
+		size_t offered = 0;
+		int n = tcp_readable(&tf->tcp, from, LINK_BATCH, &waiting);
+		for (int i = 0; i < n; i++) {
 			iov[i] = (struct iovec){(void *)(uintptr_t)from[i].p, from[i].len};
+			offered += from[i].len;
+		}
 
 		no_delay(gw, tf);
 		ssize_t took = gw->host->ops->writev(gw->host, tf->flow.fd, iov, n);
@@ -329,7 +333,7 @@ pump_to_host(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 			return false;
 		}
 		/* A short write means that the socket is full: it will say when it is not. */
-		if (took < (ssize_t)total)
+		if (took < (ssize_t)offered)
 			tf->writable = false;
 		if (took > 0) {
 			tcp_consume(&tf->tcp, (size_t)took, now);

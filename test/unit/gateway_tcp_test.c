@@ -650,6 +650,40 @@ up_through_a_small_buffer(void **state)
 	end();
 }
 
+/* More pieces wait than one writev(2) takes, and the host takes all it is offered: not a full socket. */
+static void
+more_pieces_than_one_call_takes(void **state)
+{
+	enum { SMALL = 100 };
+	static uint8_t got[65536];
+	uint32_t sent, read;
+
+	(void)state;
+	begin();
+	struct peer p = peer_to(40000, elsewhere(FAMILY_V4, 80));
+	peer_open(&p);
+	int fd = peer_fd(&p);
+	vhost_buffers(bed->vhost, fd, SMALL / 2, 65536);
+	fill(want, 0, SMALL);
+	peer_send(&p, TCP_ACK, want, SMALL);
+	bed_settle(bed); /* half of it waits in the ring */
+	vhost_buffers(bed->vhost, fd, 65536, 65536);
+	read = (uint32_t)vhost_recv(bed->vhost, fd, got, sizeof(got));
+	/* In one turn: the socket has room again, and a batch of segments is there. */
+	for (sent = SMALL; sent < (LINK_BATCH + 1) * SMALL; sent += SMALL) {
+		fill(want, sent, SMALL);
+		peer_send(&p, TCP_ACK, want, SMALL);
+	}
+	bed_settle(bed);
+	for (size_t n; (n = vhost_recv(bed->vhost, fd, got, sizeof(got))) > 0; bed_settle(bed)) {
+		fill(want, read, n);
+		assert_memory_equal(got, want, n);
+		read += (uint32_t)n;
+	}
+	assert_int_equal(read, sent);
+	end();
+}
+
 static void
 down_through_a_small_buffer(void **state)
 {
@@ -710,6 +744,7 @@ main(void)
 	    TEST(guest_vanishes),
 	    TEST(time_wait_reopens),
 	    TEST(up_through_a_small_buffer),
+	    TEST(more_pieces_than_one_call_takes),
 	    TEST(down_through_a_small_buffer),
 	};
 
