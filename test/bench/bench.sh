@@ -17,6 +17,8 @@
 #   crr             connect, request, reply, close; 16 at once
 #   udp_up udp_down the highest rate of 1400-byte datagrams that loses less than 1 %
 #   idle            memory with 9,000 idle connections, latency beside them
+#   port            the whole gateway on the in-process port, beside a plain loop of writev(2) or readv(2), and
+#                   the port's rings with no stack behind them
 #   stack           the stack alone on an in-process port, no kernel behind it: Gbit/s, ns for each segment
 #   start           from exec to the first answer, at least 10 times; memory when idle
 # Gateways: sluice, pasta, slirp4netns.
@@ -317,6 +319,14 @@ if any_wanted jumbo_up jumbo_down jumbo8_up jumbo8_down; then
 	stop_all
 fi
 started=()
+if any_wanted port; then
+	for ((i = 1; i <= runs; i++)); do
+		progress port "$i" "$runs" sluice
+		"$tools/port_host" "$seconds" >>"$json"
+		"$tools/port_ring" "$seconds" >>"$json"
+	done
+	progress_end port
+fi
 if any_wanted stack; then
 	"$tools/stack_ring" "$seconds" >>"$json"
 	say 'measured stack'

@@ -174,9 +174,10 @@ measure(uint32_t len, bool up, double seconds)
 	double took = seconds_now() - start, frames = (double)w.frames;
 
 	sluice_port_get_stats(w.port, &st);
-	printf("{\"row\": \"port_ring_%s\", \"bytes\": %u, \"gbit\": %.1f, \"mframes\": %.2f, \"wakes\": "
-	       "%.4f}\n",
-	       up ? "up" : "down", len, frames * len * 8 / took / 1e9, frames / took / 1e6,
+	printf("{\"row\":\"ring_%s%s\",\"gateway\":\"sluice\",\"version\":\"%s\",\"foreign\":0,\"bytes\":%u,"
+	       "\"value\":%.1f,\"mframes\":%.2f,\"wakes\":%.4f}\n",
+	       up ? "up" : "down", len > 1514 ? "_gso" : "", sluice_version(), len,
+	       frames * len * 8 / took / 1e9, frames / took / 1e6,
 	       frames > 0 ? (double)(st.gateway_wakes + st.guest_wakes) / frames : 0);
 	w.link->ops->free(w.link);
 	sluice_port_free(w.port);

@@ -17,18 +17,15 @@
 
 #include "link/port.h"
 #include "proxy/gateway.h"
-#include "stack/eth_wire.h"
-#include "stack/ip_wire.h"
-#include "stack/tcp_wire.h"
+#include "test/bed/tcp_guest.h"
 #include "test/bench/common.h"
 
 #define MTU 1500u
-#define MSS 1448u
+#define MSS 1460u
 #define GSO_PAYLOAD (44u * MSS)
 #define BUFFERS 64u
 #define BUFFER 65600u
 #define BATCH 32
-#define GUEST_WINDOW 65535u /* scaled by 7: 8 MiB, so that the guest is never what limits */
 
 /* --- a host that costs nothing ------------------------------------------------------------------------------ */
 
@@ -135,15 +132,12 @@ make_idle_host(const struct host *real)
 /* --- the guest ------------------------------------------------------------------------------------------------ */
 
 struct guest {
+	struct tcp_guest tcp;
 	struct sluice *gw;
 	struct sluice_port *port;
 	uint8_t *memory;  /* BUFFERS lent buffers */
 	uint8_t *payload; /* GSO_PAYLOAD bytes, sent over and over */
-	uint8_t head[BATCH][ETH_HLEN + IP4_HLEN + TCP_HLEN_MAX];
-	uint32_t seq, una,
-	    edge;     /* next to send, oldest not acknowledged, right edge of the gateway's window */
-	uint32_t ack; /* next byte expected from the gateway */
-	unsigned wscale;
+	uint8_t head[BATCH][TCP_GUEST_HEAD];
 	uint64_t segments, bytes;
 };
 
@@ -162,69 +156,20 @@ lend(struct guest *g, uint64_t n)
 static void
 send_segment(struct guest *g, unsigned slot, uint8_t flags, uint32_t len)
 {
-	const struct eth e = {.dst = gateway_mac, .src = guest_mac, .type = ETHERTYPE_IPV4};
-	struct tcp_hdr t = {
-	    .sport = 40000, .dport = 80, .seq = g->seq, .ack = g->ack, .flags = flags, .wnd = GUEST_WINDOW};
+	struct iovec iov[2] = {{g->head[slot], 0}, {g->payload, len}};
+	struct sluice_frame f = {.iov = iov, .niov = len ? 2 : 1};
 
-	if (flags & TCP_SYN) {
-		t.mss = MTU - 40;
-		t.has_wscale = true;
-		t.wscale = 7;
-	}
-	struct ip ip = {.src = addr_v4(0x0a00020f),
-			.dst = addr_v4(0xc6336401),
-			.proto = IP_PROTO_TCP,
-			.ttl = 64,
-			.df = true,
-			.len = (uint32_t)tcp_emit_len(&t) + len};
-	struct wr w = wr_of(g->head[slot], sizeof(g->head[slot]));
-
-	eth_emit(&w, &e);
-	ip_emit(&w, &ip);
-	tcp_emit(&w, &t);
-
-	size_t hlen = (size_t)(w.p - g->head[slot]);
-	struct iovec iov[2] = {{g->head[slot], hlen}, {g->payload, len}};
-	struct sluice_frame f = {.iov = iov, .niov = len ? 2 : 1, .off = {.flags = SLUICE_CSUM_VALID}};
-
-	if (len > MSS) {
-		f.off.gso_type = SLUICE_GSO_TCPV4;
-		f.off.gso_size = MSS;
-		f.off.hdr_len = (uint16_t)hlen;
-		f.off.flags = SLUICE_NEEDS_CSUM;
-		f.off.csum_start = ETH_HLEN + IP4_HLEN;
-		f.off.csum_offset = 16;
-	}
+	iov[0].iov_len = tcp_guest_head(&g->tcp, g->head[slot], flags, len, &f.off);
 	if (sluice_port_send(g->port, &f, 1) != 1)
 		die("send");
-	g->seq += len + (flags & TCP_SYN ? 1 : 0);
 	g->segments++;
 }
 
 static void
 frame_in(struct guest *g, const struct sluice_filled *f)
 {
-	struct rd r = rd_of(view_of(g->memory + f->cookie * BUFFER, f->len));
-	struct eth e;
-	struct ip ip;
-	struct tcp_hdr t;
-
-	if (!eth_parse(&r, &e) || e.type != ETHERTYPE_IPV4 ||
-	    ip4_parse(view_of(r.p, rd_left(&r)), rd_left(&r), &ip) != IP_OK)
-		return;
-	rd_take(&r, ip.hlen);
-	if (!tcp_parse(&r, &t))
-		return;
-	g->una = t.ack;
-	if (t.flags & TCP_SYN) {
-		g->ack = t.seq + 1;
-		g->wscale = t.wscale;
-		g->edge = t.ack + t.wnd;
-	} else {
-		g->ack = t.seq + ip.len - t.hlen;
-		g->edge = t.ack + ((uint32_t)t.wnd << g->wscale);
-	}
-	g->segments++;
+	if (tcp_guest_hear(&g->tcp, g->memory + f->cookie * BUFFER, f->len, f->len) >= 0)
+		g->segments++;
 }
 
 /* One turn of the gateway, and what it sent; returns frames. */
@@ -254,7 +199,7 @@ static void
 run_up(struct guest *g, uint32_t size)
 {
 	for (unsigned i = 0; i < BATCH; i++) {
-		uint32_t room = (int32_t)(g->edge - g->seq) > 0 ? g->edge - g->seq : 0;
+		uint32_t room = tcp_guest_room(&g->tcp);
 		uint32_t len = room < size ? room - room % MSS : size;
 
 		if (len == 0)
@@ -268,10 +213,10 @@ run_up(struct guest *g, uint32_t size)
 static void
 run_down(struct guest *g)
 {
-	uint32_t before = g->ack;
+	uint32_t before = atomic_load(&g->tcp.ack);
 
 	turn(g);
-	g->bytes += g->ack - before;
+	g->bytes += atomic_load(&g->tcp.ack) - before;
 	send_segment(g, 0, TCP_ACK, 0);
 }
 
@@ -280,7 +225,14 @@ measure(const char *name, bool up, bool gso, double seconds)
 {
 	struct sluice_port_config pc;
 	struct sluice_config cfg;
-	struct guest g = {.seq = 1000};
+	struct guest g = {.tcp = {.mac = guest_mac,
+				  .gateway = gateway_mac,
+				  .self = addr_v4(0x0a00020f),
+				  .peer = addr_v4(0xc6336401),
+				  .sport = 40000,
+				  .dport = 80,
+				  .mss = MSS,
+				  .seq = 1000}};
 	char err[256];
 	int error;
 
