@@ -12,7 +12,7 @@
 #include "link/link.h"
 
 struct stream_options {
-	const char *path; /* borrowed until the link is freed; NULL: fd */
+	const char *path; /* copied; NULL: fd */
 	bool connect;     /* the VMM listens at path */
 	int fd;           /* connected, or listening; the link's own from success on */
 	bool one_off;
@@ -21,5 +21,8 @@ struct stream_options {
 
 /* NULL: a sentence in why (of size bytes).  With why the descriptor stays the giver's. */
 struct link *link_stream(struct host *h, const struct stream_options *o, char *why, size_t size);
+
+/* The descriptor it was given is the giver's again: before free(), when the gateway could not be built. */
+void link_stream_disown(struct link *l);
 
 #endif

@@ -9,7 +9,7 @@
 #include "link/unix.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -238,6 +238,28 @@ unix_unlink(const char *path, int fd)
 	if (bound_file(fd, &vfs) && vfs.udiag_vfs_ino != (uint32_t)st.st_ino)
 		return;
 	unlink(path);
+}
+
+void
+unix_explain(char *why, size_t size, const char *what, const char *path, int error)
+{
+	static const struct {
+		int error;
+		const char *text;
+	} known[] = {
+	    {EADDRINUSE, "another program has a socket there; end it, or choose another path"},
+	    {EEXIST, "something that is not a socket is there; remove it, or choose another path"},
+	    {ENAMETOOLONG, "the path of a socket has at most 107 bytes"},
+	    {ECONNREFUSED, "nobody listens there"},
+	    {EAGAIN, "too many others wait there"},
+	    {EPROTOTYPE, "the socket there is of another type"},
+	};
+	const char *text = strerror(error);
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i].error == error)
+			text = known[i].text;
+	snprintf(why, size, "cannot %s '%s': %s", what, path, text);
 }
 
 /* --- messages with descriptors ------------------------------------------------------------------------ */

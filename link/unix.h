@@ -12,7 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define UNIX_FDS 64 /* descriptors that one message may bring: those of a memory table and some */
+#define UNIX_PATH 108 /* bytes of a path, with its end */
+#define UNIX_FDS 64   /* descriptors that one message may bring: those of a memory table and some */
 
 /*
  * Listen (SOCK_STREAM) or receive (SOCK_DGRAM) at path.  A socket that nobody answers at is replaced; anything
@@ -25,8 +26,11 @@ int unix_accept(int fd); /* -EAGAIN: nobody */
 int unix_type(int fd);
 /* Is it connected? */
 bool unix_is_connected(int fd);
-/* Remove the path of unix_bind() if it is still the socket fd. */
+/* Remove the path of unix_bind() if it is still the socket fd, which is still open. */
 void unix_unlink(const char *path, int fd);
+
+/* A sentence for a setup that failed: "cannot <do> '<path>': " and what the error means there. */
+void unix_explain(char *why, size_t size, const char *what, const char *path, int error);
 
 /* One read with descriptors: bytes, 0 at the end, -errno.  *nfds is how many came, all the caller's; more than
  * max are closed and -EMFILE is returned. */

@@ -7,7 +7,36 @@
 #include <string.h>
 
 #include "link/port.h"
+#include "link/stream.h"
 #include "link/tap.h"
+
+/* A guest behind a socket; its link has its own words for what is wrong. */
+static struct link *
+stream_open(struct setup *su, const struct sluice_config *cfg, struct host *host, uint32_t mtu)
+{
+	char why[256] = "";
+	struct stream_options o = {
+	    .path = cfg->link_path,
+	    .connect = cfg->link_connect,
+	    .fd = cfg->link_fd,
+	    .one_off = cfg->link_one_off,
+	    .mtu = mtu,
+	};
+	struct link *l = link_stream(host, &o, why, sizeof(why));
+
+	if (!l)
+		wrong(su, "%s", why);
+	return l;
+}
+
+void
+link_disown(const struct sluice_config *cfg, struct link *l)
+{
+	if (cfg->link_kind == SLUICE_LINK_TAP)
+		link_tap_disown(l);
+	else if (cfg->link_kind == SLUICE_LINK_STREAM)
+		link_stream_disown(l);
+}
 
 struct link *
 link_open(struct setup *su, const struct sluice_config *cfg, struct host *host)
@@ -29,8 +58,9 @@ link_open(struct setup *su, const struct sluice_config *cfg, struct host *host)
 		if (cfg->port)
 			l = link_port(host, cfg->port, mtu, &error);
 		break;
-	case SLUICE_LINK_VIRTIO:
 	case SLUICE_LINK_STREAM:
+		return stream_open(su, cfg, host, mtu);
+	case SLUICE_LINK_VIRTIO:
 	case SLUICE_LINK_DGRAM:
 	case SLUICE_LINK_VHOST_USER:
 		error = EOPNOTSUPP;

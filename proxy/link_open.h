@@ -14,4 +14,7 @@
 /* NULL and a sentence; descriptors in cfg are then still the caller's. */
 struct link *link_open(struct setup *su, const struct sluice_config *cfg, struct host *host);
 
+/* Before its free(), when the gateway could not be built: what cfg gave is the caller's again. */
+void link_disown(const struct sluice_config *cfg, struct link *l);
+
 #endif

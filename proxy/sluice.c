@@ -302,10 +302,10 @@ sluice_new(const struct sluice_config *given, char *err, size_t errlen)
 	struct link *link = link_open(&su, cfg, host);
 	struct sluice *s = link ? gw_new(cfg, host, link, err, errlen) : NULL;
 	if (!s) {
-		if (link && cfg->link_kind == SLUICE_LINK_TAP)
-			link_tap_disown(link);
-		if (link)
+		if (link) {
+			link_disown(cfg, link);
 			link->ops->free(link);
+		}
 		host_kernel_free(host);
 		return NULL;
 	}
