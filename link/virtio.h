@@ -7,6 +7,11 @@
  * A lock makes the control functions callable from any thread: the gateway holds it from the first look at the
  * queues in a turn until release(), so that no memory goes away under a borrowed frame.  A thread that holds it
  * already (a hook) gets -EDEADLK.
+ *
+ * Kick descriptors are never read: they are watched edge-triggered, so that nothing that is handed in (a blocking
+ * descriptor, one that somebody else reads, a closed pipe) can stop or spin the gateway.  Call descriptors are
+ * written with write(2), which waits if the descriptor is full and blocking: a stranger's is made nonblocking by
+ * whoever hands it in.
  */
 #ifndef LINK_VIRTIO_H
 #define LINK_VIRTIO_H
@@ -42,7 +47,8 @@ enum { VIRTIO_RX, VIRTIO_TX, VIRTIO_QUEUES };
 struct virtio_queue_setup {
 	uint16_t num, next;
 	uint64_t desc, avail, used; /* guest-physical */
-	int kick_fd, call_fd;       /* borrowed; -1: none (vhost-user may poll) */
+	/* Borrowed; -1: none.  Without a kick the queue is looked at when something else wakes the gateway. */
+	int kick_fd, call_fd;
 };
 
 struct virtio_stats {
@@ -51,6 +57,10 @@ struct virtio_stats {
 };
 
 struct virtio_dev;
+
+/* Entries of a receive queue from which on long frames are sent: half as many buffers of 1,526 bytes, as drivers
+ * that give header and frame a descriptor each post, must hold the longest. */
+#define VIRTIO_TSO_ENTRIES 128u
 
 /* Not attached to a gateway.  NULL: *err is the errno. */
 struct virtio_dev *virtio_new(int *err);
@@ -69,8 +79,10 @@ int virtio_reset(struct virtio_dev *d);
 void virtio_get_stats(struct virtio_dev *d, struct virtio_stats *st);
 
 /*
- * The link.  `arrived` counts up when the transmit queue is started after a reset, `departed` when it had run
- * and virtio_reset() is called.  pollfd() is an epoll descriptor of the device's own, which has the kick
+ * The link.  `arrived` counts up when both queues have been started after a reset, `departed` when the transmit
+ * queue had run and virtio_reset() is called.  Limits: csum with GUEST_CSUM, tso with that, both GUEST_TSO and
+ * MRG_RXBUF, and a receive queue of VIRTIO_TSO_ENTRIES.  A receive queue that does not run or is broken is as a
+ * cable that is cut: there is room, and what is sent is lost.  pollfd() is an epoll descriptor of the device's own, which has the kick
  * descriptors in it; a wrapper may add more to it with virtio_watch() and finds out by itself which are ready.
  * d stays the caller's and outlives the link.  -EBUSY in *err: it has one already.
  */

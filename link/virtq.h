@@ -42,9 +42,9 @@ uint8_t *guest_run(const struct guest_memory *m, uint64_t gpa, uint64_t *len);
 enum virtq_fault {
 	VIRTQ_FINE,
 	VIRTQ_BAD_INDEX,     /* the available index is further ahead than the queue is long */
-	VIRTQ_BAD_HEAD,      /* a head beyond the table */
-	VIRTQ_BAD_LOOP,      /* more hops than the table has entries */
-	VIRTQ_BAD_ADDRESS,   /* outside of memory */
+	VIRTQ_BAD_HEAD,      /* a head, or a next, beyond the table */
+	VIRTQ_BAD_LOOP,      /* more hops than the table has entries, or than the longest queue has */
+	VIRTQ_BAD_ADDRESS,   /* outside of memory; of a ring or a table also: across two regions */
 	VIRTQ_BAD_INDIRECT,  /* within an indirect table, with NEXT set, of a bad length, or not negotiated */
 	VIRTQ_BAD_ORDER,     /* a readable descriptor after a writable one */
 	VIRTQ_BAD_DIRECTION, /* writable ones where none belong, or the other way round */
@@ -57,28 +57,47 @@ struct virtq {
 	bool on;
 	enum virtq_fault fault; /* not VIRTQ_FINE: broken, nothing more is taken */
 	uint64_t desc, avail, used;
-	uint16_t next_avail; /* entry to look at next */
-	uint16_t next_used;  /* entry to fill next; published up to `shown` */
+	uint8_t *desc_at, *avail_at, *used_at; /* the same here, as the memory table last had them */
+	uint16_t next_avail;                   /* entry to look at next */
+	uint16_t seen;                         /* available index when it was last read */
+	uint16_t next_used;                    /* entry to fill next; published up to `shown` */
 	uint16_t shown;
-	uint16_t signalled; /* used index at the last interrupt (2.7.10) */
+	uint16_t signalled; /* used index when an interrupt was last thought of (2.7.10) */
+	bool fresh;         /* nothing published since it was started: the first always interrupts */
 	bool asked;         /* notifications are on */
 };
 
 /* One chain: its readable pieces, then its writable ones. */
 struct virtq_chain {
 	uint16_t head;
-	bool too_many;      /* more pieces than fit: to be refused; readable, writable are what was counted */
-	uint16_t nout, nin; /* pieces */
-	uint64_t out, in;   /* bytes, of all pieces */
-	struct iovec piece[VIRTQ_PIECES]; /* nout readable ones, then nin writable ones */
+	uint16_t slots; /* descriptors of the queue's own table that it takes */
+	bool
+	    too_many; /* more pieces than fit: to be refused; nout and nin are what fitted, out and in are all */
+	uint16_t nout, nin;               /* pieces */
+	uint64_t out, in;                 /* bytes, of all pieces */
+	struct iovec piece[VIRTQ_PIECES]; /* nout readable ones, then nin writable ones; none is empty */
 };
 
-/* False: num is no power of two up to VIRTQ_NUM_MAX, an address is misaligned (2.7) or outside of memory. */
+/*
+ * Look at entry `next` first; the used ring goes on where its index in memory says.  mem must outlive the queue
+ * and may change only as virtq_still_there() says.  False: num is no power of two up to VIRTQ_NUM_MAX, an address
+ * is misaligned (2.7) or outside of memory; *q is then off.
+ */
 bool virtq_start(struct virtq *q, const struct guest_memory *mem, uint16_t num, uint64_t desc, uint64_t avail,
 		 uint64_t used, uint16_t next, bool event_idx, bool indirect);
 
 /* After the memory table changed: false, and broken, if the rings are no longer in it. */
 bool virtq_still_there(struct virtq *q);
+
+/* On and not broken.  A queue that is not gives nothing and is not written to. */
+static inline bool
+virtq_alive(const struct virtq *q)
+{
+	return q->on && q->fault == VIRTQ_FINE;
+}
+
+/* Break it, for a rule that only its user knows. */
+void virtq_break(struct virtq *q, enum virtq_fault fault);
 
 /* The next chain; false: none waits, or the queue is broken. */
 bool virtq_take(struct virtq *q, struct virtq_chain *c);

@@ -9,6 +9,7 @@
 #include "link/port.h"
 #include "link/stream.h"
 #include "link/tap.h"
+#include "proxy/virtio.h"
 
 /* A guest behind a socket; its link has its own words for what is wrong. */
 static struct link *
@@ -61,6 +62,10 @@ link_open(struct setup *su, const struct sluice_config *cfg, struct host *host)
 	case SLUICE_LINK_STREAM:
 		return stream_open(su, cfg, host, mtu);
 	case SLUICE_LINK_VIRTIO:
+		error = EINVAL;
+		if (cfg->virtio)
+			l = link_virtio(host, virtio_device(cfg->virtio), mtu, &error);
+		break;
 	case SLUICE_LINK_DGRAM:
 	case SLUICE_LINK_VHOST_USER:
 		error = EOPNOTSUPP;
