@@ -169,61 +169,70 @@ unix_is_connected(int fd)
 
 /* --- ended ------------------------------------------------------------------------------------------ */
 
-/* The answer about the socket asked for: the file it is bound to.  False: it says nothing of one. */
-static bool
-diag_file(const void *answer, size_t size, struct unix_diag_vfs *vfs)
+/* The attribute of a sock_diag(7) answer: its first size bytes to `to`.  1, 0: it is not there, -1: no answer. */
+static int
+diag_attribute(const uint8_t *p, size_t len, unsigned attribute, void *to, size_t size)
 {
-	const uint8_t *p = answer;
 	struct nlmsghdr h;
 	struct nlattr a;
 	size_t at = NLMSG_LENGTH(sizeof(struct unix_diag_msg));
 
-	if (size < sizeof(h))
-		return false;
+	if (len < sizeof(h))
+		return -1;
 	memcpy(&h, p, sizeof(h));
-	if (h.nlmsg_type != SOCK_DIAG_BY_FAMILY || h.nlmsg_len > size)
-		return false;
+	if (h.nlmsg_type != SOCK_DIAG_BY_FAMILY || h.nlmsg_len > len)
+		return -1;
 	for (; at + sizeof(a) <= h.nlmsg_len; at += NLMSG_ALIGN(a.nla_len)) {
 		memcpy(&a, p + at, sizeof(a));
 		if (a.nla_len < sizeof(a) || a.nla_len > h.nlmsg_len - at)
-			return false;
-		if (a.nla_type == UNIX_DIAG_VFS && a.nla_len >= sizeof(a) + sizeof(*vfs)) {
-			memcpy(vfs, p + at + sizeof(a), sizeof(*vfs));
-			return true;
+			return -1;
+		if (a.nla_type == attribute && a.nla_len >= sizeof(a) + size) {
+			memcpy(to, p + at + sizeof(a), size);
+			return 1;
 		}
 	}
-	return false;
+	return 0;
 }
 
-/* Ask the kernel which file the socket is bound to; false: it will not say. */
-static bool
-bound_file(int fd, struct unix_diag_vfs *vfs)
+/* Ask the kernel about one of our own sockets. */
+static int
+diag(int fd, uint32_t show, unsigned attribute, void *to, size_t size)
 {
 	struct {
 		struct nlmsghdr h;
 		struct unix_diag_req r;
 	} ask = {
 	    .h = {.nlmsg_len = sizeof(ask), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
-	    .r = {.sdiag_family = AF_UNIX, .udiag_states = UINT32_MAX, .udiag_show = UDIAG_SHOW_VFS},
+	    .r = {.sdiag_family = AF_UNIX, .udiag_states = UINT32_MAX, .udiag_show = show},
 	};
 	uint8_t answer[512];
 	struct stat st;
 	int nl = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	bool told = false;
+	int rc = -1;
 
 	if (nl < 0)
-		return false;
+		return -1;
 	if (fstat(fd, &st) == 0) {
 		ask.r.udiag_ino = (uint32_t)st.st_ino;
 		ask.r.udiag_cookie[0] = ask.r.udiag_cookie[1] = UINT32_MAX;
 		/* The answer is made before send(2) returns. */
 		if (send(nl, &ask, sizeof(ask), 0) == (ssize_t)sizeof(ask)) {
 			ssize_t n = recv(nl, answer, sizeof(answer), MSG_DONTWAIT);
-			told = n > 0 && diag_file(answer, (size_t)n, vfs);
+			rc = n > 0 ? diag_attribute(answer, (size_t)n, attribute, to, size) : -1;
 		}
 	}
 	close(nl);
-	return told;
+	return rc;
+}
+
+bool
+unix_peer_is_gone(int fd)
+{
+	uint32_t peer = 0;
+	int told = diag(fd, UDIAG_SHOW_PEER, UNIX_DIAG_PEER, &peer, sizeof(peer));
+
+	/* A socket that was closed while we are connected to it has no inode any more. */
+	return told == 0 || (told == 1 && peer == 0);
 }
 
 void
@@ -235,7 +244,8 @@ unix_unlink(const char *path, int fd)
 	if (lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return;
 	/* A kernel without sock_diag: the path was ours, and is taken to be so still. */
-	if (bound_file(fd, &vfs) && vfs.udiag_vfs_ino != (uint32_t)st.st_ino)
+	if (diag(fd, UDIAG_SHOW_VFS, UNIX_DIAG_VFS, &vfs, sizeof(vfs)) == 1 &&
+	    vfs.udiag_vfs_ino != (uint32_t)st.st_ino)
 		return;
 	unlink(path);
 }

@@ -26,6 +26,9 @@ int unix_accept(int fd); /* -EAGAIN: nobody */
 int unix_type(int fd);
 /* Is it connected? */
 bool unix_is_connected(int fd);
+/* Has the socket that fd is connected to been closed?  For datagrams, which say so only to those who send.  False
+ * also when the kernel does not tell (no sock_diag). */
+bool unix_peer_is_gone(int fd);
 /* Remove the path of unix_bind() if it is still the socket fd, which is still open. */
 void unix_unlink(const char *path, int fd);
 
