@@ -4,6 +4,7 @@
 #
 #   stack/ link/ policy/ dns/ tls/ http/ proxy/   *.c   the library
 #   cli/*.c                                             the program; main() is in cli/main.c
+#   vmm/*.c                                             the small VMM (x86-64 only); main() is in vmm/main.c
 #   test/bed/*.c                                        helpers every test program may use
 #   test/{unit,sim,script,replay,live}/*_test.c         one test program each
 #   test/{sim,script,replay,live}/*.c                   any other: a helper program of those tests
@@ -42,12 +43,14 @@ BENCH_RUNS = 3
 LAYERS   := stack link policy dns tls http proxy
 LIB_C    := $(wildcard $(LAYERS:=/*.c))
 CLI_C    := $(wildcard cli/*.c)
+VMM_C    := $(if $(filter x86_64,$(shell uname -m)),$(wildcard vmm/*.c))
 BED_C    := $(wildcard test/bed/*.c)
 FUZZ_C   := $(wildcard test/fuzz/fuzz_*.c)
 BENCH_C  := $(filter-out test/bench/common.c,$(wildcard test/bench/*.c))
 TEST_C   := $(wildcard test/unit/*_test.c test/sim/*.c test/script/*.c test/replay/*.c test/live/*.c)
+TEST_C   := $(filter-out $(if $(VMM_C),,test/unit/vmm_%),$(TEST_C))
 
-PROGRAM  := $(if $(wildcard cli/main.c),sluice)
+PROGRAM  := $(if $(wildcard cli/main.c),sluice) $(if $(VMM_C),sluice-vmm)
 EXAMPLE  := $(if $(wildcard docs/embedding.md),build/release/embedding)
 VERSION  := $(subst $() ,.,$(shell sed -n 's/^\#define SLUICE_VERSION_[A-Z]* //p' sluice.h))
 SONAME   := libsluice.so.$(firstword $(subst ., ,$(VERSION)))
@@ -103,7 +106,7 @@ all: build/libsluice.a build/$(SONAME) $(PROGRAM:%=build/%)
 help:
 	@sed -n 's/^#:/ /p' Makefile
 
-#: make                              build/sluice, build/libsluice.a, build/libsluice.so.0
+#: make                              build/sluice, build/sluice-vmm, build/libsluice.a, build/libsluice.so.0
 #: make demo                         see it work: a guest command on this machine, no internet needed
 #: make test [TEST=tcp]              every test, on the sanitizer build and on the release build
 #: make check                        structure, format, clang-tidy, cppcheck, gcc -fanalyzer
@@ -132,7 +135,7 @@ build/$(1)/%.o: %.c build/$(1)/flags
 	$$(run)$$($(1).cc) $$(LANGUAGE) $$(WARNINGS) $$($(1).warn) -MMD -MP -c -o $$@ $$<
 
 # The library's objects as an archive that keeps internal names: for tests, which look inside.
-build/$(1)/inside.a: $(call objects,$(1),$(LIB_C) $(filter-out cli/main.c,$(CLI_C)) $(BED_C))
+build/$(1)/inside.a: $(call objects,$(1),$(LIB_C) $(filter-out %/main.c,$(CLI_C) $(VMM_C)) $(BED_C))
 	$$(say) AR $$@
 	@rm -f $$@
 	$$(run)$$(AR) rcsD $$@ $$(filter %.o,$$^)
@@ -146,8 +149,10 @@ build/$(1)/libsluice.a: $(call objects,$(1),$(LIB_C))
 	$$(run)$$(AR) rcsD $$@ $$(@D)/libsluice.o
 
 build/$(1)/sluice: $(call objects,$(1),$(CLI_C)) build/$(1)/libsluice.a
+build/$(1)/sluice-vmm: $(call objects,$(1),$(VMM_C)) build/$(1)/libsluice.a
+build/$(1)/sluice build/$(1)/sluice-vmm:
 	$$(say) LINK $$@
-	$$(run)$$($(1).ld) -o $$@ $$^
+	$$(run)$$($(1).ld) -o $$@ $$^ -pthread
 
 $(patsubst %.c,build/$(1)/%,$(BENCH_C)): build/$(1)/test/bench/common.o
 $(patsubst %.c,build/$(1)/%,$(TEST_C) $(BENCH_C)): build/$(1)/%: build/$(1)/%.o build/$(1)/inside.a
@@ -180,7 +185,7 @@ deps:
 
 # --- what a user takes away -------------------------------------------------------------------------
 
-build/sluice build/libsluice.a: build/%: build/release/%
+build/sluice build/sluice-vmm build/libsluice.a: build/%: build/release/%
 	@ln -f $< $@
 
 build/$(SONAME): $(call objects,release,$(LIB_C)) tools/libsluice.map
@@ -213,13 +218,13 @@ export pc
 install: all
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/include' '$(DESTDIR)$(LIBDIR)/pkgconfig' \
 		'$(DESTDIR)$(PREFIX)/share/man/man1'
-	$(if $(PROGRAM),install -m 755 build/sluice '$(DESTDIR)$(PREFIX)/bin/')
+	$(if $(PROGRAM),install -m 755 $(PROGRAM:%=build/%) '$(DESTDIR)$(PREFIX)/bin/')
 	install -m 644 sluice.h '$(DESTDIR)$(PREFIX)/include/'
 	install -m 644 build/libsluice.a '$(DESTDIR)$(LIBDIR)/'
 	install -m 755 build/$(SONAME) '$(DESTDIR)$(LIBDIR)/'
 	ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libsluice.so'
 	printf '%s\n' "$$pc" >'$(DESTDIR)$(LIBDIR)/pkgconfig/sluice.pc'
-	$(if $(wildcard docs/sluice.1),install -m 644 docs/sluice.1 '$(DESTDIR)$(PREFIX)/share/man/man1/')
+	$(if $(PROGRAM),install -m 644 $(PROGRAM:%=docs/%.1) '$(DESTDIR)$(PREFIX)/share/man/man1/')
 
 # --- proof ------------------------------------------------------------------------------------------
 
@@ -232,7 +237,7 @@ test: $(call tests,asan) $(call tests,release) $(EXAMPLE) all
 coverage: $(call tests,cov)
 	@find build/cov -name '*.gcda' -delete
 	-@TEST='$(TEST)' tools/test.sh cov
-	@tools/coverage.py build/cov $(LAYERS) cli
+	@tools/coverage.py build/cov $(LAYERS) cli vmm
 
 check: all $(call objects,plain,$(LIB_C))
 	@CC='$(CC)' FLAGS='$(LANGUAGE) $(WARNINGS)' tools/check.sh
