@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "link/dgram.h"
 #include "link/port.h"
 #include "link/stream.h"
 #include "link/tap.h"
@@ -30,6 +31,23 @@ stream_open(struct setup *su, const struct sluice_config *cfg, struct host *host
 	return l;
 }
 
+static struct link *
+dgram_open(struct setup *su, const struct sluice_config *cfg, struct host *host, uint32_t mtu)
+{
+	char why[256] = "";
+	struct dgram_options o = {
+	    .path = cfg->link_path,
+	    .fd = cfg->link_fd,
+	    .one_off = cfg->link_one_off,
+	    .mtu = mtu,
+	};
+	struct link *l = link_dgram(host, &o, why, sizeof(why));
+
+	if (!l)
+		wrong(su, "%s", why);
+	return l;
+}
+
 void
 link_disown(const struct sluice_config *cfg, struct link *l)
 {
@@ -37,6 +55,8 @@ link_disown(const struct sluice_config *cfg, struct link *l)
 		link_tap_disown(l);
 	else if (cfg->link_kind == SLUICE_LINK_STREAM)
 		link_stream_disown(l);
+	else if (cfg->link_kind == SLUICE_LINK_DGRAM)
+		link_dgram_disown(l);
 }
 
 struct link *
@@ -61,12 +81,13 @@ link_open(struct setup *su, const struct sluice_config *cfg, struct host *host)
 		break;
 	case SLUICE_LINK_STREAM:
 		return stream_open(su, cfg, host, mtu);
+	case SLUICE_LINK_DGRAM:
+		return dgram_open(su, cfg, host, mtu);
 	case SLUICE_LINK_VIRTIO:
 		error = EINVAL;
 		if (cfg->virtio)
 			l = link_virtio(host, virtio_device(cfg->virtio), mtu, &error);
 		break;
-	case SLUICE_LINK_DGRAM:
 	case SLUICE_LINK_VHOST_USER:
 		error = EOPNOTSUPP;
 		break;
