@@ -14,6 +14,7 @@ if [ "${LIVE_HOST:-}" != inside ]; then
 	*) echo "not ok $name - $why"; exit 1 ;;
 	esac
 fi
+# shellcheck disable=SC1091
 . "$(dirname "$0")/lib.sh"
 
 # --- the host -------------------------------------------------------------------------------------------
@@ -25,7 +26,7 @@ sha256sum <web/file >web/sum
 (cd web && exec python3 "$GUEST/web.py" 8000) >web.log 2>/dev/null &
 await 'grep -q ready web.log' || not_ok 'the web server starts' "$(cat web.log)"
 dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --user=root --pid-file= --log-facility=- \
-	--bind-interfaces --listen-address=127.0.0.1 --port=5353 --address=/web.example/$G4 --address=/web.example/$G6 >dns.log 2>&1 &
+	--bind-interfaces --listen-address=127.0.0.1 --port=5353 --address="/web.example/$G4" --address="/web.example/$G6" >dns.log 2>&1 &
 await 'dig @127.0.0.1 -p 5353 web.example +short +time=1 +tries=1 | grep -q .' || not_ok 'the name server starts' "$(cat dns.log)"
 
 # serve_guest LINK [OPTIONS]: the gateway of the guests to come
