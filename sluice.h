@@ -124,7 +124,7 @@ struct sluice_config {
 	uint32_t max_udp;  /* UDP flows [1024] */
 	uint32_t max_ping; /* echo flows [64] */
 	uint64_t memory;   /* bytes of the data pool, reserved, committed as used [134217728] */
-	uint32_t max_ring; /* bytes each way a TCP flow may grow to, a power of two [262144], <= 1 MiB */
+	uint32_t max_ring; /* bytes each way a TCP flow may grow to, a power of two, at most [1048576] */
 	uint32_t max_fragmented;  /* datagrams of the guest being reassembled, at most the default [64] */
 	uint32_t fragment_memory; /* bytes of their fragments, 65536 to the default [262144] */
 	uint32_t max_batch;       /* frames taken from the link a turn, at most the default [64] */

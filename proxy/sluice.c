@@ -19,7 +19,7 @@
 #define DEFAULT_MAX_UDP 1024u
 #define DEFAULT_MAX_PING 64u
 #define DEFAULT_MEMORY (128u << 20)
-#define DEFAULT_MAX_RING (256u << 10)
+#define DEFAULT_MAX_RING (1024u << 10)
 #define FILES_KEPT 32u         /* descriptors left to the embedder and the gateway's own */
 #define FRAG_MEMORY_MIN 65536u /* the longest datagram */
 #define FLOWS_MAX (1u << 24)
