@@ -4,9 +4,9 @@
  * Two users: the virtqueues of a VMM in this process (sluice_virtio_*, proxy/virtio.c) and a vhost-user back end
  * (vhost_user.c).  Both tell the device what the driver did; the gateway's thread services the queues.
  *
- * A lock makes the control functions callable from any thread: the gateway holds it from the first look at the
- * queues in a turn until release(), so that no memory goes away under a borrowed frame.  A thread that holds it
- * already (a hook) gets -EDEADLK.
+ * A lock makes the control functions callable from any thread: the gateway holds it from receive() to release(),
+ * so that no memory goes away under a borrowed frame, and otherwise during each operation.  Who waits for it goes
+ * before the gateway's next turn.  A thread that holds it already (a hook) gets -EDEADLK.
  *
  * Kick descriptors are never read: they are watched edge-triggered, so that nothing that is handed in (a blocking
  * descriptor, one that somebody else reads, a closed pipe) can stop or spin the gateway.  Call descriptors are
@@ -15,8 +15,6 @@
  */
 #ifndef LINK_VIRTIO_H
 #define LINK_VIRTIO_H
-
-#include <pthread.h>
 
 #include "link/link.h"
 #include "link/virtq.h"
