@@ -55,6 +55,9 @@ min_size(size_t a, size_t b)
 /* The guest has used or announced one of its addresses: locks its MAC and remembers the address. */
 void guest_seen(struct stack *st, const struct addr *a, struct mac from, usec_t now);
 
+/* The guest has said something that was answered, if not from an address of its own: locks its MAC. */
+void guest_lock(struct stack *st, struct mac from, usec_t now);
+
 /* Something waits for a guest that is not known (well enough) yet. */
 void guest_wanted(struct stack *st);
 
@@ -82,6 +85,17 @@ void icmp_send_error(struct stack *st, enum icmp_error err, uint32_t arg, const 
 /* The transport of an IPv6 packet is unknown: where is the byte that named it (RFC 8200 4)? */
 uint32_t icmp6_next_header_at(struct view net, const struct ip *h);
 
+/* --- dhcp.c, dhcp6.c ------------------------------------------------------------------------------------ */
+
+/* Is this whole datagram for the gateway's own server?  Then its addresses may be such as nobody else may have,
+ * and only the server judges them. */
+bool dhcp_claims(const struct stack *st, const struct inbound *in, const struct udp *h);
+bool dhcp6_claims(const struct stack *st, const struct inbound *in, const struct udp *h);
+
+/* msg is the datagram's payload, contiguous and private. */
+enum stack_result dhcp_input(struct stack *st, const struct inbound *in, struct view msg, usec_t now);
+enum stack_result dhcp6_input(struct stack *st, const struct inbound *in, struct view msg, usec_t now);
+
 /* --- ip_input.c ------------------------------------------------------------------------------------ */
 
 /* in->f, from, to_group and net (to the end of what is contiguous) are filled in. */
@@ -102,6 +116,10 @@ void frame_output(struct stack *st, struct frame *f);
 /* One packet: h has addresses, proto, ttl and tos; the rest of it is filled in here.  to NULL: the guest.
  * Fragmented beyond the MTU.  The payload must stay as it is until the link is flushed. */
 void ip_output(struct stack *st, const struct mac *to, struct ip *h, struct transport *t);
+
+/* One datagram of the gateway's own to this MAC (NULL: the guest's); it is gone when this returns. */
+void udp_output(struct stack *st, const struct mac *to, const struct endpoint *src,
+		const struct endpoint *dst, struct view data);
 
 /* The payload was in scratch that the next frame will overwrite: let the link have it now. */
 void output_now(struct stack *st);

@@ -487,6 +487,40 @@ expires_here(const struct stack *st, const struct ip *h)
 	return h->ttl == 1 && !stack_is_ours(st, &h->dst) && !addr_is_multicast(&h->dst);
 }
 
+/* --- the gateway's own servers ----------------------------------------------------------------------- */
+
+/* A query for an address comes from who has none yet, and may go to everybody; nothing else may. */
+static bool
+is_for_dhcp(const struct stack *st, const struct inbound *in)
+{
+	struct rd r = rd_of(in->net);
+	struct udp h;
+
+	if (!st->cfg.dhcp || in->ip.proto != IP_PROTO_UDP || in->ip.fragment)
+		return false;
+	rd_take(&r, in->ip.hlen);
+	if (!udp_parse(&r, &h))
+		return false;
+	return addr_is_v4(&in->ip.src) ? dhcp_claims(st, in, &h) : dhcp6_claims(st, in, &h);
+}
+
+static enum stack_result
+dhcp_packet(struct stack *st, const struct inbound *in, struct packet *pkt, usec_t now)
+{
+	if (!offload_ok(in) || in->f->off.gso_type != GSO_NONE)
+		return drop(st, COUNT_OFFLOAD);
+	if (udp_packet(st, in, pkt) != STACK_UDP)
+		return STACK_DONE;
+	if (stack_is_guest(st, &in->ip.src))
+		guest_seen(st, &in->ip.src, in->from, now);
+
+	struct view msg = view_of(pkt->pay[0].p, pkt->len);
+
+	return addr_is_v4(&in->ip.src) ? dhcp_input(st, in, msg, now) : dhcp6_input(st, in, msg, now);
+}
+
+/* --- in ---------------------------------------------------------------------------------------------- */
+
 enum stack_result
 ip_input(struct stack *st, struct inbound *in, enum family fam, struct packet *pkt, usec_t now)
 {
@@ -494,6 +528,8 @@ ip_input(struct stack *st, struct inbound *in, enum family fam, struct packet *p
 		return drop(st, COUNT_IP_ADDRESS);
 	if (!parse(st, in, fam, now))
 		return STACK_DONE;
+	if (is_for_dhcp(st, in))
+		return dhcp_packet(st, in, pkt, now);
 	if (!source_ok(st, &in->ip))
 		return drop(st, COUNT_IP_SOURCE);
 	if (!addr_is_unspecified(&in->ip.src))

@@ -315,6 +315,21 @@ stack_send_udp(struct stack *st, const struct endpoint *src, const struct endpoi
 }
 
 void
+udp_output(struct stack *st, const struct mac *to, const struct endpoint *src, const struct endpoint *dst,
+	   struct view data)
+{
+	struct ip ip = {.src = src->addr, .dst = dst->addr, .proto = IP_PROTO_UDP, .ttl = TTL_DEFAULT};
+	struct transport t = {.csum_at = 6};
+	struct wr w = wr_of(t.hdr, sizeof(t.hdr));
+
+	set_payload(&t, &data, 1);
+	udp_emit(&w, &(struct udp){src->port, dst->port, (uint16_t)(UDP_HLEN + t.len), 0});
+	t.hlen = UDP_HLEN;
+	ip_output(st, to, &ip, &t);
+	output_now(st);
+}
+
+void
 stack_send_echo_reply(struct stack *st, const struct addr *src, const struct addr *dst, uint32_t rest,
 		      struct view data, uint8_t ttl, uint8_t tos)
 {

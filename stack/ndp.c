@@ -15,6 +15,7 @@
 #define RA_ROUTER_LIFETIME 5400u /* seconds: three of our intervals (RFC 4861 6.2.1) */
 #define RA_VALID 2592000u        /* 30 days and 7 days: RFC 4861's defaults */
 #define RA_PREFERRED 604800u
+#define RA_MOST 384u /* bytes of one with the longest search list */
 
 static const struct addr all_nodes = {{0xff, 0x02, [15] = 1}};
 
@@ -80,27 +81,57 @@ prefix_of(const struct stack_net *net)
 	return p;
 }
 
+/*
+ * With DHCP on, M and O say so, and A is set all the same: a guest that speaks DHCPv6 takes the configured
+ * address and is reached at that one, whatever else it makes itself; one that does not makes itself one, from
+ * which it may send as well.  Without DHCP there is nobody to ask.  Only /64 leaves the 64 bits that an
+ * interface identifier has (RFC 4862 5.5.3 d).
+ */
+static struct ndp_ra
+advertisement(const struct stack *st)
+{
+	const struct stack_net *net = &st->cfg.net[FAMILY_V6];
+
+	return (struct ndp_ra){
+	    .hop_limit = TTL_DEFAULT,
+	    .managed = st->cfg.dhcp,
+	    .other = st->cfg.dhcp,
+	    .router_lifetime = RA_ROUTER_LIFETIME,
+	    .sllao = st->cfg.mac,
+	    .mtu = st->out->lim.mtu,
+	    .prefix = prefix_of(net),
+	    .prefix_len = net->plen,
+	    .autonomous = net->plen == 64,
+	    .valid = RA_VALID,
+	    .preferred = RA_PREFERRED,
+	    .has_rdnss = !addr_is_unspecified(&net->dns),
+	    .rdnss = net->dns,
+	    .rdnss_lifetime = RA_ROUTER_LIFETIME,
+	    .dnssl = view_of(st->cfg.search, st->cfg.search_len),
+	    .dnssl_lifetime = RA_ROUTER_LIFETIME,
+	};
+}
+
+/* Its options may be more than a transport header has room for, so they go as payload. */
 static void
 send_ra(struct stack *st, const struct mac *to, const struct addr *dst)
 {
-	const struct stack_net *net = &st->cfg.net[FAMILY_V6];
+	struct ndp_ra ra = advertisement(st);
 	struct transport t;
-	struct wr w = message_open(&t, ICMP6_RA);
+	struct wr head = message_open(&t, ICMP6_RA);
+	uint8_t body[RA_MOST];
+	struct wr w = wr_of(body, sizeof(body));
 
-	ndp_ra_emit(&w, &(struct ndp_ra){
-			    .hop_limit = TTL_DEFAULT,
-			    .router_lifetime = RA_ROUTER_LIFETIME,
-			    .sllao = st->cfg.mac,
-			    .mtu = st->out->lim.mtu,
-			    .prefix = prefix_of(net),
-			    .prefix_len = net->plen,
-			    .valid = RA_VALID,
-			    .preferred = RA_PREFERRED,
-			    .has_rdnss = !addr_is_unspecified(&net->dns),
-			    .rdnss = net->dns,
-			    .rdnss_lifetime = RA_ROUTER_LIFETIME,
-			});
-	message_send(st, to, &st->link_local, dst, &t, &w);
+	ndp_ra_emit(&w, &ra);
+	assert(!w.bad);
+
+	struct view pay = view_of(body, (size_t)(w.p - body));
+
+	t.pay = &pay;
+	t.npay = 1;
+	t.len = (uint32_t)pay.len;
+	message_send(st, to, &st->link_local, dst, &t, &head);
+	output_now(st);
 }
 
 void

@@ -12,6 +12,7 @@ enum { /* option types */
        OPT_PREFIX = 3,
        OPT_MTU = 5,
        OPT_RDNSS = 25, /* RFC 8106 5.1 */
+       OPT_DNSSL = 31, /* RFC 8106 5.2 */
 };
 
 enum { /* option lengths in units of 8 bytes */
@@ -123,7 +124,7 @@ static void
 take_prefix(struct rd *r, struct option *o, struct ndp_ra *out)
 {
 	out->prefix_len = rd_u8(&o->body);
-	rd_u8(&o->body); /* flags */
+	out->autonomous = rd_u8(&o->body) & PREFIX_AUTONOMOUS;
 	out->valid = rd_u32(&o->body);
 	out->preferred = rd_u32(&o->body);
 	rd_u32(&o->body); /* reserved */
@@ -152,6 +153,26 @@ take_rdnss(struct rd *r, struct option *o, struct ndp_ra *out)
 		r->bad = true;
 }
 
+/* Zeros fill the option up after the last name, so a name without labels is none (RFC 8106 5.2). */
+static void
+take_dnssl(struct rd *r, struct option *o, struct ndp_ra *out)
+{
+	rd_u16(&o->body); /* reserved */
+	out->dnssl_lifetime = rd_u32(&o->body);
+	out->dnssl = view_of(o->body.p, 0);
+	while (rd_left(&o->body) > 0) {
+		uint8_t len = rd_u8(&o->body);
+
+		if (len == 0)
+			break;
+		for (; len > 0; len = rd_u8(&o->body))
+			rd_take(&o->body, len);
+		out->dnssl.len = (size_t)(o->body.p - out->dnssl.p);
+	}
+	if (o->body.bad || out->dnssl.len == 0)
+		r->bad = true;
+}
+
 static void
 take_ra_option(struct rd *r, struct option *o, struct ndp_ra *out, bool *has_sllao)
 {
@@ -167,6 +188,9 @@ take_ra_option(struct rd *r, struct option *o, struct ndp_ra *out, bool *has_sll
 		break;
 	case OPT_RDNSS:
 		take_rdnss(r, o, out);
+		break;
+	case OPT_DNSSL:
+		take_dnssl(r, o, out);
 		break;
 	}
 }
@@ -235,11 +259,25 @@ emit_prefix(struct wr *w, const struct ndp_ra *m)
 	wr_u8(w, OPT_PREFIX);
 	wr_u8(w, UNITS_PREFIX);
 	wr_u8(w, m->prefix_len);
-	wr_u8(w, PREFIX_ON_LINK | PREFIX_AUTONOMOUS);
+	wr_u8(w, (uint8_t)(PREFIX_ON_LINK | (m->autonomous ? PREFIX_AUTONOMOUS : 0)));
 	wr_u32(w, m->valid);
 	wr_u32(w, m->preferred);
 	wr_u32(w, 0);
 	wr_bytes(w, m->prefix.b, sizeof(m->prefix.b));
+}
+
+static void
+emit_dnssl(struct wr *w, const struct ndp_ra *m)
+{
+	static const uint8_t zeros[8];
+	size_t units = (8 + m->dnssl.len + 7) / 8;
+
+	wr_u8(w, OPT_DNSSL);
+	wr_u8(w, (uint8_t)units);
+	wr_u16(w, 0);
+	wr_u32(w, m->dnssl_lifetime);
+	wr_bytes(w, m->dnssl.p, m->dnssl.len);
+	wr_bytes(w, zeros, units * 8 - 8 - m->dnssl.len);
 }
 
 void
@@ -263,4 +301,6 @@ ndp_ra_emit(struct wr *w, const struct ndp_ra *m)
 		wr_u32(w, m->rdnss_lifetime);
 		wr_bytes(w, m->rdnss.b, sizeof(m->rdnss.b));
 	}
+	if (m->dnssl.len > 0)
+		emit_dnssl(w, m);
 }

@@ -37,11 +37,14 @@ struct ndp_ra {
 	struct mac sllao;
 	uint32_t mtu;
 	struct addr prefix;
-	uint8_t prefix_len;        /* the A and L flags are set */
+	uint8_t prefix_len;        /* the L flag is set */
+	bool autonomous;           /* the A flag: the guest may make itself addresses */
 	uint32_t valid, preferred; /* seconds */
 	bool has_rdnss;
 	struct addr rdnss;
 	uint32_t rdnss_lifetime; /* seconds */
+	struct view dnssl;       /* names as on the wire (RFC 1035 3.1), borrowed; without bytes: none */
+	uint32_t dnssl_lifetime; /* seconds */
 };
 
 bool ndp_ns_parse(struct view v, struct ndp_ns *out);

@@ -93,9 +93,11 @@ is_subnet_edge(const struct stack *st, const struct addr *a)
 
 /* --- what is known of the guest -------------------------------------------------------------------- */
 
-static void
-lock_guest(struct stack *st, struct mac from, usec_t now)
+void
+guest_lock(struct stack *st, struct mac from, usec_t now)
 {
+	if (st->guest_mac_known)
+		return;
 	st->guest_mac = from;
 	st->guest_mac_known = true;
 	if (st->cfg.net[FAMILY_V6].on)
@@ -107,8 +109,7 @@ guest_seen(struct stack *st, const struct addr *a, struct mac from, usec_t now)
 {
 	enum family fam = addr_family(a);
 
-	if (!st->guest_mac_known)
-		lock_guest(st, from, now);
+	guest_lock(st, from, now);
 	if (addr_eq(a, &st->guest_heard[fam]))
 		return;
 	if (addr_eq(a, &st->cfg.net[fam].guest))
@@ -202,18 +203,21 @@ source_ok(const struct stack *st, const struct mac *src)
 }
 
 /*
- * Broadcast, and of IPv6 multicast (RFC 2464 7) all-nodes, all-routers and every solicited-node group:
- * we answer for all other addresses of the prefix.
+ * Broadcast, and of IPv6 multicast (RFC 2464 7) all-nodes, all-routers, DHCPv6 servers if we are one, and
+ * every solicited-node group: we answer for all other addresses of the prefix.
  */
 static bool
-group_wanted(const struct mac *dst)
+group_wanted(const struct stack *st, const struct mac *dst)
 {
+	static const struct mac dhcp6_servers = {{0x33, 0x33, 0, 1, 0, 2}};
 	static const struct mac broadcast = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 	static const uint8_t solicited[3] = {0x33, 0x33, 0xff};
 	static const uint8_t well_known[5] = {0x33, 0x33, 0, 0, 0};
 
 	if (memcmp(dst->b, well_known, sizeof(well_known)) == 0)
 		return dst->b[5] == 1 || dst->b[5] == 2;
+	if (st->cfg.dhcp && mac_eq(*dst, dhcp6_servers))
+		return true;
 	return mac_eq(*dst, broadcast) || memcmp(dst->b, solicited, sizeof(solicited)) == 0;
 }
 
@@ -232,7 +236,7 @@ stack_input(struct stack *st, const struct frame *f, struct packet *pkt, usec_t 
 
 	bool to_us = mac_eq(eth.dst, st->cfg.mac);
 
-	if (!to_us && !group_wanted(&eth.dst))
+	if (!to_us && !group_wanted(st, &eth.dst))
 		return drop(st, COUNT_ETH_DEST);
 
 	struct inbound in; /* not cleared: the parser fills the rest */
@@ -278,8 +282,10 @@ stack_count_name(enum stack_count c)
 	    [COUNT_FRAG_FULL] = "frag_full",       [COUNT_FRAG_TIMEOUT] = "frag_timeout",
 	    [COUNT_ICMP_BAD] = "icmp_bad",         [COUNT_ICMP_IGNORED] = "icmp_ignored",
 	    [COUNT_ICMP_LIMITED] = "icmp_limited", [COUNT_NDP_BAD] = "ndp_bad",
-	    [COUNT_NDP_IGNORED] = "ndp_ignored",   [COUNT_UDP_BAD] = "udp_bad",
-	    [COUNT_TCP_BAD] = "tcp_bad",           [COUNT_L4_CHECKSUM] = "l4_checksum",
+	    [COUNT_NDP_IGNORED] = "ndp_ignored",   [COUNT_DHCP_BAD] = "dhcp_bad",
+	    [COUNT_DHCP_IGNORED] = "dhcp_ignored", [COUNT_DHCP_ANSWERED] = "dhcp_answered",
+	    [COUNT_UDP_BAD] = "udp_bad",           [COUNT_TCP_BAD] = "tcp_bad",
+	    [COUNT_L4_CHECKSUM] = "l4_checksum",
 	};
 
 	assert((unsigned)c < STACK_COUNTS && name[c]);

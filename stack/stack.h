@@ -2,7 +2,7 @@
  * stack.h - the network the guest sees: frames in, packets up; segments down, frames out
  *
  * stack_input() takes one frame, answers by itself what the gateway answers by itself (ARP, neighbour
- * discovery, router solicitations, echo of its own addresses, protocol errors) and hands the rest up as
+ * discovery, router solicitations, DHCP, echo of its own addresses, protocol errors) and hands the rest up as
  * a parsed `struct packet`.  The stack_send_*() functions are the way down.  No sockets, no clock, no
  * allocation, no randomness: the owner brings memory, time, and a secret.
  *
@@ -35,8 +35,9 @@ struct stack_config {
 	struct mac guest_mac; /* zero: the first valid source locks it */
 	struct stack_net net[FAMILIES];
 	bool dhcp;         /* answer DHCPv4 and DHCPv6, and say so in router advertisements */
-	char hostname[64]; /* told by both; "": none */
-	uint8_t search[256]; /* DNS search list as on the wire (RFC 1035 3.1, no compression), told by all three */
+	char hostname[64]; /* told by DHCPv4; "": none */
+	uint8_t search
+	    [256]; /* DNS search list as on the wire (RFC 1035 3.1, no compression), told by all three */
 	uint16_t search_len;
 	uint8_t secret[16]; /* keys every hash and number that a guest must not predict */
 };
@@ -76,6 +77,9 @@ enum stack_count {
 	COUNT_ICMP_LIMITED, /* errors not sent: rate limit */
 	COUNT_NDP_BAD,
 	COUNT_NDP_IGNORED,
+	COUNT_DHCP_BAD, /* of both families */
+	COUNT_DHCP_IGNORED,
+	COUNT_DHCP_ANSWERED,
 	COUNT_UDP_BAD,
 	COUNT_TCP_BAD,
 	COUNT_L4_CHECKSUM,
@@ -142,10 +146,10 @@ struct stack {
 	bool guest_answers[FAMILIES];      /* the configured address has been heard */
 	struct addr guest_heard[FAMILIES]; /* the address announced or used last; unspecified: none */
 	struct addr link_local;            /* ours: fe80::/64 with the EUI-64 of cfg.mac */
-	bool probe_wanted; /* something waits for the guest: ARP and NS probes go out at probe_at */
-	usec_t probe_at;   /* not before: one a second */
+	bool probe_wanted;     /* something waits for the guest: ARP and NS probes go out at probe_at */
+	usec_t probe_at;       /* not before: one a second */
 	bool leased[FAMILIES]; /* a lease was given since the owner last looked (and cleared this) */
-	usec_t ra_at;      /* next unsolicited router advertisement; TIME_NEVER: nobody to hear it */
+	usec_t ra_at;          /* next unsolicited router advertisement; TIME_NEVER: nobody to hear it */
 
 	uint32_t ip_id;       /* counter whose keyed permutation gives the ids where we fragment */
 	uint32_t icmp_tokens; /* RFC 1812 4.3.2.8 / RFC 4443 2.4(f) */

@@ -5,7 +5,7 @@
 
 #include "test/fuzz/wire_kit.h"
 
-#define MOST 128u /* more than any message that is written here */
+#define MOST 2304u /* more than any message that is written here */
 
 /* Reads v as one kind of message and writes that to buf; false when it is none. */
 typedef bool rewrite_fn(struct view v, struct wr *w);

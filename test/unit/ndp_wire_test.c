@@ -119,6 +119,19 @@ rs_round_trip(void **state)
 	}
 }
 
+/* One to six names, which may begin anywhere: all their labels are of one length. */
+static struct view
+random_names(uint64_t *seed)
+{
+	static const char names[] = "\3abc\2de\0\1f\0\4host\7example\4test\0\1x\0\1y\1z\0\5local";
+	static const uint8_t ends[] = {8, 11, 30, 33, 38, 45};
+	unsigned first = (unsigned)kit_random(seed) % 6,
+		 last = first + (unsigned)kit_random(seed) % (6 - first);
+	size_t from = first ? ends[first - 1] : 0;
+
+	return view_of(names + from, ends[last] - from);
+}
+
 static struct ndp_ra
 random_ra(uint64_t *seed)
 {
@@ -131,6 +144,7 @@ random_ra(uint64_t *seed)
 	    .mtu = (uint32_t)kit_random(seed),
 	    .prefix = kit_v6(seed),
 	    .prefix_len = (uint8_t)(kit_random(seed) % 129),
+	    .autonomous = kit_random(seed) & 1,
 	    .valid = (uint32_t)kit_random(seed),
 	    .preferred = (uint32_t)kit_random(seed),
 	    .has_rdnss = kit_random(seed) & 1,
@@ -139,6 +153,10 @@ random_ra(uint64_t *seed)
 	if (m.has_rdnss) {
 		m.rdnss = kit_v6(seed);
 		m.rdnss_lifetime = (uint32_t)kit_random(seed);
+	}
+	if (kit_random(seed) & 1) {
+		m.dnssl = random_names(seed);
+		m.dnssl_lifetime = (uint32_t)kit_random(seed);
 	}
 	return m;
 }
@@ -151,7 +169,7 @@ ra_round_trip(void **state)
 	(void)state;
 	for (unsigned i = 0; i < KIT_ROUNDS; i++) {
 		struct ndp_ra in = random_ra(&seed), out;
-		uint8_t buf[128];
+		uint8_t buf[256];
 		struct wr w = wr_of(buf, sizeof(buf));
 
 		ndp_ra_emit(&w, &in);
@@ -169,6 +187,11 @@ ra_round_trip(void **state)
 		assert_int_equal(in.has_rdnss, out.has_rdnss);
 		assert_true(addr_eq(&in.rdnss, &out.rdnss));
 		assert_int_equal(in.rdnss_lifetime, out.rdnss_lifetime);
+		assert_int_equal(in.autonomous, out.autonomous);
+		assert_int_equal(in.dnssl.len, out.dnssl.len);
+		assert_int_equal(in.dnssl_lifetime, out.dnssl_lifetime);
+		if (in.dnssl.len)
+			assert_memory_equal(in.dnssl.p, out.dnssl.p, in.dnssl.len);
 	}
 }
 
@@ -177,13 +200,15 @@ static void
 ra_bytes(void **state)
 {
 	static const uint8_t want[] = {
-	    64,   0x40, 0x07, 0x08, 0,    0,    0,    0,    0, 0, 0,    0,                /* O, 1,800 s */
-	    1,    1,    0x02, 0,    0,    0,    0,    1,                                  /* SLLAO */
-	    5,    1,    0,    0,    0,    0,    0x05, 0xdc,                               /* MTU 1500 */
-	    3,    4,    64,   0xc0, 0,    1,    0x51, 0x80, 0, 0, 0x38, 0x40, 0, 0, 0, 0, /* prefix, A and L */
-	    0xfd, 0x73, 0x6c, 0x75, 0x69, 0x63, 0,    0x65, 0, 0, 0,    0,    0, 0, 0, 0, 25,
+	    64,   0x40, 0x07, 0x08, 0,    0,    0,    0,    0,   0, 0,    0,                /* O, 1,800 s */
+	    1,    1,    0x02, 0,    0,    0,    0,    1,                                    /* SLLAO */
+	    5,    1,    0,    0,    0,    0,    0x05, 0xdc,                                 /* MTU 1500 */
+	    3,    4,    64,   0xc0, 0,    1,    0x51, 0x80, 0,   0, 0x38, 0x40, 0, 0, 0, 0, /* prefix, A and L */
+	    0xfd, 0x73, 0x6c, 0x75, 0x69, 0x63, 0,    0x65, 0,   0, 0,    0,    0, 0, 0, 0, 25,
 	    3,    0,    0,    0,    0,    0x0e, 0x10, /* RDNSS */
-	    0xfd, 0x73, 0x6c, 0x75, 0x69, 0x63, 0,    0x65, 0, 0, 0,    0,    0, 0, 0, 3,
+	    0xfd, 0x73, 0x6c, 0x75, 0x69, 0x63, 0,    0x65, 0,   0, 0,    0,    0, 0, 0, 3, 31,
+	    3,    0,    0,    0,    0,    0x0e, 0x11, /* DNSSL, filled up */
+	    3,    'b',  'o',  'x',  4,    't',  'e',  's',  't', 0, 0,    0,    0, 0, 0, 0,
 	};
 	struct ndp_ra m = {
 	    .hop_limit = 64,
@@ -193,13 +218,16 @@ ra_bytes(void **state)
 	    .mtu = 1500,
 	    .prefix = kit_addr("fd73:6c75:6963:65::"),
 	    .prefix_len = 64,
+	    .autonomous = true,
 	    .valid = 86400,
 	    .preferred = 14400,
 	    .has_rdnss = true,
 	    .rdnss = kit_addr("fd73:6c75:6963:65::3"),
 	    .rdnss_lifetime = 3600,
+	    .dnssl = view_of("\3box\4test", 10),
+	    .dnssl_lifetime = 3601,
 	};
-	uint8_t buf[128];
+	uint8_t buf[192];
 	struct wr w = wr_of(buf, sizeof(buf));
 
 	(void)state;
@@ -319,6 +347,14 @@ ra_option_sizes(void **state)
 	assert_false(parses_with(RA, (const uint8_t[8]){25, 1}, 8));
 	assert_false(parses_with(RA, (const uint8_t[16]){25, 2}, 16));
 	assert_true(parses_with(RA, (const uint8_t[40]){25, 5}, 40));
+	/* DNSSL: no name, names that run over, one that just fits. */
+	assert_false(parses_with(RA, (const uint8_t[8]){31, 1}, 8));
+	assert_false(parses_with(RA, (const uint8_t[16]){31, 2}, 16));
+	assert_false(parses_with(RA, (const uint8_t[16]){31, 2, [8] = 7, 'a'}, 16));
+	assert_false(parses_with(RA, (const uint8_t[16]){31, 2, [8] = 8, 'a'}, 16));
+	assert_false(parses_with(RA, (const uint8_t[24]){31, 2, [8] = 7, [16] = 14, 1}, 24));
+	assert_true(parses_with(RA, (const uint8_t[16]){31, 2, [8] = 6, 'a'}, 16));
+	assert_true(parses_with(RA, (const uint8_t[16]){31, 2, [8] = 1, 'a', 0, 1, 'b'}, 16));
 }
 
 int
