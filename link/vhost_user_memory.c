@@ -18,7 +18,6 @@
 _Static_assert(VHOST_USER_REGIONS <= GUEST_REGIONS, "every table fits the queues'");
 
 #define PAGE_MAX (UINT64_C(1) << 30)
-#define GUEST_PAGE 4096u /* a guest's smallest: what it aligns must be aligned here too */
 
 static bool
 overlap(uint64_t a, uint64_t b, uint64_t a_size, uint64_t b_size)
@@ -34,17 +33,11 @@ judge(const struct vhost_user_memory *m, const struct vhost_user_region *r, char
 		snprintf(why, size, "it shares more than %u regions of memory", VHOST_USER_REGIONS);
 		return false;
 	}
-	/* The last byte exists in each of the three address spaces. */
-	if (r->size == 0 || r->guest > UINT64_MAX - (r->size - 1) || r->user > UINT64_MAX - (r->size - 1) ||
+	/* Its end exists in each of the three address spaces. */
+	if (r->size == 0 || r->size > UINT64_MAX - r->guest || r->size > UINT64_MAX - r->user ||
 	    r->offset > INT64_MAX || r->size > (uint64_t)INT64_MAX - r->offset) {
 		snprintf(why, size, "its memory at 0x%" PRIx64 " has an impossible size, 0x%" PRIx64,
 			 r->guest, r->size);
-		return false;
-	}
-	if ((r->guest ^ r->offset) % GUEST_PAGE) {
-		snprintf(why, size,
-			 "its memory at 0x%" PRIx64 " is not aligned as in its file (0x%" PRIx64 ")",
-			 r->guest, r->offset);
 		return false;
 	}
 	for (uint32_t i = 0; i < m->n; i++) {
@@ -114,11 +107,7 @@ vhost_user_memory_add(struct vhost_user_memory *m, const struct vhost_user_regio
 		return false;
 	if (seals < 0 || !(seals & F_SEAL_SHRINK))
 		*shrinks = true;
-
-	uint32_t i = m->n++;
-	for (; i > 0 && m->at[i - 1].region.guest > r->guest; i--)
-		m->at[i] = m->at[i - 1];
-	m->at[i] = new;
+	m->at[m->n++] = new;
 	return true;
 }
 

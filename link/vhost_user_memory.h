@@ -20,7 +20,6 @@ struct vhost_user_mapping {
 	size_t map_len;
 };
 
-/* Sorted by guest address. */
 struct vhost_user_memory {
 	uint32_t n;
 	struct vhost_user_mapping at[VHOST_USER_REGIONS];

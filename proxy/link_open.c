@@ -10,6 +10,7 @@
 #include "link/port.h"
 #include "link/stream.h"
 #include "link/tap.h"
+#include "link/vhost_user.h"
 #include "proxy/virtio.h"
 
 /* A guest behind a socket; its link has its own words for what is wrong. */
@@ -48,6 +49,28 @@ dgram_open(struct setup *su, const struct sluice_config *cfg, struct host *host,
 	return l;
 }
 
+/* sluice_log_level is an unsigned int to every compiler we know, and to the link. */
+static struct link *
+vhost_user_open(struct setup *su, const struct sluice_config *cfg, struct host *host, uint32_t mtu)
+{
+	char why[256] = "";
+	struct vhost_user_options o = {
+	    .path = cfg->link_path,
+	    .connect = cfg->link_connect,
+	    .fd = cfg->link_fd,
+	    .one_off = cfg->link_one_off,
+	    .mtu = mtu,
+	    .log = cfg->log,
+	    .log_ctx = cfg->log_ctx,
+	};
+
+	memcpy(o.mac, cfg->guest_mac, sizeof(o.mac));
+	struct link *l = link_vhost_user(host, &o, why, sizeof(why));
+	if (!l)
+		wrong(su, "%s", why);
+	return l;
+}
+
 void
 link_disown(const struct sluice_config *cfg, struct link *l)
 {
@@ -57,6 +80,8 @@ link_disown(const struct sluice_config *cfg, struct link *l)
 		link_stream_disown(l);
 	else if (cfg->link_kind == SLUICE_LINK_DGRAM)
 		link_dgram_disown(l);
+	else if (cfg->link_kind == SLUICE_LINK_VHOST_USER)
+		link_vhost_user_disown(l);
 }
 
 struct link *
@@ -89,8 +114,7 @@ link_open(struct setup *su, const struct sluice_config *cfg, struct host *host)
 			l = link_virtio(host, virtio_device(cfg->virtio), mtu, &error);
 		break;
 	case SLUICE_LINK_VHOST_USER:
-		error = EOPNOTSUPP;
-		break;
+		return vhost_user_open(su, cfg, host, mtu);
 	case SLUICE_LINK_NONE:
 	default:
 		wrong(su,
