@@ -1,8 +1,13 @@
 /*
- * dial.c - where a guest's destination really is, and the host sockets that go there
+ * dial.c - where a guest's destination really is, what the connect hook makes of that, and the sockets that go there
+ *
+ * A hook's answer that is of no use (a text that is no address, a bind address of the wrong family, a proxy for a
+ * datagram) refuses the flow: an embedder that asked for a way out would not be served by another one.
  */
 #include <errno.h>
+#include <string.h>
 
+#include "proxy/endpoint.h"
 #include "proxy/gateway.h"
 
 #define DNS_PORT 53u
@@ -41,6 +46,173 @@ dial_refused(struct sluice *gw, const struct endpoint *remote, const struct endp
 {
 	if (dial_is_dns(gw, &remote->addr))
 		resolver_failed(&gw->resolver, target);
+}
+
+/* --- the connect hook ----------------------------------------------------------------------------------- */
+
+/* The flow is refused, and the log says which part of the hook's answer was wrong. */
+static int
+of_no_use(struct sluice *gw, struct flow *f, const char *what, const char *text, const char *why)
+{
+	gw_log_paced(gw, GW_HOOK_BAD, "connect hook: %s '%.64s' %s; the flow is refused", what, text, why);
+	f->why = "the connect hook's answer is of no use";
+	return -EACCES;
+}
+
+static int
+read_endpoint(struct sluice *gw, struct flow *f, const char *what, const char *text, struct endpoint *out)
+{
+	/* An echo request goes to no port. */
+	uint16_t port = f->kind == FLOW_PING ? 1 : 0;
+	struct endpoint e;
+
+	if (endpoint_parse(text, port, &e) != ENDPOINT_OK)
+		return of_no_use(gw, f, what, text, "is not ADDR:PORT or [ADDR]:PORT");
+	if (addr_is_unspecified(&e.addr) || addr_is_multicast(&e.addr) || addr_is_broadcast(&e.addr))
+		return of_no_use(gw, f, what, text, "is not the address of a host");
+	if (f->kind == FLOW_PING) {
+		e.port = 0;
+		if (addr_family(&e.addr) != addr_family(&f->tuple.guest.addr))
+			return of_no_use(gw, f, what, text, "is not of the ping's family");
+	}
+	*out = e;
+	return 0;
+}
+
+static int
+take_target(struct sluice *gw, struct flow *f, const struct sluice_route *how, struct route *r)
+{
+	int rc = 0;
+
+	if ((how->target || how->socks5) && is_mapping(f))
+		return of_no_use(gw, f, how->target ? "target" : "socks5",
+				 how->target ? how->target : how->socks5,
+				 "cannot be had by an endpoint-independent mapping");
+	if (how->target) {
+		rc = read_endpoint(gw, f, "target", how->target, &r->to);
+		f->target = r->to;
+	}
+	if (rc == 0 && how->socks5) {
+		if (f->kind != FLOW_TCP)
+			return of_no_use(gw, f, "socks5", how->socks5, "cannot carry datagrams or pings");
+		r->proxied = true;
+		rc = read_endpoint(gw, f, "socks5", how->socks5, &r->to);
+	}
+	return rc;
+}
+
+static int
+take_way_out(struct sluice *gw, struct flow *f, const struct sluice_route *how, struct route *r)
+{
+	struct host_socket_opts *o = &r->opts;
+
+	o->mark = how->mark;
+	if (how->device) {
+		size_t len = strlen(how->device);
+
+		if (len == 0 || len >= sizeof(o->device))
+			return of_no_use(gw, f, "device", how->device, "is not the name of an interface");
+		memcpy(o->device, how->device, len + 1);
+	}
+	if (how->bind) {
+		o->bound = true;
+		if (!addr_parse(how->bind, &o->source))
+			return of_no_use(gw, f, "bind", how->bind, "is not an address");
+		if (addr_family(&o->source) != addr_family(&r->to.addr))
+			return of_no_use(gw, f, "bind", how->bind,
+					 "is not of the family that is connected to");
+	}
+	return 0;
+}
+
+/* 0 or -errno. */
+static int
+ask_hook(struct sluice *gw, struct flow *f, const struct endpoint *remote, struct route *r)
+{
+	char guest[ENDPOINT_TEXT], far[ENDPOINT_TEXT], target[ENDPOINT_TEXT];
+	const struct sluice_connect c = {
+	    .size = sizeof(c),
+	    .protocol = f->tuple.proto,
+	    .guest = endpoint_text(&f->tuple.guest, guest),
+	    .remote = endpoint_text(remote, far),
+	    .target = endpoint_text(&r->to, target),
+	};
+	struct sluice_route how = {.size = sizeof(how)};
+	int rc = gw->connect(gw->hook_ctx, &c, &how);
+
+	if (rc < 0)
+		return of_no_use(gw, f, "returned", "a negative number", "");
+	if (rc == 0)
+		rc = take_target(gw, f, &how, r);
+	if (rc == 0)
+		rc = take_way_out(gw, f, &how, r);
+	return rc < 0 ? rc : -rc;
+}
+
+bool
+dial_route(struct sluice *gw, struct flow *f, const struct endpoint *remote, unsigned attempt,
+	   struct route *r, usec_t now)
+{
+	bool found = f->kind == FLOW_PING ? attempt == 0 : dial_target(gw, remote, attempt, now, &r->aim);
+
+	if (!found)
+		return false;
+	if (f->kind == FLOW_PING)
+		r->aim = *remote;
+	r->to = r->aim;
+	r->proxied = false;
+	f->reason = SLUICE_REASON_NONE;
+	f->why = NULL;
+	if (!is_mapping(f))
+		f->target = r->to;
+	r->error = gw->connect ? ask_hook(gw, f, remote, r) : 0;
+	if (r->error)
+		f->reason = SLUICE_REASON_HOOK;
+	return true;
+}
+
+/* --- sockets -------------------------------------------------------------------------------------------- */
+
+/* The way out that the hook asked for cannot be had: that is its word, not the host's. */
+static int
+no_way_out(struct sluice *gw, struct flow *f, const struct route *r, int error)
+{
+	const struct host_socket_opts *o = &r->opts;
+	bool asked = o->mark || o->device[0] || o->bound;
+	bool no_address = o->bound && error == EADDRNOTAVAIL;
+	char text[ADDR_TEXT];
+
+	if (!asked || (trouble_of(error) == TROUBLE_FULL && !no_address))
+		return -error;
+	gw_log_paced(gw, GW_HOOK_BAD,
+		     "connect hook: no socket with mark %u, device '%s', bind '%s': "
+		     "%s; the flow is refused",
+		     o->mark, o->device, o->bound ? addr_text(&o->source, text) : "", strerror(error));
+	f->reason = SLUICE_REASON_HOOK;
+	f->why = "the way out the connect hook asked for cannot be had";
+	return no_address ? -EHOSTUNREACH : -error;
+}
+
+int
+dial_open(struct sluice *gw, struct flow *f, const struct route *r)
+{
+	static const enum host_kind kind[FLOW_KINDS] = {HOST_TCP, HOST_UDP, HOST_PING};
+	const struct host_ops *host = gw->host->ops;
+
+	gw_close(gw, &f->fd, false);
+	int fd = gw_socket(gw, kind[f->kind], addr_family(&r->to.addr), &r->opts);
+	if (fd < 0)
+		return no_way_out(gw, f, r, -fd);
+	f->fd = fd;
+
+	int rc = is_mapping(f) ? 0 : host->connect(gw->host, fd, &r->to);
+	if (rc == 0 || rc == -EINPROGRESS) {
+		int armed = host->arm(gw->host, fd, flow_token(&gw->flows, f));
+
+		if (armed < 0)
+			return armed;
+	}
+	return rc;
 }
 
 bool

@@ -95,6 +95,7 @@ flow_new(struct flow_table *t, enum flow_kind kind, const struct flow_ops *ops, 
 	f->kind = (uint8_t)kind;
 	f->gen = gen;
 	f->fd = -1;
+	f->number = ++t->numbers;
 
 	struct flow **b = bucket_of(t, tuple);
 	f->hash_next = *b;

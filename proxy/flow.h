@@ -46,6 +46,15 @@ struct flow {
 	struct flow *age_prev, *age_next; /* free places: age_next is the next free one */
 	uint32_t heap_at;                 /* its place in the heap + 1; 0: not in it */
 	usec_t heap_key;                  /* <= its deadline: one that moved away is corrected when popped */
+
+	/* What is told of it (event.h). */
+	uint64_t number;            /* of all flows there ever were */
+	struct endpoint target;     /* the other end as the host knows it; unspecified and 0: not known */
+	uint64_t to_host, to_guest; /* payload */
+	usec_t opened_at;           /* ... and whether: its host connection exists */
+	bool opened;
+	uint8_t reason;  /* why it ends, as soon as that is known: enum sluice_reason */
+	const char *why; /* the same in more words; NULL */
 };
 
 struct flow_kind_table {
@@ -64,6 +73,7 @@ struct flow_table {
 	struct flow *found; /* the last one flow_find() found, if it is still there */
 	struct flow_kind_table kind[FLOW_KINDS];
 	struct flow *ready_first, *ready_last;
+	uint64_t numbers;   /* given to flows so far */
 	struct flow **heap; /* binary heap by heap_key */
 	uint32_t nheap;
 };

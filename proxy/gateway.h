@@ -2,8 +2,8 @@
  * gateway.h - one gateway: everything that `struct sluice` is, for the files of proxy/
  *
  * The loop (loop.c) owns the turn; tcp_flow.c, udp_flow.c, ping_flow.c are the kinds of flow; publish.c
- * lets host clients in; dial.c says where a guest's destination really is; trouble.c says what an errno
- * means to a guest.
+ * lets host clients in; dial.c says where a guest's destination really is, tcp_dial.c makes the connection;
+ * trouble.c says what an errno means to a guest, event.c tells the embedder.
  */
 #ifndef PROXY_GATEWAY_H
 #define PROXY_GATEWAY_H
@@ -12,8 +12,10 @@
 
 #include "link/link.h"
 #include "link/pcapng.h"
+#include "proxy/event.h"
 #include "proxy/flow.h"
 #include "proxy/resolver.h"
+#include "proxy/socks.h"
 #include "sluice.h"
 #include "stack/pool.h"
 #include "stack/stack.h"
@@ -50,6 +52,7 @@ enum gateway_count {
 	GW_PUBLISHED,
 	GW_PUBLISH_FULL,
 	GW_ICMP_REPORTS, /* ICMP errors of the guest that belonged to a flow */
+	GW_HOOK_BAD,     /* answers of the connect hook that were of no use */
 	GW_BYTES_TO_HOST,
 	GW_BYTES_TO_GUEST,
 	GW_COUNTS,
@@ -63,23 +66,32 @@ struct listener {
 	int fd;
 };
 
+/* While the host connection is under way, the SYN is held. */
+enum dialing {
+	DIAL_NOT,
+	DIAL_TARGET, /* connect(2) to the target */
+	DIAL_PROXY,  /* ... to a proxy */
+	DIAL_ASKING, /* the proxy is asked to connect to the target */
+};
+
 struct tcp_flow {
 	struct flow flow;
 	struct tcp tcp;
-	struct endpoint target; /* being dialled: what dial_target() said */
-	uint8_t attempt;        /* ... when asked for the so manieth time */
-	bool refused;           /* an earlier target refused */
-	bool dialing;           /* the host connection is under way; the SYN is held */
-	bool readable;          /* the host socket may have bytes: not yet seen empty (edge-triggered) */
-	bool writable;          /* ... may take bytes: not yet seen full */
-	bool hangup;            /* the host's FIN is queued: read until it shows */
-	bool host_eof;          /* the host will send no more */
-	bool wrote, nodelay;    /* something was written to the host; TCP_NODELAY is set there */
-	bool keepalive;         /* SO_KEEPALIVE is set there */
-	bool host_shut;         /* we told the host that the guest will send no more */
-	usec_t retry_at;        /* the pool had nothing: look again; TIME_NEVER */
-	usec_t idle_at;         /* when an unused send ring goes back; TIME_NEVER */
-	struct listener *via;   /* inbound only */
+	struct endpoint aim;  /* being dialled: what dial_target() said */
+	uint8_t attempt;      /* ... when asked for the so manieth time */
+	bool refused;         /* an earlier target refused */
+	uint8_t dialing;      /* enum dialing */
+	bool readable;        /* the host socket may have bytes: not yet seen empty (edge-triggered) */
+	bool writable;        /* ... may take bytes: not yet seen full */
+	bool hangup;          /* the host's FIN is queued: read until it shows */
+	bool host_eof;        /* the host will send no more */
+	bool wrote, nodelay;  /* something was written to the host; TCP_NODELAY is set there */
+	bool keepalive;       /* SO_KEEPALIVE is set there */
+	bool host_shut;       /* we told the host that the guest will send no more */
+	usec_t retry_at;      /* the pool had nothing: look again; DIAL_ASKING: give up; TIME_NEVER */
+	usec_t idle_at;       /* when an unused send ring goes back; TIME_NEVER */
+	struct listener *via; /* inbound only */
+	struct socks socks;   /* DIAL_ASKING */
 };
 
 #define UDP_PEERS 16u /* remote ends an endpoint-independent mapping remembers */
@@ -93,8 +105,8 @@ struct udp_flow {
 	bool mapped;      /* endpoint-independent: the socket is not connected */
 	uint8_t ttl, tos; /* as set on the socket; 0: not set */
 	usec_t used;
-	struct endpoint target; /* where the host socket is connected, or the client of a published port */
-	struct listener *via;   /* published: answers leave through the listener's socket */
+	struct endpoint aim;  /* what dial_target() said; flow.target is where the socket is connected */
+	struct listener *via; /* published: answers leave through the listener's socket, to flow.target */
 	uint8_t npeer;
 	struct endpoint peer[UDP_PEERS]; /* mapped: guest-side name of those it has sent to, newest first */
 };
@@ -144,6 +156,7 @@ struct sluice { /* "the gateway" */
 	usec_t accept_at; /* when listeners with waiting clients are looked at again; TIME_NEVER */
 	bool link_more, host_more;
 	uint32_t arrived, departed; /* of the link's guests: how many the loop has dealt with */
+	bool guest_up;              /* ... and GUEST_UP was the last that was told */
 
 	/* Scratch of one turn. */
 	struct frame frame[LINK_BATCH];
@@ -154,9 +167,16 @@ struct sluice { /* "the gateway" */
 
 	struct pcapng pcap;
 	bool capturing;
+	bool tapped; /* every frame is shown: to the capture, the frame hook or both */
 	uint64_t memory_peak;
 	void (*log)(void *ctx, enum sluice_log_level level, const char *line);
 	void *log_ctx;
+
+	/* The embedder's hooks; NULL: none. */
+	void (*event)(void *ctx, const struct sluice_event *e);
+	void (*frame_hook)(void *ctx, bool from_guest, const struct iovec *iov, int n, uint64_t now);
+	int (*connect)(void *ctx, const struct sluice_connect *c, struct sluice_route *how);
+	void *hook_ctx;
 };
 
 /* --- trouble.c: what the host's errno means to a guest ------------------------------------------------ */
@@ -169,11 +189,15 @@ enum trouble {
 	TROUBLE_SILENT,     /* a timeout: nothing is said */
 	TROUBLE_FULL,       /* our own shortage: nothing is said, the guest tries again */
 };
-enum trouble trouble_of(int error); /* a positive errno */
+enum trouble trouble_of(int error);      /* a positive errno */
+enum sluice_reason reason_of(int error); /* the same for the embedder */
 
-/* Count it, and log it at most once a second: "... (N in all)". */
+/* Count it, and log it at most once a second: "... (N in all)".  A limit is also an event. */
 void gw_limit(struct sluice *gw, enum gateway_count c, const char *what, int error);
 void gw_log(struct sluice *gw, enum sluice_log_level level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* A line that is counted, and logged at most once a second, whoever brings it about. */
+void gw_log_paced(struct sluice *gw, enum gateway_count c, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 const char *gateway_count_name(enum gateway_count c);
 
@@ -189,6 +213,39 @@ bool dial_target(struct sluice *gw, const struct endpoint *remote, unsigned atte
 /* The place that dial_target() named for remote did not answer: where there are others, they go first. */
 void dial_refused(struct sluice *gw, const struct endpoint *remote, const struct endpoint *target);
 bool dial_is_dns(const struct sluice *gw, const struct addr *a);
+
+/* Where a flow's next socket goes, and how: what dial_target() said, and what the connect hook made of it. */
+struct route {
+	struct endpoint aim;          /* as dial_target() said */
+	struct endpoint to;           /* what the socket connects to */
+	bool proxied;                 /* `to` is a SOCKS 5 proxy, to be asked for the flow's target */
+	int error;                    /* -errno: the hook said no; the flow knows why */
+	struct host_socket_opts opts; /* the caller's, with the way out added */
+};
+
+/*
+ * The attempt-th place where remote may be (a mapping has many; else it is the
+ * flow's own), shown to the connect hook.  Sets f->target.  False: no (more)
+ * such place.
+ */
+bool dial_route(struct sluice *gw, struct flow *f, const struct endpoint *remote, unsigned attempt,
+		struct route *r, usec_t now);
+/* A socket of f's kind, armed, on its way along r: 0, -EINPROGRESS or -errno. f->fd is closed before. */
+int dial_open(struct sluice *gw, struct flow *f, const struct route *r);
+
+/* A UDP flow that is an endpoint-independent mapping has no remote end of its own. */
+static inline bool
+is_mapping(const struct flow *f)
+{
+	return f->kind == FLOW_UDP && f->tuple.remote.port == 0;
+}
+
+/* --- tcp_dial.c: the host connection of a held SYN ------------------------------------------------------ */
+
+void tcp_dial(struct sluice *gw, struct tcp_flow *tf, usec_t now);
+void tcp_dial_event(struct sluice *gw, struct tcp_flow *tf, const struct host_event *ev, usec_t now);
+/* True: time was up, and the flow is gone. */
+bool tcp_dial_late(struct sluice *gw, struct tcp_flow *tf, usec_t now);
 
 /* A host socket within the limits; -errno.  Closing is always gw_close(). */
 int gw_socket(struct sluice *gw, enum host_kind kind, enum family fam, const struct host_socket_opts *o);
@@ -217,9 +274,13 @@ void relay_sockerr(struct sluice *gw, const struct flow *f, const struct tuple *
 
 void ping_input(struct sluice *gw, struct packet *pkt, usec_t now);
 
-/* End a flow: its ops->close(), then its place is free. */
-void gw_end(struct sluice *gw, struct flow *f);
+/* End a flow: its last event, its ops->close(), then its place is free.  The
+ * reason counts if none was known. */
+void gw_end(struct sluice *gw, struct flow *f, enum sluice_reason reason);
 void gw_end_all(struct sluice *gw);
+
+/* Show a frame to the capture and the frame hook. */
+void gw_tap(struct sluice *gw, const struct frame *f, bool from_guest, usec_t now);
 
 /* The link's limits may be new: those of the connections to come follow them. */
 void gw_link_changed(struct sluice *gw);
@@ -231,6 +292,8 @@ void gw_link_changed(struct sluice *gw);
 bool publish_open(struct sluice *gw, const struct sluice_publish *p, size_t n, char *err, size_t errlen);
 void publish_close(struct sluice *gw);
 void publish_event(struct sluice *gw, uint64_t token, usec_t now);
+/* Tell that this client was turned away for want of a place or a descriptor. */
+void publish_lost(struct sluice *gw, const struct listener *l, const struct endpoint *client, usec_t now);
 /* Clients that could not be taken: when gw->accept_at has come. */
 void publish_retry(struct sluice *gw, usec_t now);
 /* A remote end for an inbound flow: the gateway's address, the client's port if that is free, else another.

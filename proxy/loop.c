@@ -80,8 +80,11 @@ static void
 input(struct sluice *gw, const struct frame *frame, usec_t now)
 {
 	struct packet pkt;
+	enum stack_result result = stack_input(&gw->stack, frame, &pkt, now);
 
-	switch (stack_input(&gw->stack, frame, &pkt, now)) {
+	if (!gw->guest_up)
+		event_guest_seen(gw);
+	switch (result) {
 	case STACK_DONE:
 		break;
 	case STACK_TCP:
@@ -107,7 +110,7 @@ gw_end_all(struct sluice *gw)
 			struct flow *f = flow_at(&gw->flows, (enum flow_kind)k, i);
 
 			if (f->ops)
-				gw_end(gw, f);
+				gw_end(gw, f, SLUICE_REASON_LINK);
 		}
 	}
 }
@@ -119,6 +122,7 @@ guest_left(struct sluice *gw, usec_t now)
 	gw->departed = gw->link->departed;
 	gw_log(gw, SLUICE_LOG_INFO, "the guest left: %s", gw->link->reason[0] ? gw->link->reason : "hung up");
 	gw_end_all(gw);
+	event_guest_left(gw, gw->link->reason[0] ? gw->link->reason : "the guest's side hung up");
 	timewait_init(&gw->timewait, gw->timewait_mem, gw->timewait.size, gw->stack.cfg.secret);
 	stack_forget_guest(&gw->stack, now);
 }
@@ -129,6 +133,7 @@ guest_came(struct sluice *gw)
 	gw->arrived = gw->link->arrived;
 	gw_log(gw, SLUICE_LOG_INFO, "a guest is attached");
 	gw_link_changed(gw);
+	event_guest_came(gw);
 }
 
 static void
@@ -146,10 +151,11 @@ receive(struct sluice *gw, usec_t now)
 	if (gw->link->arrived != gw->arrived)
 		guest_came(gw);
 	for (int i = 0; i < n; i++) {
-		if (gw->capturing)
-			pcapng_frame(&gw->pcap, &gw->frame[i], PCAPNG_FROM_GUEST, now);
+		if (gw->tapped)
+			gw_tap(gw, &gw->frame[i], true, now);
 		input(gw, &gw->frame[i], now);
 	}
+	event_leases(gw);
 	udp_flush(gw, now);
 }
 
@@ -235,8 +241,11 @@ gw_deadline(const struct sluice *gw)
 }
 
 void
-gw_end(struct sluice *gw, struct flow *f)
+gw_end(struct sluice *gw, struct flow *f, enum sluice_reason reason)
 {
+	if (f->reason == SLUICE_REASON_NONE)
+		f->reason = (uint8_t)reason;
+	event_ended(gw, f);
 	f->ops->close(gw, f);
 	flow_delete(&gw->flows, f);
 }

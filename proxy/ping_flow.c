@@ -26,18 +26,13 @@ is_v4(const struct flow *f)
 }
 
 static int
-open_socket(struct sluice *gw, struct flow *f)
+open_socket(struct sluice *gw, struct flow *f, usec_t now)
 {
-	const struct host_ops *host = gw->host->ops;
-	struct host_socket_opts o = {.errors = true};
-	struct endpoint to = {f->tuple.remote.addr, 0};
+	struct route r = {.opts = {.errors = true}};
 
-	f->fd = gw_socket(gw, HOST_PING, addr_family(&to.addr), &o);
-	if (f->fd < 0)
-		return f->fd;
-
-	int r = host->connect(gw->host, f->fd, &to);
-	return r < 0 ? r : host->arm(gw->host, f->fd, flow_token(&gw->flows, f));
+	if (!dial_route(gw, f, &f->tuple.remote, 0, &r, now))
+		return -EHOSTUNREACH;
+	return r.error ? r.error : dial_open(gw, f, &r);
 }
 
 /* Why an echo request ends here, told to whoever can act. */
@@ -75,19 +70,20 @@ open_flow(struct sluice *gw, const struct tuple *t, const struct packet *pkt, us
 
 	if (!f) {
 		gw_limit(gw, GW_PING_EVICTED, "ping table full: the one quiet longest made room", 0);
-		gw_end(gw, flow_oldest(&gw->flows, FLOW_PING));
+		gw_end(gw, flow_oldest(&gw->flows, FLOW_PING), SLUICE_REASON_FULL);
 		f = flow_new(&gw->flows, FLOW_PING, &ping_flow_ops, t);
 	}
 	ping_flow_of(f)->used = now;
 	flow_touch(&gw->flows, f);
 
-	int r = open_socket(gw, f);
+	int r = open_socket(gw, f, now);
 	if (r == 0) {
 		gw->count[GW_PING_OPENED]++;
+		event_opened(gw, f);
 		return f;
 	}
-	not_carried(gw, pkt, -r, f->fd < 0, now);
-	gw_end(gw, f);
+	not_carried(gw, pkt, -r, f->fd < 0 && f->reason == SLUICE_REASON_NONE, now);
+	gw_end(gw, f, reason_of(-r));
 	return NULL;
 }
 
@@ -114,6 +110,7 @@ ping_flow_guest(struct sluice *gw, struct flow *f, struct packet *pkt, usec_t no
 	pf->ttl = ttl;
 	if (host->writev(gw->host, f->fd, iov, n) == -EHOSTUNREACH)
 		host->writev(gw->host, f->fd, iov, n); /* the first told an earlier packet's error */
+	f->to_host += pkt->len;
 	pf->used = now;
 	flow_touch(&gw->flows, f);
 	flow_schedule(&gw->flows, f);
@@ -139,9 +136,11 @@ reply(struct sluice *gw, struct flow *f, const struct host_dgram *d)
 
 	if (d->truncated || !icmp_parse(&r, &h) || h.type != (is_v4(f) ? ICMP4_ECHO_REPLY : ICMP6_ECHO_REPLY))
 		return;
+
+	struct view data = rd_rest(&r);
+	f->to_guest += data.len;
 	stack_send_echo_reply(&gw->stack, &f->tuple.remote.addr, &f->tuple.guest.addr,
-			      (uint32_t)f->tuple.guest.port << 16 | (h.rest & 0xffff), rd_rest(&r), d->ttl,
-			      d->tos);
+			      (uint32_t)f->tuple.guest.port << 16 | (h.rest & 0xffff), data, d->ttl, d->tos);
 }
 
 /* What comes back in the error queue starts with the ICMP header that was sent. */
@@ -195,7 +194,7 @@ ping_flow_ready(struct sluice *gw, struct flow *f, usec_t now)
 	if (pf->readable)
 		flow_mark_ready(&gw->flows, f);
 	if (ping_flow_deadline(f) <= now) {
-		gw_end(gw, f);
+		gw_end(gw, f, SLUICE_REASON_TIMED_OUT);
 		return;
 	}
 	flow_schedule(&gw->flows, f);

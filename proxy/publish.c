@@ -163,10 +163,21 @@ publish_name(struct sluice *gw, struct tuple *t, const struct endpoint *client, 
 	return false;
 }
 
+void
+publish_lost(struct sluice *gw, const struct listener *l, const struct endpoint *client, usec_t now)
+{
+	enum family fam = addr_family(&l->at.addr);
+	struct tuple t = {.guest = {stack_guest_addr(&gw->stack, fam, now), l->guest_port},
+			  .remote = {gw->stack.cfg.net[fam].gateway, client->port},
+			  .proto = l->udp ? IP_PROTO_UDP : IP_PROTO_TCP};
+
+	event_unplaced(gw, &t, client, SLUICE_REASON_FULL);
+}
+
 /* No descriptor for the next client: the spare one is given up to take it and turn it away.  0 when that
  * was done, -EAGAIN when there was no client, else why not even that could be done. */
 static int
-turn_away(struct sluice *gw, struct listener *l, int error)
+turn_away(struct sluice *gw, struct listener *l, int error, usec_t now)
 {
 	const struct host_ops *host = gw->host->ops;
 	struct endpoint client;
@@ -179,6 +190,7 @@ turn_away(struct sluice *gw, struct listener *l, int error)
 	if (fd >= 0) {
 		gw->files++;
 		gw_close(gw, &fd, true);
+		publish_lost(gw, l, &client, now);
 	}
 	gw->spare_fd = gw_socket(gw, HOST_UDP, FAMILY_V4, &(struct host_socket_opts){0});
 	return outcome;
@@ -208,7 +220,7 @@ take_clients(struct sluice *gw, struct listener *l, usec_t now)
 		if (fd == -ECONNABORTED || fd == -EPROTO)
 			continue; /* that client is gone already; the next one may not be */
 		if (fd != -EAGAIN)
-			fd = turn_away(gw, l, -fd);
+			fd = turn_away(gw, l, -fd, now);
 		if (fd == -EAGAIN)
 			return;
 		if (fd < 0) {

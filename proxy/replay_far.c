@@ -180,7 +180,7 @@ play_udp(struct replay_far *far, const struct replay_packet *p, usec_t now)
 		return;
 	}
 
-	struct endpoint from = ((const struct udp_flow *)(const void *)f)->target;
+	struct endpoint from = f->target;
 	if (((const struct udp_flow *)(const void *)f)->mapped &&
 	    !dial_target(far->gw, &t.remote, 0, now, &from))
 		return;
@@ -269,7 +269,7 @@ queue_error(struct replay_far *far, const struct flow *f, const struct replay_pa
 		    : v4              ? p->icmp.rest & 0xffff
 				      : p->icmp.rest,
 	    .offender = p->ip.src,
-	    .dest = f->kind == FLOW_UDP ? ((const struct udp_flow *)(const void *)f)->target : q->flow.remote,
+	    .dest = f->kind == FLOW_UDP ? f->target : q->flow.remote,
 	    .data_len = q->data.len < sizeof(e.data) ? q->data.len : sizeof(e.data),
 	};
 

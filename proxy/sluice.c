@@ -155,6 +155,20 @@ gw_link_changed(struct sluice *gw)
 
 /* --- the frame tap -------------------------------------------------------------------------------------------- */
 
+void
+gw_tap(struct sluice *gw, const struct frame *f, bool from_guest, usec_t now)
+{
+	struct iovec iov[FRAME_SPANS];
+
+	if (gw->capturing)
+		pcapng_frame(&gw->pcap, f, from_guest ? PCAPNG_FROM_GUEST : PCAPNG_TO_GUEST, now);
+	if (!gw->frame_hook)
+		return;
+	for (int i = 0; i < f->nspan; i++)
+		iov[i] = (struct iovec){(void *)(uintptr_t)f->span[i].p, f->span[i].len};
+	gw->frame_hook(gw->hook_ctx, from_guest, iov, f->nspan, (uint64_t)now);
+}
+
 static bool
 tapped_room(void *ctx)
 {
@@ -168,7 +182,7 @@ tapped_send(void *ctx, const struct frame *f)
 {
 	struct sluice *gw = ctx;
 
-	pcapng_frame(&gw->pcap, f, PCAPNG_TO_GUEST, gw->now);
+	gw_tap(gw, f, false, gw->now);
 	gw->link->sink.send(gw->link->sink.ctx, f);
 }
 
@@ -184,13 +198,17 @@ static bool
 set_sink(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 {
 	gw->sink = gw->link->sink;
-	if (cfg->pcap_fd < 0)
-		return true;
+	gw->tapped = cfg->pcap_fd >= 0 || cfg->frame;
+	if (cfg->pcap_fd >= 0) {
+		usec_t epoch = gw->host->ops->wall(gw->host) - gw->now;
+		int r = pcapng_init(&gw->pcap, gw->host, cfg->pcap_fd, epoch);
 
-	int r = pcapng_init(&gw->pcap, gw->host, cfg->pcap_fd, gw->host->ops->wall(gw->host) - gw->now);
-	if (r < 0)
-		return wrong(su, "cannot write the capture: %s", strerror(-r));
-	gw->capturing = true;
+		if (r < 0)
+			return wrong(su, "cannot write the capture: %s", strerror(-r));
+		gw->capturing = true;
+	}
+	if (!gw->tapped)
+		return true;
 	gw->sink.ctx = gw;
 	gw->sink.room = tapped_room;
 	gw->sink.send = tapped_send;
@@ -212,6 +230,10 @@ build(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 	gw->endpoint_independent = cfg->udp_endpoint_independent;
 	gw->log = cfg->log;
 	gw->log_ctx = cfg->log_ctx;
+	gw->event = cfg->event;
+	gw->frame_hook = cfg->frame;
+	gw->connect = cfg->connect;
+	gw->hook_ctx = cfg->hook_ctx;
 	gw->trim_at = gw->accept_at = TIME_NEVER;
 	gw->now = gw->host->ops->now(gw->host);
 	if (!set_limits(su, cfg, gw) || !set_memory(su, cfg, gw) || !set_sink(su, cfg, gw))
@@ -231,6 +253,7 @@ static void
 demolish(struct sluice *gw)
 {
 	gw_end_all(gw);
+	event_guest_left(gw, "the gateway ended");
 	gw->link->ops->release(gw->link);
 	publish_close(gw);
 	gw_close(gw, &gw->spare_fd, false);
@@ -299,6 +322,8 @@ sluice_new(const struct sluice_config *given, char *err, size_t errlen)
 		wrong(&su, "cannot set up the host side: %s", strerror(error));
 		return NULL;
 	}
+	host_kernel_use(host, &(struct host_sources){cfg->clock, cfg->random, cfg->hook_ctx});
+
 	struct link *link = link_open(&su, cfg, host);
 	struct sluice *s = link ? gw_new(cfg, host, link, err, errlen) : NULL;
 	if (!s) {

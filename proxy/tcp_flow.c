@@ -1,8 +1,8 @@
 /*
  * tcp_flow.c - a TCP connection of the guest, and the host socket it continues on
  *
- * The host is dialled first: the guest's SYN is held until connect(2) has an outcome, and the guest is told
- * exactly that outcome.  From then on the flow is two pipes with nothing of their own between them.  Bytes
+ * The host is dialled first (tcp_dial.c): the guest's SYN is held until that has an outcome, and the guest is
+ * told exactly that outcome.  From then on the flow is two pipes with nothing of their own between them.  Bytes
  * of the guest wait in the connection's receive side (borrowed frames, then its ring) until the socket
  * takes them, and the window the guest sees is what is free there; bytes of the host are read straight into
  * the send ring as far as it has room.  End of file and reset cross in both directions.
@@ -64,152 +64,7 @@ close_host(struct sluice *gw, struct flow *f)
 	tcp_free(&tf->tcp);
 }
 
-/* --- dialling --------------------------------------------------------------------------------------- */
-
-static void
-refuse_held(struct sluice *gw, struct tcp_flow *tf)
-{
-	struct tcp_hdr syn = {.flags = TCP_SYN, .seq = tf->tcp.irs}, rst;
-
-	if (tcp_refuse(&syn, 0, &rst))
-		send_segment(gw, &tf->flow, &rst, NULL, 0, 0);
-}
-
-/* ::1 is not there because the host has no IPv6, not because ports have run out. */
-static bool
-lacks_loopback(const struct tcp_flow *tf, int error)
-{
-	return error == EADDRNOTAVAIL && addr_is_loopback(&tf->target.addr) && !addr_is_v4(&tf->target.addr);
-}
-
-/* Does this outcome end the dial, or is the next place tried?  Our own shortage ends it; so does a reset:
- * somebody was there. */
-static bool
-is_final(const struct tcp_flow *tf, int error)
-{
-	return error == ECONNRESET || (trouble_of(error) == TROUBLE_FULL && !lacks_loopback(tf, error));
-}
-
-/* The dial failed for good: the guest is told what it would have seen had it dialled itself. */
-static void
-dial_failed(struct sluice *gw, struct tcp_flow *tf, int error, usec_t now)
-{
-	const struct tuple *t = &tf->flow.tuple;
-	static const enum icmp_error icmp[] = {[TROUBLE_HOST] = ICMP_ERR_HOST,
-					       [TROUBLE_NET] = ICMP_ERR_NET,
-					       [TROUBLE_PROHIBITED] = ICMP_ERR_PROHIBITED};
-	enum trouble trouble = trouble_of(error);
-
-	/* A refusal says most: not that the host lacks the other family's loopback. */
-	if (tf->refused && (trouble != TROUBLE_FULL || lacks_loopback(tf, error)))
-		trouble = TROUBLE_REFUSED;
-	switch (trouble) {
-	case TROUBLE_REFUSED:
-		gw->count[GW_TCP_REFUSED]++;
-		refuse_held(gw, tf);
-		break;
-	case TROUBLE_HOST:
-	case TROUBLE_NET:
-	case TROUBLE_PROHIBITED:
-		gw->count[GW_TCP_UNREACHABLE]++;
-		stack_send_error_flow(&gw->stack, icmp[trouble], 0,
-				      &gw->stack.cfg.net[addr_family(&t->guest.addr)].gateway, t, tf->tcp.irs,
-				      now);
-		break;
-	case TROUBLE_SILENT:
-		gw->count[GW_TCP_TIMED_OUT]++;
-		break;
-	case TROUBLE_FULL:
-		gw_limit(gw, GW_TCP_FULL, "a connection of the guest was not made", error);
-		break;
-	}
-	gw_end(gw, &tf->flow);
-}
-
-static void
-connected(struct sluice *gw, struct tcp_flow *tf, usec_t now)
-{
-	if (!tcp_accept(&tf->tcp, tcp_iss(&tf->flow.tuple, gw->stack.cfg.secret, now), now)) {
-		gw_limit(gw, GW_TCP_FULL, "no memory for a connection of the guest", 0);
-		gw_end(gw, &tf->flow);
-		return;
-	}
-	tf->dialing = false;
-	tf->readable = tf->writable = true;
-	gw->count[GW_TCP_OPENED]++;
-	flow_mark_ready(&gw->flows, &tf->flow);
-}
-
-/* Start the next try.  0 connected, -EINPROGRESS under way, else why not. */
-static int
-dial_once(struct sluice *gw, struct tcp_flow *tf)
-{
-	const struct host_ops *host = gw->host->ops;
-	struct flow *f = &tf->flow;
-
-	f->fd = gw_socket(gw, HOST_TCP, addr_family(&tf->target.addr), &(struct host_socket_opts){0});
-	if (f->fd < 0)
-		return f->fd;
-
-	int r = host->connect(gw->host, f->fd, &tf->target);
-	if (r == 0 || r == -EINPROGRESS) {
-		int armed = host->arm(gw->host, f->fd, flow_token(&gw->flows, f));
-		if (armed < 0)
-			r = armed;
-	}
-	return r;
-}
-
-static void
-try_failed(struct sluice *gw, struct tcp_flow *tf, int error)
-{
-	gw_close(gw, &tf->flow.fd, true);
-	if (is_final(tf, error))
-		return;
-	tf->refused |= trouble_of(error) == TROUBLE_REFUSED;
-	tf->attempt++;
-	dial_refused(gw, &tf->flow.tuple.remote, &tf->target);
-}
-
-/* Work through the places the destination may be, until one answers or has to be waited for. */
-static void
-dial(struct sluice *gw, struct tcp_flow *tf, int error, usec_t now)
-{
-	while (dial_target(gw, &tf->flow.tuple.remote, tf->attempt, now, &tf->target)) {
-		int r = dial_once(gw, tf);
-
-		if (r == 0)
-			connected(gw, tf, now);
-		/* On a loopback the outcome is there already: look for it in this very turn. */
-		gw->host_more |= r == -EINPROGRESS;
-		if (r == 0 || r == -EINPROGRESS)
-			return;
-		error = -r;
-		try_failed(gw, tf, error);
-		if (is_final(tf, error))
-			break;
-	}
-	dial_failed(gw, tf, error, now);
-}
-
-static void
-dial_event(struct sluice *gw, struct tcp_flow *tf, const struct host_event *ev, usec_t now)
-{
-	bool plain = ev->writable && !ev->error && !ev->hangup; /* connected, and nothing else to say */
-	int r = plain ? 0 : gw->host->ops->connect_result(gw->host, tf->flow.fd);
-
-	if (r == -EINPROGRESS)
-		return;
-	if (r == 0) {
-		connected(gw, tf, now);
-		return;
-	}
-	try_failed(gw, tf, -r);
-	if (is_final(tf, -r))
-		dial_failed(gw, tf, -r, now);
-	else
-		dial(gw, tf, -r, now);
-}
+/* --- opening ---------------------------------------------------------------------------------------- */
 
 /* At the limit the oldest half-open flow makes room; established ones are never touched (T17). */
 static struct flow *
@@ -221,7 +76,7 @@ new_flow(struct sluice *gw, const struct tuple *tuple)
 	if (f || !oldest)
 		return f;
 	gw_limit(gw, GW_TCP_EVICTED, "TCP table full: a half-open connection made room", 0);
-	gw_end(gw, oldest);
+	gw_end(gw, oldest, SLUICE_REASON_FULL);
 	return flow_new(&gw->flows, FLOW_TCP, &tcp_flow_ops, tuple);
 }
 
@@ -233,16 +88,17 @@ tcp_flow_open(struct sluice *gw, const struct tuple *tuple, const struct packet 
 
 	if (!f) {
 		gw_limit(gw, GW_TCP_FULL, "TCP table full: a connection of the guest was not made", 0);
+		event_unplaced(gw, tuple, NULL, SLUICE_REASON_FULL);
 		return;
 	}
 
 	struct tcp_flow *tf = tcp_flow_of(f);
-	tf->dialing = true;
+	tf->dialing = DIAL_TARGET;
 	tf->retry_at = tf->idle_at = TIME_NEVER;
 	tcp_hold(&tf->tcp, &gw->tcp_conf, (uint8_t)addr_family(&tuple->guest.addr), &pkt->tcp, now);
 	tf->tcp.iss = iss;
 	flow_touch(&gw->flows, f);
-	dial(gw, tf, ECONNREFUSED, now);
+	tcp_dial(gw, tf, now);
 }
 
 void
@@ -256,6 +112,7 @@ tcp_flow_publish(struct sluice *gw, struct listener *l, int fd, const struct end
 	if (!f) {
 		gw_limit(gw, GW_PUBLISH_FULL, "TCP table full: a client of a published port was turned away",
 			 0);
+		publish_lost(gw, l, client, now);
 		gw_close(gw, &fd, true);
 		return;
 	}
@@ -263,6 +120,7 @@ tcp_flow_publish(struct sluice *gw, struct listener *l, int fd, const struct end
 	struct tcp_flow *tf = tcp_flow_of(f);
 	f->inbound = true;
 	f->fd = fd;
+	f->target = *client;
 	tf->via = l;
 	tf->retry_at = tf->idle_at = TIME_NEVER;
 	tf->readable = tf->writable = true;
@@ -273,11 +131,12 @@ tcp_flow_publish(struct sluice *gw, struct listener *l, int fd, const struct end
 	    !tcp_connect(&tf->tcp, &gw->tcp_conf, (uint8_t)fam, tcp_iss(&t, gw->stack.cfg.secret, now),
 			 now)) {
 		gw_limit(gw, GW_PUBLISH_FULL, "no memory for a client of a published port", 0);
-		gw_end(gw, f);
+		gw_end(gw, f, SLUICE_REASON_FULL);
 		return;
 	}
 	gw->count[GW_PUBLISHED]++;
 	gw->count[GW_TCP_OPENED]++;
+	event_opened(gw, f);
 	flow_mark_ready(&gw->flows, f);
 }
 
@@ -289,6 +148,8 @@ host_reset(struct sluice *gw, struct tcp_flow *tf, int error)
 {
 	if (error == ECONNRESET || error == EPIPE)
 		gw->count[GW_TCP_RESET_BY_HOST]++;
+	if (tf->flow.reason == SLUICE_REASON_NONE)
+		tf->flow.reason = (uint8_t)reason_of(error);
 	gw_close(gw, &tf->flow.fd, true);
 	tf->readable = tf->writable = false;
 	tcp_abort(&tf->tcp, true);
@@ -339,6 +200,7 @@ pump_to_host(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 			tcp_consume(&tf->tcp, (size_t)took, now);
 			moved += (size_t)took;
 			gw->count[GW_BYTES_TO_HOST] += (size_t)took;
+			tf->flow.to_host += (size_t)took;
 		}
 	}
 	if (tcp_at_eof(&tf->tcp) && !tf->host_shut && tf->flow.fd >= 0) {
@@ -392,6 +254,7 @@ pump_to_guest(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 			tcp_commit(&tf->tcp, (size_t)got);
 			moved += (size_t)got;
 			gw->count[GW_BYTES_TO_GUEST] += (size_t)got;
+			tf->flow.to_guest += (size_t)got;
 			/* A short read empties the socket, but for a FIN that was announced before. */
 			if ((size_t)got < want && !tf->hangup)
 				tf->readable = false;
@@ -424,8 +287,10 @@ tcp_flow_guest(struct sluice *gw, struct flow *f, struct packet *pkt, usec_t now
 	unsigned ev = tcp_input(&tf->tcp, &pkt->tcp, lend(gw, pkt), pkt->len, !pkt->borrowable, now);
 
 	if (ev & TCP_EV_RESET) {
-		gw->count[f->inbound && f->aged ? GW_TCP_REFUSED : GW_TCP_RESET_BY_GUEST]++;
-		gw_end(gw, f);
+		bool refused = f->inbound && f->aged; /* the guest's answer to a client of a published port */
+
+		gw->count[refused ? GW_TCP_REFUSED : GW_TCP_RESET_BY_GUEST]++;
+		gw_end(gw, f, refused ? SLUICE_REASON_REFUSED : SLUICE_REASON_GUEST_RESET);
 		return;
 	}
 	if (ev & TCP_EV_OPEN)
@@ -439,7 +304,7 @@ tcp_flow_host(struct sluice *gw, struct flow *f, const struct host_event *ev, us
 	struct tcp_flow *tf = tcp_flow_of(f);
 
 	if (tf->dialing) {
-		dial_event(gw, tf, ev, now);
+		tcp_dial_event(gw, tf, ev, now);
 		return;
 	}
 	tf->readable |= ev->readable || ev->hangup || ev->error;
@@ -473,7 +338,7 @@ finish(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 {
 	if (tf->tcp.state == TCP_TIME_WAIT)
 		timewait_add(&gw->timewait, &tf->flow.tuple, &tf->tcp, now);
-	gw_end(gw, &tf->flow);
+	gw_end(gw, &tf->flow, SLUICE_REASON_DONE);
 }
 
 /* May bytes move?  Also when the guest's side is over and done: what it sent still goes to the host. */
@@ -508,15 +373,20 @@ tcp_flow_ready(struct sluice *gw, struct flow *f, usec_t now)
 	bool more = false;
 
 	if (tf->dialing) {
+		if (tcp_dial_late(gw, tf, now))
+			return;
 		/* The one thing to say about a held SYN: that nothing was sent yet to acknowledge (RFC 9293
 		 * 3.10.7.2). */
 		if (send_segments(gw, tf, now))
 			flow_mark_ready(&gw->flows, f);
+		flow_schedule(&gw->flows, f);
 		return;
 	}
 	tf->retry_at = TIME_NEVER;
 	if (tcp_timers(&tf->tcp, now) & TCP_EV_TIMEOUT) {
 		gw->count[GW_TCP_GAVE_UP]++;
+		if (f->reason == SLUICE_REASON_NONE)
+			f->reason = SLUICE_REASON_GUEST_SILENT;
 		gw_close(gw, &f->fd, true);
 	}
 	if (is_open(tf) && f->fd >= 0) {
@@ -549,7 +419,7 @@ tcp_flow_deadline(const struct flow *f)
 	const struct tcp_flow *tf = (const struct tcp_flow *)(const void *)f;
 
 	if (tf->dialing)
-		return TIME_NEVER;
+		return tf->retry_at;
 	return time_min(tcp_deadline(&tf->tcp), time_min(tf->retry_at, tf->idle_at));
 }
 

@@ -10,6 +10,8 @@
 
 #include "proxy/gateway.h"
 
+#define LINE 320
+
 enum trouble
 trouble_of(int error)
 {
@@ -39,10 +41,25 @@ trouble_of(int error)
 	}
 }
 
+enum sluice_reason
+reason_of(int error)
+{
+	static const enum sluice_reason reason[] = {
+	    [TROUBLE_REFUSED] = SLUICE_REASON_REFUSED,  [TROUBLE_HOST] = SLUICE_REASON_UNREACHABLE,
+	    [TROUBLE_NET] = SLUICE_REASON_UNREACHABLE,  [TROUBLE_PROHIBITED] = SLUICE_REASON_UNREACHABLE,
+	    [TROUBLE_SILENT] = SLUICE_REASON_TIMED_OUT, [TROUBLE_FULL] = SLUICE_REASON_FULL,
+	};
+
+	/* A guest is told of both with a RST; here it matters that somebody was there. */
+	if (error == ECONNRESET || error == EPIPE)
+		return SLUICE_REASON_HOST_RESET;
+	return reason[trouble_of(error)];
+}
+
 void
 gw_log(struct sluice *gw, enum sluice_log_level level, const char *fmt, ...)
 {
-	char line[320];
+	char line[LINE];
 	va_list ap;
 
 	if (!gw->log)
@@ -53,15 +70,42 @@ gw_log(struct sluice *gw, enum sluice_log_level level, const char *fmt, ...)
 	gw->log(gw->log_ctx, level, line);
 }
 
-void
-gw_limit(struct sluice *gw, enum gateway_count c, const char *what, int error)
+/* Counts, and says whether it is time for a line. */
+static bool
+is_due(struct sluice *gw, enum gateway_count c)
 {
 	gw->count[c]++;
 	if (gw->said[c] && gw->now < gw->said[c] + USEC_PER_SEC)
-		return;
+		return false;
 	gw->said[c] = gw->now ? gw->now : 1;
-	gw_log(gw, SLUICE_LOG_WARNING, "%s%s%s (%llu in all)", what, error ? ": " : "",
-	       error ? strerror(error) : "", (unsigned long long)gw->count[c]);
+	return true;
+}
+
+void
+gw_limit(struct sluice *gw, enum gateway_count c, const char *what, int error)
+{
+	char line[LINE];
+
+	if (!is_due(gw, c))
+		return;
+	snprintf(line, sizeof(line), "%s%s%s (%llu in all)", what, error ? ": " : "",
+		 error ? strerror(error) : "", (unsigned long long)gw->count[c]);
+	gw_log(gw, SLUICE_LOG_WARNING, "%s", line);
+	event_limit(gw, line);
+}
+
+void
+gw_log_paced(struct sluice *gw, enum gateway_count c, const char *fmt, ...)
+{
+	char line[LINE];
+	va_list ap;
+
+	if (!is_due(gw, c))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	gw_log(gw, SLUICE_LOG_WARNING, "%s (%llu in all)", line, (unsigned long long)gw->count[c]);
 }
 
 static const char *const count_names[GW_COUNTS] = {
@@ -87,6 +131,7 @@ static const char *const count_names[GW_COUNTS] = {
     [GW_PUBLISHED] = "published connections",
     [GW_PUBLISH_FULL] = "published connections not served",
     [GW_ICMP_REPORTS] = "icmp errors from the guest",
+    [GW_HOOK_BAD] = "connect hook: answers of no use",
     [GW_BYTES_TO_HOST] = "bytes to host",
     [GW_BYTES_TO_GUEST] = "bytes to guest",
 };

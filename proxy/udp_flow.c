@@ -53,7 +53,7 @@ socket_of(const struct udp_flow *uf)
 static struct endpoint
 peer_of(const struct udp_flow *uf)
 {
-	return uf->via ? uf->target : (struct endpoint){.port = 0};
+	return uf->via ? uf->flow.target : (struct endpoint){.port = 0};
 }
 
 static void
@@ -64,34 +64,42 @@ used(struct sluice *gw, struct udp_flow *uf, usec_t now)
 	flow_schedule(&gw->flows, &uf->flow);
 }
 
+/* Remember, newest first, whom a mapping has sent to: only they may answer. */
+static void
+remember_peer(struct udp_flow *uf, const struct endpoint *remote)
+{
+	uint8_t at = 0;
+
+	while (at < uf->npeer && !endpoint_eq(&uf->peer[at], remote))
+		at++;
+	if (at == uf->npeer && uf->npeer < UDP_PEERS)
+		uf->npeer++;
+	if (at == UDP_PEERS)
+		at = UDP_PEERS - 1;
+	memmove(&uf->peer[1], &uf->peer[0], at * sizeof(uf->peer[0]));
+	uf->peer[0] = *remote;
+}
+
 /* --- opening ---------------------------------------------------------------------------------------------- */
 
 /* Give uf a socket towards the attempt-th place its remote end may be.  0 or -errno. */
 static int
-open_socket(struct sluice *gw, struct udp_flow *uf, unsigned attempt, usec_t now)
+open_socket(struct sluice *gw, struct udp_flow *uf, const struct endpoint *remote, unsigned attempt,
+	    usec_t now)
 {
-	const struct host_ops *host = gw->host->ops;
-	struct flow *f = &uf->flow;
-	struct host_socket_opts o = {.udp_gro = true, .errors = true, .rcvbuf = UDP_RCVBUF};
-	enum family fam = addr_family(&f->tuple.guest.addr);
+	struct route r = {.opts = {.udp_gro = true, .errors = true, .rcvbuf = UDP_RCVBUF}};
 
-	if (!uf->mapped) {
-		if (!dial_target(gw, &f->tuple.remote, attempt, now, &uf->target))
-			return -ECONNREFUSED;
-		fam = addr_family(&uf->target.addr);
-	}
-	gw_close(gw, &f->fd, false);
+	if (!dial_route(gw, &uf->flow, remote, attempt, &r, now))
+		return -ECONNREFUSED;
+	if (r.error)
+		return r.error;
+	uf->aim = r.aim;
 	uf->ttl = uf->tos = 0;
-	f->fd = gw_socket(gw, HOST_UDP, fam, &o);
-	if (f->fd < 0)
-		return f->fd;
 
-	int r = uf->mapped ? 0 : host->connect(gw->host, f->fd, &uf->target);
-	if (r == 0)
-		r = host->arm(gw->host, f->fd, flow_token(&gw->flows, f));
-	if (r < 0)
-		gw_close(gw, &f->fd, false);
-	return r;
+	int rc = dial_open(gw, &uf->flow, &r);
+	if (rc < 0)
+		gw_close(gw, &uf->flow.fd, false);
+	return rc;
 }
 
 static struct flow *
@@ -103,7 +111,7 @@ new_flow(struct sluice *gw, const struct tuple *t)
 	if (f || !oldest)
 		return f;
 	gw_limit(gw, GW_UDP_EVICTED, "UDP table full: the flow quiet longest made room", 0);
-	gw_end(gw, oldest);
+	gw_end(gw, oldest, SLUICE_REASON_FULL);
 	return flow_new(&gw->flows, FLOW_UDP, &udp_flow_ops, t);
 }
 
@@ -137,15 +145,19 @@ open_flow(struct sluice *gw, const struct tuple *t, const struct packet *pkt, us
 		return NULL;
 
 	struct udp_flow *uf = udp_flow_of(f);
-	uf->mapped = t->remote.port == 0;
+	struct endpoint remote = {pkt->dst, pkt->udp.dport};
+	uf->mapped = is_mapping(f);
 	uf->used = now;
-	int r = open_socket(gw, uf, 0, now);
+	int r = open_socket(gw, uf, &remote, 0, now);
 	if (r < 0) {
 		refuse(gw, pkt, -r, now);
-		gw_end(gw, f);
+		gw_end(gw, f, reason_of(-r));
 		return NULL;
 	}
+	if (uf->mapped)
+		remember_peer(uf, &remote);
 	gw->count[GW_UDP_OPENED]++;
+	event_opened(gw, f);
 	return uf;
 }
 
@@ -186,16 +198,18 @@ send_singly(struct sluice *gw, struct udp_flow *uf, const struct host_dgram *run
 static bool
 try_other_loopback(struct sluice *gw, struct udp_flow *uf, usec_t now)
 {
-	if (uf->mapped || uf->via || uf->heard || !addr_is_loopback(&uf->target.addr))
+	const struct endpoint *remote = &uf->flow.tuple.remote;
+
+	if (uf->mapped || uf->via || uf->heard || !addr_is_loopback(&uf->flow.target.addr))
 		return false;
 	if (gw->host->ops->pending_error(gw->host, uf->flow.fd) != -ECONNREFUSED)
 		return false;
 
-	dial_refused(gw, &uf->flow.tuple.remote, &uf->target);
-	if (open_socket(gw, uf, 1, now) == 0)
+	dial_refused(gw, remote, &uf->aim);
+	if (open_socket(gw, uf, remote, 1, now) == 0)
 		return true;
 	/* There is no other: back to the first, whose refusals the guest will be told. */
-	uf->heard = open_socket(gw, uf, 0, now) == 0;
+	uf->heard = open_socket(gw, uf, remote, 0, now) == 0;
 	return uf->heard;
 }
 
@@ -273,6 +287,7 @@ udp_flush(struct sluice *gw, usec_t now)
 	struct endpoint peer = peer_of(uf);
 	int n = gather_runs(b, &peer, d);
 	gw->count[GW_BYTES_TO_HOST] += b->bytes;
+	uf->flow.to_host += b->bytes;
 	send_all(gw, uf, d, n, now);
 	b->n = b->bytes = 0;
 }
@@ -292,6 +307,7 @@ send_now(struct sluice *gw, struct udp_flow *uf, const struct packet *pkt, const
 	if (pkt->off.gso_type == GSO_UDP_L4 && pkt->len > pkt->off.gso_size)
 		d.segment = pkt->off.gso_size;
 	gw->count[GW_BYTES_TO_HOST] += pkt->len;
+	uf->flow.to_host += pkt->len;
 	if (d.segment && pkt->len > (uint32_t)d.segment * UDP_SEGMENTS)
 		send_singly(gw, uf, &d);
 	else
@@ -308,7 +324,7 @@ set_hops(struct sluice *gw, struct udp_flow *uf, const struct packet *pkt, usec_
 		return;
 	udp_flush(gw, now);
 
-	enum family fam = addr_family(uf->mapped ? &uf->flow.tuple.guest.addr : &uf->target.addr);
+	enum family fam = addr_family(uf->mapped ? &uf->flow.tuple.guest.addr : &uf->flow.target.addr);
 	if (ttl != uf->ttl)
 		host->set_ttl(gw->host, uf->flow.fd, fam, ttl);
 	if (tos != uf->tos)
@@ -317,20 +333,35 @@ set_hops(struct sluice *gw, struct udp_flow *uf, const struct packet *pkt, usec_
 	uf->tos = tos;
 }
 
-/* Remember, newest first, whom a mapping has sent to: only they may answer. */
-static void
-remember_peer(struct udp_flow *uf, const struct endpoint *remote)
+static bool
+knows_peer(const struct udp_flow *uf, const struct endpoint *remote)
 {
-	uint8_t at = 0;
+	for (uint8_t i = 0; i < uf->npeer; i++)
+		if (endpoint_eq(&uf->peer[i], remote))
+			return true;
+	return false;
+}
 
-	while (at < uf->npeer && !endpoint_eq(&uf->peer[at], remote))
-		at++;
-	if (at == uf->npeer && uf->npeer < UDP_PEERS)
-		uf->npeer++;
-	if (at == UDP_PEERS)
-		at = UDP_PEERS - 1;
-	memmove(&uf->peer[1], &uf->peer[0], at * sizeof(uf->peer[0]));
-	uf->peer[0] = *remote;
+/* The connect hook is asked for each remote end a mapping does not know: a
+ * guest could else reach any through a mapping that was made for one.  The
+ * socket is there, so all it can do is to refuse. */
+static bool
+may_reach(struct sluice *gw, struct udp_flow *uf, const struct packet *pkt, const struct endpoint *remote,
+	  usec_t now)
+{
+	struct tuple t = {uf->flow.tuple.guest, *remote, IP_PROTO_UDP};
+	struct route r = {.error = 0};
+
+	if (!gw->connect || knows_peer(uf, remote))
+		return true;
+	if (!dial_route(gw, &uf->flow, remote, 0, &r, now))
+		r.error = -ECONNREFUSED;
+	if (r.error == 0)
+		return true;
+	refuse(gw, pkt, -r.error, now);
+	event_unplaced(gw, &t, NULL, (enum sluice_reason)uf->flow.reason);
+	uf->flow.reason = SLUICE_REASON_NONE; /* the mapping lives on */
+	return false;
 }
 
 static void
@@ -339,6 +370,8 @@ send_mapped(struct sluice *gw, struct udp_flow *uf, const struct packet *pkt, co
 {
 	struct endpoint to;
 
+	if (!may_reach(gw, uf, pkt, remote, now))
+		return;
 	if (!dial_target(gw, remote, 0, now, &to)) {
 		refuse(gw, pkt, ECONNREFUSED, now);
 		return;
@@ -401,6 +434,7 @@ udp_input(struct sluice *gw, struct packet *pkt, usec_t now)
 /* --- host to guest ------------------------------------------------------------------------------------------ */
 
 struct run { /* datagrams on their way to the guest, of one size but for the last */
+	struct flow *flow;
 	struct endpoint from, to;
 	struct view v[SPANS_MAX];
 	int n;
@@ -414,6 +448,7 @@ run_send(struct sluice *gw, struct run *r)
 	if (r->n == 0)
 		return;
 	gw->count[GW_BYTES_TO_GUEST] += r->total;
+	r->flow->to_guest += r->total;
 	stack_send_udp(&gw->stack, &r->from, &r->to, r->v, r->n, r->n > 1 ? (uint16_t)r->size : 0, 0, 0);
 	r->n = 0;
 	r->total = 0;
@@ -459,6 +494,7 @@ deliver(struct sluice *gw, struct run *r, const struct host_dgram *d)
 	if (gw->sink.lim.uso && wire_len(&r->to, d->segment) <= gw->sink.lim.mtu) {
 		run_send(gw, r);
 		gw->count[GW_BYTES_TO_GUEST] += all.len;
+		r->flow->to_guest += all.len;
 		stack_send_udp(&gw->stack, &r->from, &r->to, &all, 1, d->segment, 0, 0);
 		return;
 	}
@@ -502,7 +538,7 @@ receive(struct sluice *gw, struct udp_flow *uf, usec_t now)
 {
 	struct host_dgram d[UDP_SLOTS];
 	struct iovec iov[UDP_SLOTS];
-	struct run run = {.from = uf->flow.tuple.remote, .to = uf->flow.tuple.guest};
+	struct run run = {.flow = &uf->flow, .from = uf->flow.tuple.remote, .to = uf->flow.tuple.guest};
 
 	if (!gw->sink.room(gw->sink.ctx))
 		return true;
@@ -587,7 +623,7 @@ take_errors(struct sluice *gw, struct udp_flow *uf, usec_t now)
 
 	for (unsigned i = 0; i < UDP_BATCH && gw->host->ops->sockerr(gw->host, uf->flow.fd, &e) > 0; i++) {
 		if (e.err == ECONNREFUSED)
-			dial_refused(gw, &about.remote, &uf->target);
+			dial_refused(gw, &about.remote, &uf->aim);
 		if (uf->mapped && !name_of_peer(gw, uf, &e.dest, &about.remote))
 			continue;
 		relay_sockerr(gw, &uf->flow, &about, &e, (uint32_t)e.data_len, now);
@@ -624,7 +660,7 @@ udp_flow_ready(struct sluice *gw, struct flow *f, usec_t now)
 	if (uf->readable && receive(gw, uf, now))
 		flow_mark_ready(&gw->flows, f);
 	if (udp_flow_deadline(f) <= now) {
-		gw_end(gw, f);
+		gw_end(gw, f, SLUICE_REASON_TIMED_OUT);
 		return;
 	}
 	flow_schedule(&gw->flows, f);
@@ -671,12 +707,13 @@ client_flow(struct sluice *gw, struct listener *l, const struct endpoint *client
 			struct udp_flow *uf = udp_flow_of(f);
 			f->inbound = true;
 			uf->via = l;
-			uf->target = *client;
+			f->target = *client;
 			gw->count[GW_PUBLISHED]++;
 			gw->count[GW_UDP_OPENED]++;
+			event_opened(gw, f);
 			return uf;
 		}
-		if (udp_flow_of(f)->via == l && endpoint_eq(&udp_flow_of(f)->target, client))
+		if (udp_flow_of(f)->via == l && endpoint_eq(&f->target, client))
 			return udp_flow_of(f);
 		t.remote.port = (uint16_t)(32768 + (client->port * 31u + i * 977u) % 28000);
 	}
@@ -695,9 +732,11 @@ udp_publish(struct sluice *gw, struct listener *l, usec_t now)
 
 		if (!uf) {
 			gw_limit(gw, GW_PUBLISH_FULL, "a datagram at a published port was not carried on", 0);
+			publish_lost(gw, l, &d[i].peer, now);
 			continue;
 		}
-		struct run run = {.from = uf->flow.tuple.remote, .to = uf->flow.tuple.guest};
+		struct run run = {
+		    .flow = &uf->flow, .from = uf->flow.tuple.remote, .to = uf->flow.tuple.guest};
 		deliver(gw, &run, &d[i]);
 		run_send(gw, &run);
 		used(gw, uf, now);
