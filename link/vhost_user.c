@@ -293,9 +293,7 @@ vhost_user_receive(struct link *l, struct frame *out, int max, bool *more)
 	if (l->error)
 		return -l->error;
 	v->queues->ops->release(v->queues); /* the session changes what the queues lend */
-	if (v->fd < 0 && !accept_vmm(v))
-		return 0;
-	if (!serve(v, &control))
+	if ((v->fd >= 0 || accept_vmm(v)) && !serve(v, &control))
 		return vmm_left(v, out, max, more);
 	int n = v->queues->ops->receive(v->queues, out, max, &frames);
 	mirror(v);
