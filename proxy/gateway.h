@@ -308,6 +308,11 @@ usec_t gw_deadline(const struct sluice *gw);
 
 /* --- sluice.c ------------------------------------------------------------------------------------------- */
 
+struct setup;
+
+/* What a caller of any version of the header gave, in full; false and a sentence: it is none. */
+bool gw_whole_config(struct setup *su, const struct sluice_config *given, struct sluice_config *whole);
+
 /* As sluice_new(), on a host and a link of the caller's (both must outlive it; both stay the caller's). */
 struct sluice *gw_new(const struct sluice_config *cfg, struct host *host, struct link *link, char *err,
 		      size_t errlen);

@@ -84,17 +84,24 @@ link_disown(const struct sluice_config *cfg, struct link *l)
 		link_vhost_user_disown(l);
 }
 
+bool
+link_mtu(struct setup *su, const struct sluice_config *cfg, uint32_t *mtu)
+{
+	*mtu = cfg->mtu ? cfg->mtu : DEFAULT_MTU;
+	if (*mtu >= MTU_MIN && *mtu <= MTU_MAX)
+		return true;
+	return wrong(su, "MTU %u is not between %u and %u", *mtu, MTU_MIN, MTU_MAX);
+}
+
 struct link *
 link_open(struct setup *su, const struct sluice_config *cfg, struct host *host)
 {
-	uint32_t mtu = cfg->mtu ? cfg->mtu : DEFAULT_MTU;
 	struct link *l = NULL;
+	uint32_t mtu;
 	int error = 0;
 
-	if (mtu < MTU_MIN || mtu > MTU_MAX) {
-		wrong(su, "MTU %u is not between %u and %u", mtu, MTU_MIN, MTU_MAX);
+	if (!link_mtu(su, cfg, &mtu))
 		return NULL;
-	}
 	switch (cfg->link_kind) {
 	case SLUICE_LINK_TAP:
 		l = link_tap(host, cfg->link_fd, mtu, &error);

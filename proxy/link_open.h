@@ -11,6 +11,9 @@
 #define MTU_MIN 1280u
 #define MTU_MAX 65520u
 
+/* The MTU of a configuration. */
+bool link_mtu(struct setup *su, const struct sluice_config *cfg, uint32_t *mtu);
+
 /* NULL and a sentence; descriptors in cfg are then still the caller's. */
 struct link *link_open(struct setup *su, const struct sluice_config *cfg, struct host *host);
 

@@ -238,6 +238,7 @@ choose(struct replay *r)
 	memcpy(r->cfg.guest_mac, r->plan.guest.b, sizeof(r->cfg.guest_mac));
 	memcpy(r->cfg.gateway_mac, r->plan.gateway.b, sizeof(r->cfg.gateway_mac));
 	r->cfg.pcap_fd = -1;
+	r->cfg.connect = NULL; /* nothing is connected */
 	if (!r->cfg.max_files)
 		r->cfg.max_files = FILES;
 	if (!r->cfg.memory)

@@ -291,8 +291,8 @@ gw_new(const struct sluice_config *cfg, struct host *host, struct link *link, ch
 }
 
 /* A caller built with an older header says less: what it does not know has its default. */
-static bool
-whole_config(struct setup *su, const struct sluice_config *given, struct sluice_config *whole)
+bool
+gw_whole_config(struct setup *su, const struct sluice_config *given, struct sluice_config *whole)
 {
 	if (given->size < offsetof(struct sluice_config, ipv4) || given->size > sizeof(*whole))
 		return wrong(
@@ -314,7 +314,7 @@ sluice_new(const struct sluice_config *given, char *err, size_t errlen)
 
 	if (errlen)
 		err[0] = '\0';
-	if (!whole_config(&su, given, &whole))
+	if (!gw_whole_config(&su, given, &whole))
 		return NULL;
 
 	struct host *host = host_kernel(&error);
