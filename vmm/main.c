@@ -267,7 +267,7 @@ summary(struct machine *m)
 		 "network card: features 0x%llx; frames %llu from the guest, %llu to it; kicks %llu, "
 		 "interrupts %llu; "
 		 "refused %llu, no room %llu",
-		 (unsigned long long)m->mmio.driver_features, (unsigned long long)st.frames_in,
+		 (unsigned long long)m->mmio.accepted, (unsigned long long)st.frames_in,
 		 (unsigned long long)st.frames_out, (unsigned long long)st.kicks,
 		 (unsigned long long)st.calls, (unsigned long long)st.refused,
 		 (unsigned long long)st.no_room);
@@ -347,9 +347,9 @@ run(struct options *o, struct why *why)
 		console_open(&s.console);
 		attend(&s);
 		machine_stop(&m);
+		console_close();
 		if (o->level >= SLUICE_LOG_INFO)
 			summary(&m);
-		console_close();
 		status = status_of(&s);
 	}
 	machine_close(&m);

@@ -99,7 +99,12 @@ static void
 reset(struct mmio *m)
 {
 	sluice_virtio_reset(m->virtio);
-	mmio_init(m, m->virtio, (const int[]){m->kick[0], m->kick[1]}, m->call);
+	*m = (struct mmio){
+	    .virtio = m->virtio,
+	    .kick = {m->kick[0], m->kick[1]},
+	    .call = m->call,
+	    .accepted = m->accepted,
+	};
 }
 
 /*
@@ -116,8 +121,10 @@ set_status(struct mmio *m, uint32_t value)
 		return;
 	}
 	m->status |= fresh & (STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FAILED);
-	if ((fresh & STATUS_FEATURES_OK) && sluice_virtio_set_features(m->virtio, m->driver_features) == 0)
+	if ((fresh & STATUS_FEATURES_OK) && sluice_virtio_set_features(m->virtio, m->driver_features) == 0) {
 		m->status |= STATUS_FEATURES_OK;
+		m->accepted = m->driver_features;
+	}
 	if (!(fresh & STATUS_DRIVER_OK) || !(m->status & STATUS_FEATURES_OK))
 		return;
 	m->status |= STATUS_DRIVER_OK;

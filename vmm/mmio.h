@@ -27,6 +27,7 @@ struct mmio {
 	bool config_changed; /* in the interrupt status, until it is acknowledged */
 	uint32_t device_features_sel, driver_features_sel, queue_sel;
 	uint64_t driver_features;
+	uint64_t accepted; /* what a driver was content with; a reset leaves it, for a summary */
 	struct mmio_queue queue[SLUICE_VIRTIO_QUEUES];
 };
 
