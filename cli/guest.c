@@ -26,16 +26,16 @@
 /* --- contents -------------------------------------------------------------------------------------- */
 
 void
-guest_resolv_conf(FILE *to, const struct network *net, FILE *host)
+guest_resolv_conf(FILE *to, const struct sluice_guest *net, FILE *host)
 {
 	static const char *const keep[] = {"search", "domain", "options"};
 	char line[1024];
 
 	fputs("# written by sluice for this guest; the host's file is as it was\n", to);
-	if (net->v4.on)
-		fprintf(to, "nameserver %s\n", net->v4.dns_text);
-	if (net->v6.on)
-		fprintf(to, "nameserver %s\n", net->v6.dns_text);
+	if (net->ipv4.on)
+		fprintf(to, "nameserver %s\n", net->ipv4.dns);
+	if (net->ipv6.on)
+		fprintf(to, "nameserver %s\n", net->ipv6.dns);
 	while (host && fgets(line, sizeof(line), host)) {
 		size_t word = strcspn(line, " \t\r\n");
 		for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
@@ -45,7 +45,7 @@ guest_resolv_conf(FILE *to, const struct network *net, FILE *host)
 }
 
 void
-guest_hosts(FILE *to, const struct network *net, FILE *host)
+guest_hosts(FILE *to, const struct sluice_guest *net, FILE *host)
 {
 	int last = '\n';
 
@@ -53,10 +53,10 @@ guest_hosts(FILE *to, const struct network *net, FILE *host)
 		putc(c, to);
 	if (last != '\n')
 		putc('\n', to);
-	if (net->v4.on)
-		fprintf(to, "%s\thost.sluice.internal\n", net->v4.gateway_text);
-	if (net->v6.on)
-		fprintf(to, "%s\thost.sluice.internal\n", net->v6.gateway_text);
+	if (net->ipv4.on)
+		fprintf(to, "%s\thost.sluice.internal\n", net->ipv4.gateway);
+	if (net->ipv6.on)
+		fprintf(to, "%s\thost.sluice.internal\n", net->ipv6.gateway);
 }
 
 /* --- mounts ---------------------------------------------------------------------------------------- */
@@ -75,7 +75,7 @@ mount_tmpfs(const char *where)
 
 static int
 write_store(const struct guest_file *file, const char *source,
-	    void (*fill)(FILE *, const struct network *, FILE *), const struct network *net)
+	    void (*fill)(FILE *, const struct sluice_guest *, FILE *), const struct sluice_guest *net)
 {
 	char path[64];
 
@@ -159,9 +159,9 @@ mount_proc(struct guest_mounts *m, const struct log *log)
 }
 
 int
-guest_mount(const struct network *net, struct guest_mounts *m, const struct log *log, struct failure *f)
+guest_mount(const struct sluice_guest *net, struct guest_mounts *m, const struct log *log, struct failure *f)
 {
-	void (*const fill[2])(FILE *, const struct network *, FILE *) = {guest_resolv_conf, guest_hosts};
+	void (*const fill[2])(FILE *, const struct sluice_guest *, FILE *) = {guest_resolv_conf, guest_hosts};
 	bool missing = false;
 
 	/* What is mounted here stays here; what the host mounts later still shows. */

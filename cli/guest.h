@@ -11,11 +11,11 @@
 
 #include "cli/failure.h"
 #include "cli/log.h"
-#include "cli/network.h"
+#include "sluice.h"
 
 /* The two files' contents; host is the host's own file, or NULL.  Its search list, options and names stay. */
-void guest_resolv_conf(FILE *to, const struct network *net, FILE *host);
-void guest_hosts(FILE *to, const struct network *net, FILE *host);
+void guest_resolv_conf(FILE *to, const struct sluice_guest *net, FILE *host);
+void guest_hosts(FILE *to, const struct sluice_guest *net, FILE *host);
 
 /* Where the files lie and what they cover. */
 struct guest_mounts {
@@ -27,7 +27,8 @@ struct guest_mounts {
 };
 
 /* In the guest's namespaces, as pid 1. */
-int guest_mount(const struct network *net, struct guest_mounts *m, const struct log *log, struct failure *f);
+int guest_mount(const struct sluice_guest *net, struct guest_mounts *m, const struct log *log,
+		struct failure *f);
 
 /*
  * A file of the host's that is replaced by rename(2) sheds what was mounted on it, in every namespace

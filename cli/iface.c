@@ -57,19 +57,20 @@ prepare_ipv6(const char *ifname, bool on)
 }
 
 static int
-configure_family(int nl, const struct iface *i, int index, const struct family *fam, struct failure *f)
+configure_family(int nl, const struct iface *i, int index, const struct sluice_guest_net *net, int version,
+		 struct failure *f)
 {
-	if (!fam->on)
+	if (!net->on)
 		return 0;
-	int error = netlink_add_address(nl, index, &fam->guest, fam->plen);
+	int error = netlink_add_address(nl, index, net->address, net->plen);
 	if (error < 0)
-		return failed(f,
-			      "%s: cannot have the address %s: %s; give another with --guest, or --no-ipv%d",
-			      i->name, fam->guest_text, strerror(-error), fam->guest.v6 ? 6 : 4);
-	error = netlink_add_default_route(nl, index, &fam->gateway);
+		return failed(
+		    f, "%s: cannot have the address %s/%u: %s; give another with --guest, or --no-ipv%d",
+		    i->name, net->address, net->plen, strerror(-error), version);
+	error = netlink_add_default_route(nl, index, net->gateway);
 	if (error < 0)
 		return failed(f, "%s: cannot route through %s: %s; give another with --gateway", i->name,
-			      fam->gateway_text, strerror(-error));
+			      net->gateway, strerror(-error));
 	return 0;
 }
 
@@ -93,7 +94,7 @@ configure(int nl, const struct iface_wish *wish, struct iface *out, bool made, s
 	int error = netlink_find(nl, out->name, &link);
 
 	if (error == 0 && wish->net)
-		prepare_ipv6(out->name, wish->net->v6.on);
+		prepare_ipv6(out->name, wish->net->ipv6.on);
 	if (error == 0 && (mtu || wish->mac))
 		error = netlink_set_link(nl, link.index, mtu, wish->mac);
 	if (error == 0 && !link.up)
@@ -113,9 +114,9 @@ configure(int nl, const struct iface_wish *wish, struct iface *out, bool made, s
 
 	if (!wish->net)
 		return 0;
-	if (loopback_up(nl, f) < 0 || configure_family(nl, out, link.index, &wish->net->v4, f) < 0)
+	if (loopback_up(nl, f) < 0 || configure_family(nl, out, link.index, &wish->net->ipv4, 4, f) < 0)
 		return -1;
-	return configure_family(nl, out, link.index, &wish->net->v6, f);
+	return configure_family(nl, out, link.index, &wish->net->ipv6, 6, f);
 }
 
 int

@@ -7,14 +7,14 @@
 #define CLI_IFACE_H
 
 #include "cli/failure.h"
-#include "cli/network.h"
+#include "sluice.h"
 
 struct iface_wish {
 	const char *name;
 	uint32_t mtu; /* 0: mtu_new if the tap is made here, else as it is */
 	uint32_t mtu_new;
-	const uint8_t *mac;        /* NULL: as it is */
-	const struct network *net; /* addresses, routes and the loopback too; NULL: leave them alone */
+	const uint8_t *mac;             /* NULL: as it is */
+	const struct sluice_guest *net; /* addresses, routes and the loopback too; NULL: leave them alone */
 };
 
 struct iface {

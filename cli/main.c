@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cli/passt.h"
 #include "cli/setup.h"
 #include "cli/verbs.h"
 
@@ -28,36 +29,51 @@ end_of_output(void)
 	return fflush(stdout) == 0 ? STATUS_OK : STATUS_CANNOT;
 }
 
+static int
+print(const struct options *o)
+{
+	if (o->version)
+		printf("sluice %s\n", sluice_version());
+	else if (o->capabilities) /* the vhost-user back-end program conventions */
+		puts("{ \"type\": \"net\" }");
+	else if (o->passt)
+		passt_help(stdout);
+	else
+		options_help(stdout, o->verb);
+	return end_of_output();
+}
+
+static int
+perform(const struct options *o)
+{
+	struct log log = setup_log(o);
+
+	switch (o->verb) {
+	case VERB_RUN:
+		return verb_run(o, &log);
+	case VERB_SERVE:
+		return verb_serve(o, &log);
+	case VERB_REPLAY:
+		return verb_replay(o, &log);
+	case VERB_NONE:
+		break;
+	}
+	return STATUS_USAGE;
+}
+
 int
 main(int argc, char **argv)
 {
-	static struct options o; /* some tens of kilobytes of published ports */
+	struct options o;
 	struct failure f = {.text = ""};
 
 	open_standard_streams();
 	if (options_parse(&o, argc, argv, &f) < 0) {
 		log_say(&(struct log){SLUICE_LOG_ERROR}, SLUICE_LOG_ERROR, "%s", f.text);
+		options_free(&o);
 		return STATUS_USAGE;
 	}
-	if (o.version) {
-		printf("sluice %s\n", sluice_version());
-		return end_of_output();
-	}
-	if (o.help) {
-		options_help(stdout, o.verb);
-		return end_of_output();
-	}
-
-	struct log log = setup_log(&o);
-	switch (o.verb) {
-	case VERB_RUN:
-		return verb_run(&o, &log);
-	case VERB_SERVE:
-		return verb_serve(&o, &log);
-	case VERB_REPLAY:
-		return verb_replay(&o, &log);
-	case VERB_NONE:
-		break;
-	}
-	return STATUS_USAGE;
+	int status = o.version || o.help || o.capabilities ? print(&o) : perform(&o);
+	options_free(&o);
+	return status;
 }

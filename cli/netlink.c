@@ -7,6 +7,7 @@
  */
 #include "cli/netlink.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -191,26 +192,42 @@ netlink_up(int nl, int index)
 	return send_request(nl, &r, NULL);
 }
 
-int
-netlink_add_address(int nl, int index, const struct address *a, unsigned plen)
+struct address {
+	bool v6;
+	uint8_t bytes[16]; /* network order; IPv4 has the first four */
+};
+
+static bool
+parse(const char *text, struct address *a)
 {
+	a->v6 = strchr(text, ':') != NULL;
+	return inet_pton(a->v6 ? AF_INET6 : AF_INET, text, a->bytes) == 1;
+}
+
+int
+netlink_add_address(int nl, int index, const char *address, unsigned plen)
+{
+	struct address a;
+
+	if (!parse(address, &a))
+		return -EINVAL;
 	struct ifaddrmsg info = {
-	    .ifa_family = a->v6 ? AF_INET6 : AF_INET,
+	    .ifa_family = a.v6 ? AF_INET6 : AF_INET,
 	    .ifa_prefixlen = (uint8_t)plen,
-	    .ifa_flags = a->v6 ? IFA_F_NODAD : 0,
+	    .ifa_flags = a.v6 ? IFA_F_NODAD : 0,
 	    .ifa_index = (uint32_t)index,
 	};
 	struct request r = request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &info, sizeof(info));
-	size_t len = value_address_bits(a) / 8;
+	size_t len = a.v6 ? 16 : 4;
 
-	attribute(&r, IFA_LOCAL, a->bytes, len);
-	attribute(&r, IFA_ADDRESS, a->bytes, len);
-	if (!a->v6 && plen <= 30) {
+	attribute(&r, IFA_LOCAL, a.bytes, len);
+	attribute(&r, IFA_ADDRESS, a.bytes, len);
+	if (!a.v6 && plen <= 30) {
 		/* The kernel derives no broadcast address by itself (devinet.c). */
 		uint8_t broadcast[4];
 		for (unsigned i = 0; i < 4; i++) {
 			unsigned covered = plen > 8 * i ? plen - 8 * i : 0;
-			broadcast[i] = (uint8_t)(a->bytes[i] | (covered < 8 ? 0xffu >> covered : 0));
+			broadcast[i] = (uint8_t)(a.bytes[i] | (covered < 8 ? 0xffu >> covered : 0));
 		}
 		attribute(&r, IFA_BROADCAST, broadcast, sizeof(broadcast));
 	}
@@ -218,10 +235,14 @@ netlink_add_address(int nl, int index, const struct address *a, unsigned plen)
 }
 
 int
-netlink_add_default_route(int nl, int index, const struct address *gateway)
+netlink_add_default_route(int nl, int index, const char *gateway)
 {
+	struct address a;
+
+	if (!parse(gateway, &a))
+		return -EINVAL;
 	struct rtmsg info = {
-	    .rtm_family = gateway->v6 ? AF_INET6 : AF_INET,
+	    .rtm_family = a.v6 ? AF_INET6 : AF_INET,
 	    .rtm_table = RT_TABLE_MAIN,
 	    .rtm_protocol = RTPROT_STATIC,
 	    .rtm_scope = RT_SCOPE_UNIVERSE,
@@ -229,7 +250,7 @@ netlink_add_default_route(int nl, int index, const struct address *gateway)
 	};
 	struct request r = request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &info, sizeof(info));
 
-	attribute(&r, RTA_GATEWAY, gateway->bytes, value_address_bits(gateway) / 8);
+	attribute(&r, RTA_GATEWAY, a.bytes, a.v6 ? 16 : 4);
 	attribute(&r, RTA_OIF, &index, sizeof(index));
 	return send_request(nl, &r, NULL);
 }

@@ -2,15 +2,13 @@
  * netlink.h - configuring an interface: the few rtnetlink(7) requests that a guest needs
  *
  * Requests act in the network namespace in which netlink_open() was called.  Each returns 0 or -errno, the
- * kernel's own answer.
+ * kernel's own answer.  Addresses are text; -EINVAL: not one.
  */
 #ifndef CLI_NETLINK_H
 #define CLI_NETLINK_H
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#include "cli/value.h"
 
 /* A socket, or -errno. */
 int netlink_open(void);
@@ -29,7 +27,7 @@ int netlink_set_link(int nl, int index, uint32_t mtu, const uint8_t mac[6]);
 int netlink_up(int nl, int index);
 
 /* IPv6 without duplicate address detection: usable at once, and nobody else is on the link. */
-int netlink_add_address(int nl, int index, const struct address *a, unsigned plen);
-int netlink_add_default_route(int nl, int index, const struct address *gateway);
+int netlink_add_address(int nl, int index, const char *address, unsigned plen);
+int netlink_add_default_route(int nl, int index, const char *gateway);
 
 #endif

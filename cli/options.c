@@ -3,11 +3,13 @@
  *
  * Each row says what an option is called, in which verbs it exists, whether it takes a value, what the help
  * says, and which function takes the value.  The walk knows nothing of single options; a new one is a row and
- * a short function.
+ * a short function.  What is not in the table is offered to the library, which has a table of its own.
  */
 #include "cli/options.h"
 
 #include <string.h>
+
+#include "cli/passt.h"
 
 enum {
 	RUN = 1 << VERB_RUN,
@@ -28,118 +30,6 @@ struct option {
 /* --- takers ---------------------------------------------------------------------------------------- */
 
 static int
-take_publish(struct options *o, const char *value, struct failure *f)
-{
-	if (o->npublish == OPTIONS_PUBLISH_MAX)
-		return failed(f, "--publish %s: more than %d of them; join neighbouring ports in ranges",
-			      value, OPTIONS_PUBLISH_MAX);
-	if (value_publish(value, &o->publish[o->npublish], f) < 0)
-		return -1;
-	o->npublish++;
-	return 0;
-}
-
-static int
-take_mtu(struct options *o, const char *value, struct failure *f)
-{
-	uint64_t n;
-
-	if (!value_number(value, 1280, 65520, &n))
-		return failed(f, "--mtu %s: give a number from 1280 to 65520", value);
-	o->mtu = (uint32_t)n;
-	return 0;
-}
-
-/* An address option that exists once per family. */
-static int
-take_once(const char *what, const char *value, const struct address *a, const char **v4, const char **v6,
-	  struct failure *f)
-{
-	const char **slot = a->v6 ? v6 : v4;
-
-	if (*slot)
-		return failed(f, "--%s %s: the IPv%d one is already %s; give one per family", what, value,
-			      a->v6 ? 6 : 4, *slot);
-	*slot = value;
-	return 0;
-}
-
-static int
-take_guest(struct options *o, const char *value, struct failure *f)
-{
-	struct address a;
-	unsigned plen;
-
-	if (!value_prefix(value, &a, &plen))
-		return failed(f, "--guest %s: not ADDR/PLEN; write it as in 10.0.2.15/24 or fd00::15/64",
-			      value);
-	return take_once("guest", value, &a, &o->ipv4.guest, &o->ipv6.guest, f);
-}
-
-static int
-take_gateway(struct options *o, const char *value, struct failure *f)
-{
-	struct address a;
-
-	if (!value_address(value, &a))
-		return failed(f, "--gateway %s: not an address; write it as in 10.0.2.2 or fd00::2", value);
-	return take_once("gateway", value, &a, &o->ipv4.gateway, &o->ipv6.gateway, f);
-}
-
-static int
-take_dns(struct options *o, const char *value, struct failure *f)
-{
-	struct address a;
-
-	if (!value_address(value, &a))
-		return failed(f, "--dns %s: not an address; write it as in 10.0.2.3 or fd00::3", value);
-	return take_once("dns", value, &a, &o->ipv4.dns, &o->ipv6.dns, f);
-}
-
-static int
-take_no_ipv4(struct options *o, const char *value, struct failure *f)
-{
-	(void)value, (void)f;
-	o->ipv4.off = true;
-	return 0;
-}
-
-static int
-take_no_ipv6(struct options *o, const char *value, struct failure *f)
-{
-	(void)value, (void)f;
-	o->ipv6.off = true;
-	return 0;
-}
-
-static int
-take_nameserver(struct options *o, const char *value, struct failure *f)
-{
-	if (!value_endpoint(value))
-		return failed(
-		    f,
-		    "--nameserver %s: not ADDR[:PORT]; write it as in 192.0.2.1, 192.0.2.1:5353 or [::1]:53",
-		    value);
-	if (o->nnameservers == OPTIONS_NAMESERVER_MAX)
-		return failed(f, "--nameserver %s: more than %d of them; give fewer", value,
-			      OPTIONS_NAMESERVER_MAX);
-	o->nameservers[o->nnameservers++] = value;
-	return 0;
-}
-
-static int
-take_mac(struct options *o, const char *value, struct failure *f)
-{
-	if (!value_mac(value, o->mac))
-		return failed(
-		    f,
-		    "--mac %s: not a station's address; write it as in 52:54:00:12:34:56 (first byte even)",
-		    value);
-	o->has_mac = true;
-	return 0;
-}
-
-static int
 take_pcap(struct options *o, const char *value, struct failure *f)
 {
 	if (*value == '\0')
@@ -148,52 +38,19 @@ take_pcap(struct options *o, const char *value, struct failure *f)
 	return 0;
 }
 
-/* A million flows are more descriptors than Linux gives a process by default (fs.nr_open). */
-static int
-take_flows(const char *name, const char *value, uint32_t *out, struct failure *f)
-{
-	uint64_t n;
-
-	if (!value_number(value, 1, 1048576, &n))
-		return failed(f, "--%s %s: give a number of flows from 1 to 1048576", name, value);
-	*out = (uint32_t)n;
-	return 0;
-}
-
-static int
-take_max_tcp(struct options *o, const char *value, struct failure *f)
-{
-	return take_flows("max-tcp", value, &o->max_tcp, f);
-}
-
-static int
-take_max_udp(struct options *o, const char *value, struct failure *f)
-{
-	return take_flows("max-udp", value, &o->max_udp, f);
-}
-
-static int
-take_memory(struct options *o, const char *value, struct failure *f)
-{
-	/* Under two megabytes hardly a flow has room; above a tebibyte it is a slip of the finger. */
-	if (!value_size(value, &o->memory) || o->memory < 2 << 20 || o->memory > UINT64_C(1) << 40)
-		return failed(f, "--memory %s: give bytes from 2M to 1024G, as in 134217728 or 128M", value);
-	return 0;
-}
-
-static int
-take_udp_endpoint_independent(struct options *o, const char *value, struct failure *f)
-{
-	(void)value, (void)f;
-	o->udp_endpoint_independent = true;
-	return 0;
-}
-
 static int
 take_configure(struct options *o, const char *value, struct failure *f)
 {
 	(void)value, (void)f;
 	o->configure = true;
+	return 0;
+}
+
+static int
+take_one_off(struct options *o, const char *value, struct failure *f)
+{
+	(void)value, (void)f;
+	o->one_off = true;
 	return 0;
 }
 
@@ -260,30 +117,10 @@ take_version(struct options *o, const char *value, struct failure *f)
 /* --- the tables ------------------------------------------------------------------------------------ */
 
 static const struct option options[] = {
-    {"publish", 'p', "SPEC", RUN | SERVE, take_publish,
-     "a host port that leads to the guest: [BIND:]HOSTPORT[-END]\n[:GUESTPORT][/udp]; BIND is 127.0.0.1 and "
-     "::1 "
-     "unless given"},
-    {"mtu", 0, "N", EVERY, take_mtu, "1280 to 65520; 65520 for run, 1500 for serve and replay"},
-    {"guest", 0, "ADDR/PLEN", EVERY, take_guest,
-     "the guest's address, once per family\n(10.0.2.15/24, fd73:6c75:6963:65::15/64)"},
-    {"gateway", 0, "ADDR", EVERY, take_gateway,
-     "the gateway's address, once per family; it is the host\n(10.0.2.2, fd73:6c75:6963:65::2)"},
-    {"dns", 0, "ADDR", EVERY, take_dns,
-     "where the guest asks names, once per family\n(10.0.2.3, fd73:6c75:6963:65::3)"},
-    {"no-ipv4", 0, NULL, EVERY, take_no_ipv4, "the guest has no IPv4"},
-    {"no-ipv6", 0, NULL, EVERY, take_no_ipv6, "the guest has no IPv6"},
-    {"nameserver", 0, "ADDR[:PORT]", RUN | SERVE, take_nameserver,
-     "where names are asked; may be given again (those of\n/etc/resolv.conf)"},
-    {"mac", 0, "MAC", EVERY, take_mac, "the guest's Ethernet address (the tap's own)"},
-    {"configure", 0, NULL, SERVE, take_configure, "give the tap the guest's MAC, addresses and routes too"},
+    {"configure", 0, NULL, SERVE, take_configure, "tap: give it the guest's MAC, addresses and routes too"},
+    {"one-off", '1', NULL, SERVE, take_one_off, "end when the first guest has left"},
     {"root", 0, NULL, RUN, take_root, "an ordinary user's command sees itself as root"},
     {"pcap", 0, "FILE", RUN | SERVE, take_pcap, "write every frame both ways to FILE (pcapng)"},
-    {"max-tcp", 0, "N", EVERY, take_max_tcp, "TCP flows at once (4096)"},
-    {"max-udp", 0, "N", EVERY, take_max_udp, "UDP flows at once (1024)"},
-    {"memory", 0, "BYTES", EVERY, take_memory, "the most that flows may hold, with K, M or G (128M)"},
-    {"udp-endpoint-independent", 0, NULL, RUN | SERVE, take_udp_endpoint_independent,
-     "one host port per guest UDP port, so that STUN works"},
     {"verbose", 'v', NULL, EVERY, take_verbose, "say more; -vv says everything"},
     {"quiet", 'q', NULL, EVERY, take_quiet, "errors only"},
     {"stats", 0, "[json]", RUN | SERVE, take_stats, "a summary on stderr at the end; =json: as one line"},
@@ -293,6 +130,21 @@ static const struct option options[] = {
 };
 
 #define NOPTIONS (sizeof(options) / sizeof(options[0]))
+
+/* Options of the library that make no sense in every verb. */
+static const struct {
+	const char *name;
+	char letter;
+	unsigned verbs;
+} elsewhere[] = {
+    {"publish", 'p', RUN | SERVE},
+    {"nameserver", 0, RUN | SERVE},
+    {"udp-endpoint-independent", 0, RUN | SERVE},
+    /* A command of run is configured already. */
+    {"hostname", 0, SERVE | REPLAY},
+    {"search", 0, SERVE | REPLAY},
+    {"no-dhcp", 0, SERVE | REPLAY},
+};
 
 static const struct {
 	const char *name, *line, *about;
@@ -341,11 +193,11 @@ find_letter(char letter)
 }
 
 static int
-unknown_option(const struct walk *w, const char *arg, const struct option *op, struct failure *f)
+unknown_option(const struct walk *w, const char *arg, bool elsewhere_known, struct failure *f)
 {
 	const char *verb = verb_name(w->o->verb);
 
-	if (op)
+	if (elsewhere_known)
 		return failed(f, "%s: not an option of %s; sluice %s --help lists them", arg,
 			      *verb ? verb : "sluice without a command", verb);
 	return failed(f, "%s: no such option; sluice %s%s--help lists them", arg, verb, *verb ? " " : "");
@@ -366,6 +218,36 @@ take_option(struct walk *w, const struct option *op, const char *joined, struct 
 	return op->take(w->o, value, f);
 }
 
+static bool
+is_elsewhere(const char *name, size_t len, char letter, enum verb verb)
+{
+	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+		if (!(elsewhere[i].verbs & 1u << verb) &&
+		    (letter ? elsewhere[i].letter == letter
+			    : strlen(elsewhere[i].name) == len && memcmp(elsewhere[i].name, name, len) == 0))
+			return true;
+	return false;
+}
+
+/* An option of the library's, "--name", "--name=value" or "-p..."; the next argument may be its value. */
+static int
+take_foreign(struct walk *w, const char *arg, struct failure *f)
+{
+	struct failure why = {.text = ""};
+
+	if (w->o->verb == VERB_NONE)
+		return unknown_option(w, arg, false, f);
+	int used = sluice_options_take(w->o->gateway, arg, w->at < w->argc ? w->argv[w->at] : NULL, why.text,
+				       sizeof(why.text));
+
+	if (used < 0)
+		return failed(f, "%s", why.text);
+	if (used == 0)
+		return unknown_option(w, arg, false, f);
+	w->at += used - 1;
+	return 0;
+}
+
 static int
 take_long(struct walk *w, const char *arg, struct failure *f)
 {
@@ -373,19 +255,28 @@ take_long(struct walk *w, const char *arg, struct failure *f)
 	size_t len = strcspn(name, "=");
 	const struct option *op = find_name(name, len);
 
-	if (!op || !(op->verbs & 1u << w->o->verb))
-		return unknown_option(w, arg, op, f);
-	return take_option(w, op, name[len] == '=' ? name + len + 1 : NULL, f);
+	if (op ? !(op->verbs & 1u << w->o->verb) : is_elsewhere(name, len, 0, w->o->verb))
+		return unknown_option(w, arg, true, f);
+	if (op)
+		return take_option(w, op, name[len] == '=' ? name + len + 1 : NULL, f);
+	return take_foreign(w, arg, f);
 }
 
-/* "-v", "-vq", "-p8080:80", "-p 8080:80" */
+/* "-v", "-vq", "-p8080:80", "-p 8080:80", "-vp8080:80" */
 static int
 take_letters(struct walk *w, const char *arg, struct failure *f)
 {
 	for (const char *c = arg + 1; *c; c++) {
 		const struct option *op = find_letter(*c);
-		if (!op || !(op->verbs & 1u << w->o->verb))
-			return unknown_option(w, arg, op, f);
+		if (op ? !(op->verbs & 1u << w->o->verb) : is_elsewhere(NULL, 0, *c, w->o->verb))
+			return unknown_option(w, arg, true, f);
+		if (!op) {
+			/* The rest is the library's: with a dash of its own, and short, or it is no port. */
+			char rest[128];
+			if (snprintf(rest, sizeof(rest), "-%s", c) >= (int)sizeof(rest))
+				return failed(f, "%s: too long; give -%c a word of its own", arg, *c);
+			return take_foreign(w, rest, f);
+		}
 		bool rest = op->value && c[1] != '\0';
 		if (take_option(w, op, rest ? c + 1 : NULL, f) < 0)
 			return -1;
@@ -439,7 +330,8 @@ static int
 check_serve(const struct walk *w, struct options *o, struct failure *f)
 {
 	if (w->noperands == 0)
-		return failed(f, "serve: no link given; write sluice serve tap:IFNAME[@NETNS]");
+		return failed(f, "serve: no link given; write sluice serve tap:IFNAME, qemu:PATH, fd:N, "
+				 "vfkit:PATH or vhost-user:PATH");
 	if (w->noperands > 1)
 		return failed(f, "serve: '%s' is one link too many; serve one", w->operands[1]);
 	return value_link(w->operands[0], &o->link, f);
@@ -459,25 +351,12 @@ check_replay(const struct walk *w, struct options *o, struct failure *f)
 	return 0;
 }
 
-/* An address of a family that was switched off is a contradiction, not a detail to ignore. */
-static int
-check_off(const struct sluice_net *net, int version, struct failure *f)
-{
-	const char *left = net->guest ? net->guest : net->gateway ? net->gateway : net->dns;
-
-	if (net->off && left)
-		return failed(f, "--no-ipv%d: %s was given as well; leave one of them out", version, left);
-	return 0;
-}
-
 static int
 check(const struct walk *w, struct options *o, struct failure *f)
 {
 	if (o->quiet && o->verbose)
 		return failed(f, "-q and -v: say less or say more, not both");
-	if (check_off(&o->ipv4, 4, f) < 0 || check_off(&o->ipv6, 6, f) < 0)
-		return -1;
-	if (network_decide(&o->ipv4, &o->ipv6, &o->network, f) < 0)
+	if (options_decide(o, f) < 0)
 		return -1;
 	switch (o->verb) {
 	case VERB_RUN:
@@ -495,11 +374,53 @@ check(const struct walk *w, struct options *o, struct failure *f)
 }
 
 int
+options_give(struct options *o, const char *name, const char *value, struct failure *f)
+{
+	struct failure why = {.text = ""};
+
+	if (sluice_options_take(o->gateway, name, value, why.text, sizeof(why.text)) < 0)
+		return failed(f, "%s", why.text);
+	return 0;
+}
+
+int
+options_decide(struct options *o, struct failure *f)
+{
+	struct failure why = {.text = ""};
+
+	sluice_config_init(&o->config);
+	sluice_options_apply(o->gateway, &o->config);
+	o->guest = (struct sluice_guest){.size = sizeof(o->guest)};
+	if (sluice_guest_info(&o->config, &o->guest, why.text, sizeof(why.text)) < 0)
+		return failed(f, "%s", why.text);
+	return 0;
+}
+
+const uint8_t *
+options_mac(const struct options *o)
+{
+	static const uint8_t none[6];
+
+	return memcmp(o->config.guest_mac, none, sizeof(none)) != 0 ? o->config.guest_mac : NULL;
+}
+
+void
+options_free(struct options *o)
+{
+	sluice_options_free(o->gateway);
+	o->gateway = NULL;
+}
+
+int
 options_parse(struct options *o, int argc, char **argv, struct failure *f)
 {
-	memset(o, 0, sizeof(*o));
+	*o = (struct options){.gateway = sluice_options_new()};
 	struct walk w = {.o = o, .argc = argc, .at = 1, .argv = argv};
 
+	if (!o->gateway)
+		return failed(f, "no memory for the options; free some");
+	if (passt_is_meant(argc, argv))
+		return passt_parse(o, argc, argv, f);
 	if (argc > 1)
 		for (enum verb v = VERB_RUN; v <= VERB_REPLAY; v++)
 			if (strcmp(argv[1], verbs[v].name) == 0) {
@@ -531,18 +452,36 @@ help_option(FILE *to, const struct option *op)
 			      value + 1);
 	else if (op->value)
 		n += snprintf(head + n, sizeof(head) - (size_t)n, " %s", value);
-	fputs(head, to);
-	if (n > HELP_COLUMN - 2) {
-		fputc('\n', to);
-		n = 0;
-	}
-	for (const char *line = op->help; line;) {
-		size_t len = strcspn(line, "\n");
-		fprintf(to, "%*s%.*s\n", HELP_COLUMN - n, "", (int)len, line);
-		line = line[len] ? line + len + 1 : NULL;
-		n = 0;
+	fprintf(to, "%s%*s%s\n", head, HELP_COLUMN - n, "", op->help);
+}
+
+/* The library's lines, but for the options that are not this verb's: each begins with its name. */
+static void
+help_library(FILE *to, enum verb verb)
+{
+	bool skip = false;
+
+	for (const char *line = sluice_options_help(); *line;) {
+		size_t len = strcspn(line, "\n") + 1, from = strspn(line, " ");
+		const char *dashes = strstr(line, "--");
+		if (from < HELP_COLUMN)
+			skip = is_elsewhere(dashes + 2, strcspn(dashes + 2, " \n"), 0, verb);
+		if (!skip)
+			fwrite(line, 1, len, to);
+		line += len;
 	}
 }
+
+static const char links_help[] =
+    "LINK is how the guest's frames come and go:\n"
+    "  tap:IFNAME[@NETNS]        a tap, made if it is not there; NETNS is a path such as\n"
+    "                            /run/netns/x, or a pid\n"
+    "  qemu:PATH                 listen for a VMM that speaks QEMU's stream format (QEMU, libkrun)\n"
+    "  qemu-connect:PATH         the same, with the VMM listening\n"
+    "  vfkit:PATH                a frame a datagram (krunkit, vfkit, podman machine, QEMU dgram)\n"
+    "  vhost-user:PATH           shared memory (QEMU, cloud-hypervisor, crosvm)\n"
+    "  vhost-user-connect:PATH   the same, with the VMM listening\n"
+    "  fd:N                      a socket that was inherited: its type says which of stream or datagram\n\n";
 
 void
 options_help(FILE *to, enum verb verb)
@@ -552,16 +491,21 @@ options_help(FILE *to, enum verb verb)
 		for (enum verb v = VERB_RUN; v <= VERB_REPLAY; v++)
 			fprintf(to, "  sluice %-38s %s\n", verbs[v].line, verbs[v].about);
 	if (verb == VERB_SERVE)
-		fputs("LINK is tap:IFNAME[@NETNS]; NETNS is a path such as /run/netns/x, or a pid.\n"
-		      "The tap is created if it is not there, brought up, and removed at the end if "
-		      "created.\n\n",
-		      to);
-	if (verb != VERB_NONE)
+		fputs(links_help, to);
+	if (verb != VERB_NONE) {
+		help_library(to, verb);
 		for (size_t i = 0; i < NOPTIONS; i++)
 			if (options[i].verbs & 1u << verb)
 				help_option(to, &options[i]);
-	fputs(verb == VERB_NONE
-		  ? "\nsluice COMMAND --help lists a command's options; sluice --version says the version.\n"
-		  : "\nIn parentheses: what is used when the option is not given.  More: man sluice\n",
-	      to);
+		fprintf(to, "\nThe MTU is %s unless given.\n",
+			verb == VERB_RUN     ? "65520"
+			: verb == VERB_SERVE ? "65520 on stream links (qemu:), 1500 on others,"
+					     : "1500");
+	}
+	fputs(
+	    verb == VERB_NONE
+		? "\nsluice COMMAND --help lists a command's options; sluice --version says the version.\n"
+		  "Under the name passt, or with passt's options, sluice takes passt's place (man sluice).\n"
+		: "In parentheses: what is used when the option is not given.  More: man sluice\n",
+	    to);
 }

@@ -3,18 +3,17 @@
  *
  * Pure: argv in, struct out; no file is opened and nothing is looked up, so the whole parser is a fuzz target.
  * Texts point into argv, which lives as long as the program.
+ *
+ * What describes the gateway is read by the library (sluice_options_take); here is what is the program's own.
  */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
 #include <stdio.h>
 
-#include "cli/network.h"
 #include "cli/value.h"
+#include "cli/way.h"
 #include "sluice.h"
-
-#define OPTIONS_PUBLISH_MAX 256
-#define OPTIONS_NAMESERVER_MAX 8
 
 enum verb {
 	VERB_NONE, /* sluice --help, sluice --version */
@@ -25,32 +24,34 @@ enum verb {
 
 enum stats_kind { STATS_NONE, STATS_TEXT, STATS_JSON };
 
+#define OPTIONS_UNUSED_MAX 32
+
 struct options {
 	enum verb verb;
 	bool help, version;
+	bool passt;        /* in passt's place */
+	bool capabilities; /* there: print what its vhost-user back end can */
 
 	/* The guest's network: what was given, and what follows from it. */
-	struct sluice_net ipv4, ipv6;
-	struct network network;
-	uint32_t mtu; /* 0: not given */
-	uint8_t mac[6];
-	bool has_mac;
-
-	struct value_publish publish[OPTIONS_PUBLISH_MAX];
-	size_t npublish;
-	const char *nameservers[OPTIONS_NAMESERVER_MAX];
-	size_t nnameservers;
-	bool udp_endpoint_independent;
-
-	uint32_t max_tcp, max_udp; /* 0: the library's default */
-	uint64_t memory;
+	struct sluice_options *gateway; /* owned: options_free() */
+	struct sluice_config config;    /* has only what was given; points into `gateway` */
+	struct sluice_guest guest;
 
 	const char *pcap, *pid_file;
 	enum stats_kind stats;
 	unsigned verbose;
 	bool quiet;
 	bool configure; /* serve */
+	bool one_off;   /* serve */
 	bool root;      /* run */
+
+	/* In passt's place. */
+	bool background;      /* no -f: once the gateway stands the caller goes on */
+	const char *log_file; /* instead of stderr */
+	struct way way;       /* how host sockets are made */
+	/* Options that were taken and have no effect. */
+	const char *unused[OPTIONS_UNUSED_MAX];
+	size_t nunused;
 
 	/* What is left. */
 	char **command; /* run: NULL-terminated */
@@ -60,6 +61,16 @@ struct options {
 
 /* argv[0] is the program.  -1 and a sentence for a mistake of the user's (exit status 2). */
 int options_parse(struct options *o, int argc, char **argv, struct failure *f);
+void options_free(struct options *o);
+
+/* One option of the library's, with its value; 0 or -1 and a sentence. */
+int options_give(struct options *o, const char *name, const char *value, struct failure *f);
+
+/* config and guest from what was given. */
+int options_decide(struct options *o, struct failure *f);
+
+/* The MAC given for the guest; NULL: none. */
+const uint8_t *options_mac(const struct options *o);
 
 /* The whole program's help, or one verb's. */
 void options_help(FILE *to, enum verb verb);

@@ -11,11 +11,10 @@ int
 verb_replay(const struct options *o, const struct log *log)
 {
 	struct sluice_replay_stats st = {.size = sizeof(st)};
-	struct setup_space space;
 	struct sluice_config cfg;
 	struct failure f = {.text = ""};
 
-	setup_config(o, log, &space, &cfg);
+	setup_config(o, log, &cfg);
 	if (sluice_replay(&cfg, o->replay_in, o->replay_out, &st, f.text, sizeof(f.text)) < 0) {
 		log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
 		return STATUS_CANNOT;

@@ -45,7 +45,7 @@
 struct run {
 	const struct options *o;
 	const struct log *log;
-	struct network network;
+	struct sluice_guest network;
 	bool user_namespace;
 	uid_t uid;
 	gid_t gid;
@@ -71,8 +71,8 @@ helper_prepare(struct run *r, struct guest_mounts *mounts, struct failure *f)
 {
 	const struct iface_wish wish = {
 	    .name = IFNAME,
-	    .mtu_new = r->o->mtu ? r->o->mtu : RUN_MTU,
-	    .mac = r->o->has_mac ? r->o->mac : NULL,
+	    .mtu_new = r->o->config.mtu ? r->o->config.mtu : RUN_MTU,
+	    .mac = options_mac(r->o),
 	    .net = &r->network,
 	};
 
@@ -293,7 +293,10 @@ start(struct run *r, struct failure *f)
 {
 	if (start_helper(r, f) < 0)
 		return -1;
-	r->s = setup_gateway(r->o, r->log, &r->tap, f);
+	struct sluice_config cfg;
+	setup_config(r->o, r->log, &cfg);
+	setup_tap(&r->tap, &cfg);
+	r->s = setup_gateway(r->o, r->log, &cfg, f);
 	if (!r->s) {
 		close(r->tap.fd);
 		return -1;
@@ -313,7 +316,7 @@ verb_run(const struct options *o, const struct log *log)
 	struct run r = {
 	    .o = o,
 	    .log = log,
-	    .network = o->network,
+	    .network = o->guest,
 	    .user_namespace = netns_needs_user(),
 	    .uid = geteuid(),
 	    .gid = getegid(),
@@ -322,10 +325,10 @@ verb_run(const struct options *o, const struct log *log)
 	};
 	struct failure f = {.text = ""};
 
-	if (r.network.v6.on && access("/proc/net/if_inet6", F_OK) < 0) {
+	if (r.network.ipv6.on && access("/proc/net/if_inet6", F_OK) < 0) {
 		log_say(log, SLUICE_LOG_WARNING,
 			"this kernel has no IPv6 (ipv6.disable): the guest has IPv4 alone");
-		r.network.v6.on = false;
+		r.network.ipv6.on = false;
 	}
 	double begin = setup_now();
 	setup_files(&r.files);

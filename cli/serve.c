@@ -1,86 +1,148 @@
 /*
  * serve.c - sluice serve: the gateway of a guest that something else runs
  *
- * The tap lies in a network namespace that may be another's; it is opened by a short-lived child that goes
- * there, and only its descriptor comes back.  Sluice itself stays in the namespace whose sockets it uses.
+ * Also what sluice does in passt's place, where it may leave its starter once the gateway stands.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/channel.h"
-#include "cli/netns.h"
+#include "cli/background.h"
+#include "cli/link.h"
 #include "cli/setup.h"
 #include "cli/verbs.h"
 
-#define SERVE_MTU 1500
+/* --- SIGBUS ---------------------------------------------------------------------------------------- */
 
-static int
-make_tap(const struct options *o, struct iface *tap, struct failure *f)
+/*
+ * A VMM that shares its memory can cut it off under us (ftruncate(2) of its memfd): the next access is a
+ * SIGBUS.  There is no going on from there, but it can be said.
+ */
+static void
+on_bus_error(int signo)
 {
-	const struct iface_wish wish = {
-	    .name = o->link.ifname,
-	    .mtu = o->mtu,
-	    .mtu_new = SERVE_MTU,
-	    .mac = o->configure && o->has_mac ? o->mac : NULL,
-	    .net = o->configure ? &o->network : NULL,
-	};
+	static const char sentence[] =
+	    "sluice: the guest's memory is gone: its VMM cut off the file it shares (a bus error); start "
+	    "sluice again, and let the VMM seal its memory (F_SEAL_SHRINK)\n";
 
-	if (o->link.netns && netns_join(o->link.netns, o->link.netns_is_pid, f) < 0)
-		return -1;
-	return iface_make(&wish, tap, f);
+	(void)signo;
+	ssize_t n = write(STDERR_FILENO, sentence, sizeof(sentence) - 1);
+	(void)n;
+	_exit(STATUS_CANNOT);
 }
 
-static _Noreturn void
-tap_helper(const struct options *o, const struct log *log, int channel)
+static void
+catch_bus_errors(void)
 {
-	struct iface tap = {.fd = -1};
-	struct failure f = {.text = ""};
+	struct sigaction action = {.sa_handler = on_bus_error};
 
-	if (make_tap(o, &tap, &f) < 0) {
-		log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
-		_exit(STATUS_CANNOT);
-	}
-	struct channel_message m = {.kind = CHANNEL_TAP, .fd = tap.fd, .mtu = tap.mtu};
-	memcpy(m.ifname, tap.name, sizeof(m.ifname));
-	memcpy(m.mac, tap.mac, sizeof(m.mac));
-	_exit(channel_send(channel, &m) < 0 ? STATUS_CANNOT : STATUS_OK);
+	sigaction(SIGBUS, &action, NULL);
 }
 
-/* make_tap() by a child in the tap's namespace.  -1 with an empty sentence: the child has said it. */
+/* --- start ----------------------------------------------------------------------------------------- */
+
+/* Instead of stderr, from here on. */
 static int
-fetch_tap(const struct options *o, const struct log *log, struct iface *tap, struct failure *f)
+open_log_file(const struct options *o, struct failure *f)
 {
-	int ends[2];
-
-	int error = channel_pair(ends);
-	pid_t child = error < 0 ? -1 : fork();
-	if (child < 0)
-		return failed(f,
-			      "cannot start a helper process: %s; raise the limit on processes (ulimit -u)",
-			      strerror(error < 0 ? -error : errno));
-	if (child == 0)
-		tap_helper(o, log, ends[1]);
-	close(ends[1]);
-
-	struct channel_message m;
-	int got = channel_receive(ends[0], &m, 0);
-	close(ends[0]);
-	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-		;
-	f->text[0] = '\0';
-	if (got != 1 || m.fd < 0)
-		return -1;
-	*tap = (struct iface){.fd = m.fd, .mtu = m.mtu};
-	memcpy(tap->name, m.ifname, sizeof(tap->name));
-	memcpy(tap->mac, m.mac, sizeof(tap->mac));
+	if (!o->log_file)
+		return 0;
+	int fd = open(o->log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
+		return failed(f, "--log-file %s: cannot be written: %s; name a file in a folder of yours",
+			      o->log_file, strerror(errno));
+	close(fd);
 	return 0;
 }
 
-/* Until a signal says so (0) or the link is gone (-1). */
+/*
+ * In passt's place a port without an address is open on all of both families; where the kernel has no IPv6,
+ * that is all of IPv4.  *kept holds the shorter list.
+ */
+static void
+leave_out_ipv6(struct sluice_config *cfg, struct sluice_publish **kept)
+{
+	if (access("/proc/net/if_inet6", F_OK) == 0 || cfg->npublish == 0)
+		return;
+	*kept = calloc(cfg->npublish, sizeof(**kept));
+	if (!*kept)
+		return;
+	size_t n = 0;
+	for (size_t i = 0; i < cfg->npublish; i++)
+		if (!cfg->publish[i].bind || strcmp(cfg->publish[i].bind, "::") != 0)
+			(*kept)[n++] = cfg->publish[i];
+	cfg->publish = *kept;
+	cfg->npublish = n;
+}
+
+static struct sluice *
+build(const struct options *o, const struct log *log, struct sluice_config *cfg, struct failure *f)
+{
+	struct sluice_publish *kept = NULL;
+
+	setup_config(o, log, cfg);
+	if (link_config(o, log, cfg, f) < 0)
+		return NULL;
+	if (o->passt)
+		leave_out_ipv6(cfg, &kept);
+	struct sluice *s = setup_gateway(o, log, cfg, f);
+	if (!s && cfg->link_fd >= 0)
+		close(cfg->link_fd);
+	free(kept);
+	return s;
+}
+
+static void
+say_serving(const struct options *o, const struct log *log, uint32_t mtu)
+{
+	const struct sluice_guest_net *const net[2] = {&o->guest.ipv4, &o->guest.ipv6};
+	char guest[2][SLUICE_ADDR_TEXT + 8] = {"", ""};
+
+	for (int i = 0; i < 2; i++)
+		if (net[i]->on)
+			snprintf(guest[i], sizeof(guest[i]), " %s/%u", net[i]->address, net[i]->plen);
+	log_say(log, SLUICE_LOG_INFO, "serving %s: guest%s%s, MTU %u", o->link.text, guest[0], guest[1], mtu);
+}
+
+/* Everything stands when this returns 0, and whoever waits for it knows. */
+static int
+start(const struct options *o, const struct log *log, struct sluice_config *cfg, struct sluice **s,
+      struct failure *f)
+{
+	struct rlimit before;
+	int starter = -1;
+
+	if (open_log_file(o, f) < 0)
+		return -1;
+	for (size_t i = 0; i < o->nunused; i++)
+		log_say(log, SLUICE_LOG_WARNING, "--%s has no effect in sluice (man sluice)", o->unused[i]);
+	setup_files(&before);
+	*s = build(o, log, cfg, f);
+	if (!*s)
+		return -1;
+	if (o->background) {
+		starter = background_leave();
+		if (starter < 0)
+			failed(f, "cannot go into the background: %s; stay in front with --foreground",
+			       strerror(-starter));
+	}
+	if ((o->background && starter < 0) || setup_pid_file(o, f) < 0) {
+		sluice_free(*s);
+		return -1;
+	}
+	say_serving(o, log, cfg->mtu);
+	if (starter >= 0)
+		background_ready(starter, o->log_file != NULL);
+	return 0;
+}
+
+/* --- life ------------------------------------------------------------------------------------------ */
+
+/* Until a signal says so (0) or the link is gone (a negative errno). */
 static int
 serve(struct sluice *s, int signals)
 {
@@ -89,30 +151,22 @@ serve(struct sluice *s, int signals)
 	for (;;) {
 		int r = setup_turn(s, &extra, 1, -1);
 		if (r != 0)
-			return r < 0 ? -1 : 0;
+			return r < 0 ? r : 0;
 		if (extra.revents)
 			return 0;
 	}
 }
 
+/* A guest that has left, with no other to wait for, is an end as good as any. */
 static int
-start(const struct options *o, const struct log *log, struct iface *tap, struct sluice **s, struct failure *f)
+last_words(const struct options *o, const struct log *log, const struct sluice *s, int r)
 {
-	struct rlimit before;
+	bool left = r == -ENOLINK && o->link.kind != LINK_TAP;
 
-	setup_files(&before);
-	if ((o->link.netns ? fetch_tap(o, log, tap, f) : make_tap(o, tap, f)) < 0)
-		return -1;
-	*s = setup_gateway(o, log, tap, f);
-	if (!*s) {
-		close(tap->fd);
-		return -1;
-	}
-	if (setup_pid_file(o, f) < 0) {
-		sluice_free(*s);
-		return -1;
-	}
-	return 0;
+	if (r < 0)
+		log_say(log, left ? SLUICE_LOG_INFO : SLUICE_LOG_ERROR, "%s: %s", o->link.text,
+			sluice_error(s));
+	return r < 0 && !left ? STATUS_CANNOT : STATUS_OK;
 }
 
 int
@@ -120,27 +174,23 @@ verb_serve(const struct options *o, const struct log *log)
 {
 	static const int handled[] = {SIGINT, SIGTERM, SIGHUP, 0};
 	struct sluice *s = NULL;
-	struct iface tap = {.fd = -1};
+	struct sluice_config cfg;
 	struct failure f = {.text = ""};
 	sigset_t mask;
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
+	catch_bus_errors();
 	int signals = setup_signals(handled, &mask);
 	double begin = setup_now();
-	if (start(o, log, &tap, &s, &f) < 0) {
+	if (start(o, log, &cfg, &s, &f) < 0) {
 		if (f.text[0])
 			log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
 		return STATUS_CANNOT;
 	}
-	log_say(log, SLUICE_LOG_INFO, "serving %s: guest %s %s, MTU %u", tap.name, o->network.v4.guest_text,
-		o->network.v6.guest_text, tap.mtu);
-
-	int r = serve(s, signals);
-	if (r < 0)
-		log_say(log, SLUICE_LOG_ERROR, "%s: %s", tap.name, sluice_error(s));
+	int status = last_words(o, log, s, serve(s, signals));
 	setup_print_stats(o, s, setup_now() - begin);
 	setup_remove_pid_file(o);
 	sluice_free(s);
-	return r < 0 ? STATUS_CANNOT : STATUS_OK;
+	return status;
 }

@@ -99,67 +99,58 @@ fit_files(const struct log *log, struct sluice_config *cfg, struct failure *f)
 /* --- the gateway ----------------------------------------------------------------------------------- */
 
 void
-setup_config(const struct options *o, const struct log *log, struct setup_space *space,
-	     struct sluice_config *cfg)
+setup_config(const struct options *o, const struct log *log, struct sluice_config *cfg)
 {
-	sluice_config_init(cfg);
-	cfg->ipv4 = network_for_library(&o->network.v4);
-	cfg->ipv6 = network_for_library(&o->network.v6);
-	cfg->mtu = o->mtu ? o->mtu : o->verb == VERB_RUN ? RUN_MTU : MTU;
-	if (o->has_mac)
-		memcpy(cfg->guest_mac, o->mac, sizeof(cfg->guest_mac));
-	cfg->nameservers = o->nameservers;
-	cfg->nnameservers = o->nnameservers;
-	for (size_t i = 0; i < o->npublish; i++) {
-		const struct value_publish *p = &o->publish[i];
-		space->publish[i] = (struct sluice_publish){
-		    .bind = p->bind[0] ? p->bind : NULL,
-		    .host_first = p->host_first,
-		    .host_last = p->host_last,
-		    .guest_first = p->guest_first,
-		    .udp = p->udp,
-		};
-	}
-	cfg->publish = space->publish;
-	cfg->npublish = o->npublish;
-	cfg->max_tcp = o->max_tcp;
-	cfg->max_udp = o->max_udp;
-	cfg->memory = o->memory;
-	cfg->udp_endpoint_independent = o->udp_endpoint_independent;
+	*cfg = o->config;
+	if (!cfg->mtu)
+		cfg->mtu = o->verb == VERB_RUN ? RUN_MTU : MTU;
+	cfg->link_one_off = o->one_off;
 	cfg->log = log_hook;
 	union {
-		const struct log *in;
+		const void *in;
 		void *out;
 	} ctx = {log}; /* the hook takes it back as const */
 	cfg->log_ctx = ctx.out;
+	if (way_is_needed(&o->way)) {
+		cfg->connect = way_hook;
+		ctx.in = &o->way;
+		cfg->hook_ctx = ctx.out;
+	}
+}
+
+void
+setup_tap(const struct iface *tap, struct sluice_config *cfg)
+{
+	static const uint8_t none[6];
+
+	cfg->link_kind = SLUICE_LINK_TAP;
+	cfg->link_fd = tap->fd;
+	cfg->mtu = tap->mtu;
+	if (memcmp(cfg->guest_mac, none, sizeof(none)) == 0)
+		memcpy(cfg->guest_mac, tap->mac, sizeof(cfg->guest_mac));
 }
 
 struct sluice *
-setup_gateway(const struct options *o, const struct log *log, const struct iface *tap, struct failure *f)
+setup_gateway(const struct options *o, const struct log *log, struct sluice_config *cfg, struct failure *f)
 {
-	struct setup_space space;
-	struct sluice_config cfg;
+	struct failure why = {.text = ""};
 
-	setup_config(o, log, &space, &cfg);
-	cfg.link_kind = SLUICE_LINK_TAP;
-	cfg.link_fd = tap->fd;
-	cfg.mtu = tap->mtu;
-	if (!o->has_mac)
-		memcpy(cfg.guest_mac, tap->mac, sizeof(cfg.guest_mac));
-	if (fit_files(log, &cfg, f) < 0)
+	if (fit_files(log, cfg, f) < 0)
 		return NULL;
 	if (o->pcap) {
 		/* A capture is the guest's traffic: nobody else's to read. */
-		cfg.pcap_fd = open(o->pcap, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-		if (cfg.pcap_fd < 0) {
+		cfg->pcap_fd = open(o->pcap, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		if (cfg->pcap_fd < 0) {
 			failed(f, "--pcap %s: cannot be written: %s; name a file in a folder of yours",
 			       o->pcap, strerror(errno));
 			return NULL;
 		}
 	}
-	struct sluice *s = sluice_new(&cfg, f->text, sizeof(f->text));
-	if (!s && cfg.pcap_fd >= 0)
-		close(cfg.pcap_fd);
+	struct sluice *s = sluice_new(cfg, why.text, sizeof(why.text));
+	if (!s)
+		failed(f, "%s", why.text);
+	if (!s && cfg->pcap_fd >= 0)
+		close(cfg->pcap_fd);
 	return s;
 }
 

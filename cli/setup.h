@@ -26,15 +26,14 @@ void setup_files(struct rlimit *before);
  */
 int setup_fit(uint64_t files, uint64_t listeners, struct sluice_config *cfg, struct failure *f);
 
-/* cfg from the options; cfg points into o and space. */
-struct setup_space {
-	struct sluice_publish publish[OPTIONS_PUBLISH_MAX];
-};
-void setup_config(const struct options *o, const struct log *log, struct setup_space *space,
-		  struct sluice_config *cfg);
+/* cfg from the options, without a link; cfg points into o. */
+void setup_config(const struct options *o, const struct log *log, struct sluice_config *cfg);
 
-/* The whole gateway on a tap, its published ports bound.  The tap is its own from success on. */
-struct sluice *setup_gateway(const struct options *o, const struct log *log, const struct iface *tap,
+/* The link: a tap that was opened. */
+void setup_tap(const struct iface *tap, struct sluice_config *cfg);
+
+/* The whole gateway, its published ports bound.  A descriptor of the link is its own from success on. */
+struct sluice *setup_gateway(const struct options *o, const struct log *log, struct sluice_config *cfg,
 			     struct failure *f);
 
 /* Our pid in a file; nothing without --pid.  And away with it. */

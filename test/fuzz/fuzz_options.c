@@ -1,8 +1,10 @@
 /*
  * fuzz_options.c - any command line becomes options that hang together, or one printable sentence
  *
- * The input is the arguments, each ended by a newline or a zero byte.
+ * The input is the arguments, each ended by a newline or a zero byte.  A first byte above 0x7f starts the
+ * program under the name passt.
  */
+#include <arpa/inet.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,45 +22,73 @@ require(bool holds)
 		abort();
 }
 
-static void
-check_family(const struct family *fam)
+static bool
+is_address(const char *text, bool v6)
 {
-	struct address a;
-	unsigned plen;
+	uint8_t bytes[16];
 
-	if (!fam->on)
+	return inet_pton(v6 ? AF_INET6 : AF_INET, text, bytes) == 1;
+}
+
+static void
+check_family(const struct sluice_guest_net *net, bool v6)
+{
+	if (!net->on)
 		return;
-	require(value_prefix(fam->guest_text, &a, &plen) && plen == fam->plen &&
-		value_address_equal(&a, &fam->guest));
-	require(value_address(fam->gateway_text, &a) && value_in_prefix(&a, &fam->guest, fam->plen));
-	require(!value_address_equal(&a, &fam->guest));
-	require(value_address(fam->dns_text, &a));
-	require(!value_address_equal(&a, &fam->guest) && !value_address_equal(&a, &fam->gateway));
+	require(is_address(net->address, v6) && is_address(net->gateway, v6) && is_address(net->dns, v6));
+	require(net->plen >= 1 && net->plen <= (v6 ? 128 : 32));
+	require(strcmp(net->address, net->gateway) != 0 && strcmp(net->address, net->dns) != 0);
+	require(strcmp(net->gateway, net->dns) != 0);
+}
+
+static void
+check_config(const struct sluice_config *cfg)
+{
+	require(cfg->mtu == 0 || (cfg->mtu >= 1280 && cfg->mtu <= 65520));
+	require(cfg->npublish <= 256 && cfg->nnameservers <= 8 && cfg->nsearch <= SLUICE_SEARCH_MAX);
+	for (size_t i = 0; i < cfg->npublish; i++) {
+		const struct sluice_publish *p = &cfg->publish[i];
+		require(p->host_first > 0 && p->host_last >= p->host_first && p->guest_first > 0);
+		require(p->guest_first + (p->host_last - p->host_first) <= 65535);
+		require(!p->bind || is_address(p->bind, strchr(p->bind, ':') != NULL));
+	}
+	for (size_t i = 0; i < cfg->nnameservers; i++)
+		require(cfg->nameservers[i][0] != '\0');
+	for (size_t i = 0; i < cfg->nsearch; i++)
+		require(cfg->search[i][0] != '\0' && strlen(cfg->search[i]) <= 253);
+	require(!cfg->hostname || (cfg->hostname[0] && strlen(cfg->hostname) <= 63));
+	require(!(cfg->guest_mac[0] & 1));
+}
+
+static void
+check_link(const struct value_link *l)
+{
+	switch (l->kind) {
+	case LINK_TAP:
+		require(l->ifname[0] && !l->ifname[15]);
+		break;
+	case LINK_FD:
+	case LINK_VHOST_USER_FD:
+		require(l->fd >= 0);
+		break;
+	default:
+		require(l->path && l->path[0] && strlen(l->path) <= VALUE_PATH_MAX);
+	}
 }
 
 static void
 check_options(const struct options *o)
 {
-	struct address a;
-
-	check_family(&o->network.v4);
-	check_family(&o->network.v6);
-	require(o->network.v4.on || o->network.v6.on);
-	require(o->mtu == 0 || (o->mtu >= 1280 && o->mtu <= 65520));
-	require(o->npublish <= OPTIONS_PUBLISH_MAX && o->nnameservers <= OPTIONS_NAMESERVER_MAX);
-	for (size_t i = 0; i < o->npublish; i++) {
-		const struct value_publish *p = &o->publish[i];
-		require(p->host_first > 0 && p->host_last >= p->host_first && p->guest_first > 0);
-		require(p->guest_first + (p->host_last - p->host_first) <= 65535);
-		require(p->bind[0] == '\0' || value_address(p->bind, &a));
-	}
-	for (size_t i = 0; i < o->nnameservers; i++)
-		require(value_endpoint(o->nameservers[i]));
-	require(o->verb != VERB_NONE);
+	check_family(&o->guest.ipv4, false);
+	check_family(&o->guest.ipv6, true);
+	require(o->guest.ipv4.on || o->guest.ipv6.on);
+	check_config(&o->config);
+	require(o->verb != VERB_NONE && o->nunused <= OPTIONS_UNUSED_MAX);
+	require(!o->passt || o->verb == VERB_SERVE);
 	require(o->verb != VERB_RUN || (o->command && o->command[0] && o->command[0][0]));
-	require(o->verb != VERB_SERVE || (o->link.ifname[0] && !o->link.ifname[15]));
+	if (o->verb == VERB_SERVE)
+		check_link(&o->link);
 	require(o->verb != VERB_REPLAY || (o->replay_in && o->replay_out));
-	require(!o->has_mac || !(o->mac[0] & 1));
 }
 
 static void
@@ -72,16 +102,18 @@ check_sentence(const char *text)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct options o;
-	char *argv[ARGS_MAX + 2], *text = malloc(size + 1), program[] = "sluice";
+	struct options o;
+	char *argv[ARGS_MAX + 2], *text = malloc(size + 1), sluice[] = "sluice", passt[] = "/usr/bin/passt";
 	struct failure f = {.text = ""};
 	int argc = 1;
+	bool as_passt = size > 0 && data[0] > 0x7f;
 
-	argv[0] = program;
+	argv[0] = as_passt ? passt : sluice;
 	if (!text)
 		return 0;
+	size -= as_passt;
 	if (size > 0)
-		memcpy(text, data, size);
+		memcpy(text, data + as_passt, size);
 	text[size] = '\n';
 	for (size_t i = 0, from = 0; i <= size && argc <= ARGS_MAX; i++) {
 		if (text[i] != '\n' && text[i] != '\0')
@@ -95,8 +127,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (options_parse(&o, argc, argv, &f) < 0)
 		check_sentence(f.text);
-	else if (!o.help && !o.version)
+	else if (!o.help && !o.version && !o.capabilities)
 		check_options(&o);
+	options_free(&o);
 	free(text);
 	return 0;
 }

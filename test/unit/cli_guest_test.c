@@ -20,20 +20,22 @@
 #include "cli/netns.h"
 #include "cli/stats.h"
 
-static struct network
+static struct sluice_guest
 network_of(bool v4, bool v6)
 {
-	const struct sluice_net n4 = {.off = !v4}, n6 = {.off = !v6};
-	struct network net;
-	struct failure f = {.text = ""};
+	struct sluice_config cfg;
+	struct sluice_guest net = {.size = sizeof(net)};
 
-	assert_int_equal(network_decide(&n4, &n6, &net, &f), 0);
+	sluice_config_init(&cfg);
+	cfg.ipv4.off = !v4;
+	cfg.ipv6.off = !v6;
+	assert_int_equal(sluice_guest_info(&cfg, &net, NULL, 0), 0);
 	return net;
 }
 
 /* What `write` makes of the host's file. */
 static char *
-written(void (*write_it)(FILE *, const struct network *, FILE *), const struct network *net, const char *host)
+written(void (*write_it)(FILE *, const struct sluice_guest *, FILE *), const struct sluice_guest *net, const char *host)
 {
 	static char text[2048];
 	char copy[1024];
@@ -53,7 +55,7 @@ written(void (*write_it)(FILE *, const struct network *, FILE *), const struct n
 static void
 resolv_conf_leads_to_the_gateway(void **state)
 {
-	struct network both = network_of(true, true), four = network_of(true, false);
+	struct sluice_guest both = network_of(true, true), four = network_of(true, false);
 	const char *text = written(guest_resolv_conf, &both,
 				   "# nameserver 1.1.1.1\nnameserver 192.0.2.1\nsearch a.example b.example\n"
 				   "searching nothing\n\noptions edns0 ndots:2");
@@ -72,7 +74,7 @@ resolv_conf_leads_to_the_gateway(void **state)
 static void
 hosts_gains_the_host(void **state)
 {
-	struct network both = network_of(true, true), six = network_of(false, true);
+	struct sluice_guest both = network_of(true, true), six = network_of(false, true);
 
 	(void)state;
 	assert_string_equal(written(guest_hosts, &both, "127.0.0.1 localhost"),
