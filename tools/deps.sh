@@ -1,7 +1,7 @@
 #!/bin/sh
 # deps.sh NEED... - make sure that what a goal of the Makefile needs is on this machine
 #
-# NEED is build, test, check, fuzz, bench or demo.  Nothing happens when everything is there.  What is
+# NEED is build, test, check, fuzz, bench, demo or demo-vmm.  Nothing happens when everything is there.  What is
 # missing is installed on Debian and its kin (as root, or through sudo); elsewhere it is listed under
 # the names that Fedora and Alpine use, and the script fails.
 set -u
@@ -18,7 +18,7 @@ test check|header pcap.h|libpcap-dev|libpcap-devel|libpcap-dev|replaying capture
 test|link -fsanitize=address,undefined|libgcc-12-dev|libasan libubsan|gcc|the sanitizer build
 test bench demo|cmd ip|iproute2|iproute|iproute2|network namespaces
 test bench demo|cmd python3|python3|python3|python3|servers and summaries
-test demo|cmd curl|curl|curl|curl|a guest program
+test demo demo-vmm|cmd curl|curl|curl|curl|a guest program
 test demo|cmd ping|iputils-ping|iputils|iputils-ping|a guest program
 test bench|cmd iperf3|iperf3|iperf3|iperf3|bulk TCP
 test|cmd dig|bind9-dnsutils|bind-utils|bind-tools|a guest program
@@ -28,11 +28,14 @@ test|cmd sshd|openssh-server|openssh-server|openssh-server|the server for it
 test|cmd traceroute|traceroute|traceroute|traceroute|a guest program
 test|cmd nft|nftables|nftables|nftables|loss and filters in test namespaces
 test|cmd tcpdump|tcpdump|tcpdump|tcpdump|an independent reader of captures
-test|cmd ethtool|ethtool|ethtool|ethtool|switching offloads in test namespaces
+test demo-vmm|cmd ethtool|ethtool|ethtool|ethtool|switching offloads in test namespaces, a guest program
 test|cmd socat|socat|socat|socat|small servers
-test|cmd dnsmasq|dnsmasq-base|dnsmasq|dnsmasq|a name server
+test demo-vmm|cmd dnsmasq|dnsmasq-base|dnsmasq|dnsmasq|a name server
 test bench demo|cmd ps|procps|procps-ng|procps|watching processes
 test bench demo|cmd unshare nsenter setpriv|util-linux|util-linux|util-linux-misc setpriv|namespaces and users
+test demo-vmm|cmd qemu-system-x86_64|qemu-system-x86|qemu-system-x86-core|qemu-system-x86_64|a machine for real guests
+test demo-vmm|cmd busybox|busybox-static|busybox|busybox-static|the programs of a guest, a web server
+test demo-vmm|cmd cpio lz4 zstd xz|cpio lz4 zstd xz-utils|cpio lz4 zstd xz|cpio lz4 zstd xz|the kernel and the file system of a guest
 check fuzz|cmd clang|clang|clang|clang|the second compiler, fuzzing
 fuzz|cmd llvm-symbolizer|llvm|llvm|llvm|readable fuzzer reports
 fuzz|fuzzer|CLANG_RT|compiler-rt|compiler-rt|fuzzing

@@ -7,6 +7,8 @@
 #   sim, script, replay                           their *_test programs, then test/KIND/run*
 #   live     test/live/*_test.sh                  the real program in network namespaces
 #
+# A script with a line `# builds: NAME...` runs for those builds alone.
+#
 # Every test program prints lines `ok NAME`, `not ok NAME - why`, `skip NAME - why` (cmocka does so when
 # asked for TAP).  Scripts find the build in the environment: BUILD (build/asan), SLUICE (build/asan/sluice).
 # One line is shown for each program, with what failed below it; the whole output is kept in build/log.
@@ -99,6 +101,14 @@ replay_seeds() # replay_seeds TARGET
 }
 export -f replay_seeds
 
+# Is the script for that build?
+meant() # meant SCRIPT BUILD
+{
+	local builds
+	builds=$(sed -n 's/^# builds: //p' "$1")
+	[ -z "$builds" ] || [[ " $builds " == *" $2 "* ]]
+}
+
 run_build()
 {
 	local build=$1 kind t
@@ -110,7 +120,7 @@ run_build()
 			[ ! -f "$t" ] || [ ! -x "$t" ] || try "$build" "$kind/${t##*/}" bash -c "replay_seeds $t"
 		done
 		for t in test/$kind/run* test/$kind/*_test.sh; do
-			[ ! -f "$t" ] || [ ! -x "$t" ] || try "$build" "$kind/${t##*/}" "$t"
+			[ ! -f "$t" ] || [ ! -x "$t" ] || ! meant "$t" "$build" || try "$build" "$kind/${t##*/}" "$t"
 		done
 	done
 }

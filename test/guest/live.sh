@@ -1,13 +1,14 @@
 # live.sh - what the live tests with a real guest share: the host's side of its checks
 #
 # Sourced first thing by each guest_*_test.sh.  The kernel and the file system of the guest are made before
-# lib.sh shuts the network of this machine out; where they cannot be had, the test is skipped and says why.
+# lib.sh shuts the network of this machine out; where they cannot be had, the test is skipped and says why.  A
+# test of sluice-vmm names it in VMM.
 # shellcheck shell=bash source=test/live/lib.sh
 GUEST=$(realpath "$(dirname "$0")/../guest")
 if [ "${LIVE_HOST:-}" != inside ]; then
 	name=${0##*/} name=${name%_test.sh}
 	command -v qemu-system-x86_64 >/dev/null || { echo "skip $name - there is no QEMU (qemu-system-x86_64) here"; exit 0; }
-	why=$({ "$GUEST/make_kernel.sh" && "$GUEST/make_initramfs.sh"; } 2>&1)
+	why=$({ "$GUEST/make_kernel.sh" && "$GUEST/make_initramfs.sh" ${VMM:+"$VMM"}; } 2>&1)
 	case $?,${CI:-} in
 	0,*) ;;
 	77,* | 1,) echo "skip $name - $why"; exit 0 ;;
@@ -39,14 +40,15 @@ serve_guest() { gateway vm "$SLUICE" serve "$@" --nameserver 127.0.0.1:5353 -p 9
 
 same() { if cmp -s "$2" "$3"; then ok "$1"; else not_ok "$1" "$(cmp "$2" "$3" 2>&1)"; fi; }     # NAME FILE FILE
 
-# visit NAME ARGUMENTS...: boots a guest as boot_qemu.sh is told; its results and the host's under that name
+# visit NAME COMMAND...: the command boots a guest that makes its checks, its console in $W/console.  Its results
+# and the host's come under that name.
 visit()
 {
-	local name=$1 booted begin=$SECONDS
+	local name=$1 booted begin=$SECONDS status
 	shift
 	rm -f web/back4 web/back6 echoed
 	: >console
-	"$GUEST/boot_qemu.sh" -o console "$@" RUN=/check 2>boot.err &
+	"$@" 2>boot.err &
 	booted=$!
 	until grep -aq '^guest listens' console || ended $booted; do sleep 0.1; done
 	if grep -aq '^guest listens' console; then
@@ -54,13 +56,17 @@ visit()
 		same "$name: a published port echoes" part echoed
 	fi
 	wait $booted
-	check "$name: the guest ends well" 0 $?
+	status=$?
 	results "$name" console
 	cat boot.err
+	check "$name: the guest ends well" 0 $status
 	same "$name: the host has what was put, IPv4" part web/back4
 	same "$name: the host has what was put, IPv6" web/file web/back6
-	echo "# $name: $((SECONDS - begin)) s, $(tr -d '\r' <console | grep -a '^guest is [ud]' | tr '\n' ' ')"
+	echo "# $name: $((SECONDS - begin)) s; $(tr -d '\r' <console | grep -a '^guest is [ud]' | tr '\n' ' ')"
 }
+
+# qemu ARGUMENTS...: a guest in QEMU as boot_qemu.sh is told
+qemu() { "$GUEST/boot_qemu.sh" -o console "$@" RUN=/check; }
 
 # results NAME CONSOLE: the guest's own results, all that it announced
 results()
