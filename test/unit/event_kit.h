@@ -1,0 +1,99 @@
+/*
+ * event_kit.h - what a gateway's event hook was told, kept to be looked at
+ *
+ * After fresh(): listen_events().  Each event is checked as it comes for what holds of all of them, and kept with
+ * copies of its texts; next_event() takes them one by one.
+ */
+#ifndef TEST_UNIT_EVENT_KIT_H
+#define TEST_UNIT_EVENT_KIT_H
+
+#include "test/unit/gateway_kit.h"
+
+#define EVENTS 512u
+
+struct seen {
+	struct sluice_event e; /* its texts are the copies below */
+	char text[256], guest[64], remote[64], target[64];
+};
+
+static struct seen seen[EVENTS];
+static unsigned nseen, nread;
+static uint64_t last_flow, last_now;
+
+static inline void
+on_event(void *ctx, const struct sluice_event *e)
+{
+	bool flow = e->kind == SLUICE_EVENT_FLOW_OPENED || e->kind == SLUICE_EVENT_FLOW_REFUSED ||
+		    e->kind == SLUICE_EVENT_FLOW_CLOSED;
+	bool ends = e->kind == SLUICE_EVENT_FLOW_REFUSED || e->kind == SLUICE_EVENT_FLOW_CLOSED;
+	struct seen *s = &seen[nseen++];
+
+	assert_ptr_equal(ctx, &conf);
+	assert_true(nseen <= EVENTS);
+	assert_int_equal(e->size, sizeof(*e));
+	assert_true(e->text && e->text[0] && e->guest && e->remote && e->target);
+	assert_true(flow == (e->flow != 0) && flow == (e->protocol != 0));
+	assert_true(!ends || e->reason != SLUICE_REASON_NONE);
+	assert_true(e->now >= last_now);
+	assert_true(e->kind == SLUICE_EVENT_FLOW_CLOSED ||
+		    (e->bytes_to_host == 0 && e->bytes_to_guest == 0 && e->age == 0));
+	last_now = e->now;
+	s->e = *e;
+	s->e.text = strncpy(s->text, e->text, sizeof(s->text) - 1);
+	s->e.guest = strncpy(s->guest, e->guest, sizeof(s->guest) - 1);
+	s->e.remote = strncpy(s->remote, e->remote, sizeof(s->remote) - 1);
+	s->e.target = strncpy(s->target, e->target, sizeof(s->target) - 1);
+}
+
+static inline void
+listen_events(void)
+{
+	memset(seen, 0, sizeof(seen));
+	nseen = nread = 0;
+	last_flow = last_now = 0;
+	conf.gateway.event = on_event;
+	conf.gateway.hook_ctx = &conf;
+}
+
+static inline int
+fresh_events(void **state)
+{
+	fresh(state);
+	listen_events();
+	return 0;
+}
+
+static inline const struct sluice_event *
+next_event(enum sluice_event_kind kind)
+{
+	assert_true(nread < nseen);
+	assert_int_equal(seen[nread].e.kind, kind);
+	return &seen[nread++].e;
+}
+
+static inline void
+no_more_events(void)
+{
+	assert_int_equal(nread, nseen);
+}
+
+/* Past events of other kinds: of limits, of the guest. */
+static inline const struct sluice_event *
+find_event(enum sluice_event_kind kind)
+{
+	while (nread < nseen && seen[nread].e.kind != kind)
+		nread++;
+	return next_event(kind);
+}
+
+/* The next flow that ended: with this reason, before or after it was opened. */
+static inline const struct sluice_event *
+flow_ended(enum sluice_event_kind kind, enum sluice_reason reason)
+{
+	const struct sluice_event *e = find_event(kind);
+
+	assert_int_equal(e->reason, reason);
+	return e;
+}
+
+#endif
