@@ -17,7 +17,7 @@ struct setup {
 /* Writes the sentence and returns false. */
 bool wrong(struct setup *su, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Addresses, MACs and families; out->secret is not touched. */
+/* Addresses, MACs, families and names; out (all zero before) is to be used only if true; out->secret is not touched. */
 bool config_stack(struct setup *su, const struct sluice_config *cfg, struct stack_config *out);
 bool config_nameservers(struct setup *su, const struct sluice_config *cfg, struct resolver *r);
 

@@ -433,6 +433,24 @@ enter(struct walk *w, size_t hlen)
 	w->n -= hlen;
 }
 
+/* The only packet to everybody: a DHCP server's answer to who has no address yet (RFC 2131 2, 4.1). */
+static const char *
+check_dhcp(const struct strict *s)
+{
+	static const uint8_t cookie[4] = {99, 130, 83, 99};
+	const uint8_t *p = s->payload.p;
+
+	if (s->kind != STRICT_UDP || s->udp.sport != 67 || s->udp.dport != 68)
+		return "IPv4: a broadcast that is not DHCP's";
+	if (s->payload.len < 300 || p[0] != 2 || p[1] != 1 || p[2] != 6 ||
+	    memcmp(p + 236, cookie, sizeof(cookie)) != 0)
+		return "DHCP: not a server's answer on Ethernet";
+	for (size_t i = 240; i < s->payload.len && p[i] != 255; i += p[i] ? 2u + p[i + 1] : 1u)
+		if (i + 1 >= s->payload.len || i + 2 + p[i + 1] >= s->payload.len)
+			return "DHCP: an option that runs over";
+	return NULL;
+}
+
 static const char *
 check_ip4(struct walk *w, struct strict *s)
 {
@@ -466,10 +484,11 @@ check_ip4(struct walk *w, struct strict *s)
 	    addr_is_multicast(&s->ip.src) || addr_is_reserved(&s->ip.src))
 		return "IPv4: from an address that is nobody's";
 	if (addr_is_unspecified(&s->ip.dst) || addr_is_loopback(&s->ip.dst) ||
-	    addr_is_multicast(&s->ip.dst) || addr_is_reserved(&s->ip.dst))
+	    addr_is_multicast(&s->ip.dst) || (addr_is_reserved(&s->ip.dst) && !addr_is_broadcast(&s->ip.dst)))
 		return "IPv4: to an address that is nobody's";
 	enter(w, IP4_HLEN);
-	return check_transport(w, s);
+	wrong = check_transport(w, s);
+	return wrong || !addr_is_broadcast(&s->ip.dst) ? wrong : check_dhcp(s);
 }
 
 static const char *
@@ -564,6 +583,8 @@ check_destination(const struct walk *w, const struct strict *s)
 		return mac_eq(s->dst, w->wire->guest) ? NULL : "Ethernet: to a MAC that is not the guest's";
 	if (s->kind == STRICT_ARP)
 		return mac_eq(s->dst, broadcast) ? NULL : "Ethernet: ARP to a multicast group";
+	if (mac_eq(s->dst, broadcast) && addr_is_broadcast(&s->ip.dst))
+		return NULL;
 	if (s->kind == STRICT_NDP && is_group_mac_of(s->dst, &s->ip.dst))
 		return NULL;
 	return "Ethernet: a unicast packet in a group frame";
