@@ -88,7 +88,8 @@ TEST_LIBS       = -lcmocka -lpcap -lm -pthread
 
 GOALS := $(or $(MAKECMDGOALS),all)
 NEEDS := build $(if $(filter test coverage,$(GOALS)),test) $(if $(filter check,$(GOALS)),check) \
-         $(if $(filter fuzz,$(GOALS)),fuzz) $(if $(filter bench,$(GOALS)),bench) $(if $(filter demo,$(GOALS)),demo)
+         $(if $(filter fuzz,$(GOALS)),fuzz) $(if $(filter bench,$(GOALS)),bench) \
+         $(filter demo demo-vmm,$(GOALS))
 
 # As many jobs as there are processors, unless -j says otherwise.
 MAKEFLAGS += $(if $(filter -j% --jobs%,$(shell tr '\0' ' ' </proc/$$PPID/cmdline)),,-j$(shell nproc 2>/dev/null || echo 2))
@@ -99,7 +100,7 @@ run = $(if $(filter 1,$(V)),,@)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all test check bench demo fuzz coverage install clean help deps FORCE
+.PHONY: all test check bench demo demo-vmm fuzz coverage install clean help deps FORCE
 
 all: build/libsluice.a build/$(SONAME) $(PROGRAM:%=build/%)
 
@@ -108,6 +109,7 @@ help:
 
 #: make                              build/sluice, build/sluice-vmm, build/libsluice.a, build/libsluice.so.0
 #: make demo                         see it work: a guest command on this machine, no internet needed
+#: make demo-vmm                     a Linux guest, from nothing to a shell whose network is sluice
 #: make test [TEST=tcp]              every test, on the sanitizer build and on the release build
 #: make check                        structure, format, clang-tidy, cppcheck, gcc -fanalyzer
 #: make bench [BENCH="tcp_up ..."] [BENCH_TIME=3] [BENCH_RUNS=3]   beside pasta and slirp4netns
@@ -250,6 +252,9 @@ bench: all $(BENCH_C:%.c=build/release/%)
 
 demo: all
 	@test/demo.sh build/sluice
+
+demo-vmm: build/sluice-vmm
+	@test/demo_vmm.sh $<
 
 clean:
 	rm -rf build
