@@ -35,6 +35,7 @@ struct between {
 	struct host *kernel;
 	int read_rc, write_rc; /* what the next read or write returns instead; 0: the kernel's answer */
 	size_t write_max;      /* bytes (datagrams) of one write that the kernel gets to see; 0: all */
+	bool write_stop;       /* the write after the next one finds no room */
 	unsigned reads, writes;
 	int iovs; /* of the last write */
 };
@@ -127,6 +128,9 @@ between_sendmmsg(struct host *h, int fd, struct host_dgram *d, int n)
 		return rc;
 	if (b->write_max && (size_t)n > b->write_max)
 		n = (int)b->write_max;
+	if (b->write_stop)
+		b->write_rc = -EAGAIN;
+	b->write_stop = false;
 	return b->kernel->ops->sendmmsg(b->kernel, fd, d, n);
 }
 

@@ -234,20 +234,22 @@ a_frame_may_be_cut_anywhere(void **state)
 	n += put_frame(bytes + n, 90, 90, 3);
 	attach_pair(b);
 	for (size_t cut = 0; cut <= n; cut++) {
-		unsigned whole = (cut >= 24) + (cut >= 42) + (cut >= 136);
+		int whole = (cut >= 24) + (cut >= 42) + (cut >= 136);
 
 		if (cut > 0)
 			vmm_writes(b, bytes, cut);
 		assert_int_equal(receive(b), whole);
-		for (unsigned i = 0; i < whole; i++)
-			assert_true(is_filled(b->frames[i].span[0].p, b->frames[i].len, i + 1));
+		for (int i = 0; i < whole; i++)
+			assert_true(is_filled(b->frames[i].span[0].p, b->frames[i].len, (uint32_t)i + 1));
 		assert_false(b->more);
 		if (cut < n)
 			vmm_writes(b, bytes + cut, n - cut);
 		assert_int_equal(receive(b), 3 - whole);
-		for (unsigned i = whole; i < 3; i++)
-			assert_true(
-			    is_filled(b->frames[i - whole].span[0].p, b->frames[i - whole].len, i + 1));
+		for (int i = whole; i < 3; i++) {
+			const struct frame *f = &b->frames[i - whole];
+
+			assert_true(is_filled(f->span[0].p, f->len, (uint32_t)i + 1));
+		}
 		assert_false(b->more);
 	}
 }
