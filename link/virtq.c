@@ -331,8 +331,10 @@ virtq_hush(struct virtq *q)
 {
 	if (!virtq_alive(q) || !q->asked)
 		return;
-	/* With event indices nothing is to be done: the one asked for is passed once. */
-	if (!q->event_idx)
+	/* An index that is behind is not passed for the next 65,535 entries. */
+	if (q->event_idx)
+		store16(avail_event(q), (uint16_t)(q->next_avail - 1));
+	else
 		store16(q->used_at + RING_FLAGS, USED_NO_NOTIFY);
 	q->asked = false;
 }

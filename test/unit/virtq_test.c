@@ -610,14 +610,26 @@ asking_by_event_index(void **state)
 		assert_true(driver_add(w.dq, (struct driver_part[]){out(w.page, 1)}, 1, false, i));
 		assert_true(driver_publish(w.dq)); /* the one it asked for */
 		assert_true(driver_add(w.dq, (struct driver_part[]){out(w.page, 1)}, 1, false, i));
-		assert_false(driver_publish(w.dq)); /* and no other */
-		virtq_hush(&w.q);
+		assert_false(driver_publish(w.dq));             /* and no other */
 		assert_int_equal(driver_used_read(w.dq, 0), 0); /* flags mean nothing now, and stay 0 */
 		assert_true(virtq_take(&w.q, &w.c));
 		assert_true(virtq_ask(&w.q));
 		assert_true(virtq_take(&w.q, &w.c));
 		assert_false(virtq_ask(&w.q));
 		assert_int_equal(driver_avail_event(w.dq), (uint16_t)(65530 + 2 * (i + 1)));
+	}
+	for (unsigned i = 0; i < 300; i++) { /* nor any while it is awake */
+		virtq_hush(&w.q);
+		assert_true(driver_add(w.dq, (struct driver_part[]){out(w.page, 1)}, 1, false, i));
+		assert_false(driver_publish(w.dq));
+		assert_true(virtq_take(&w.q, &w.c));
+		uint64_t cookie;
+		uint32_t len;
+		virtq_use(&w.q, w.c.head, 0);
+		virtq_show(&w.q);
+		assert_true(driver_used(w.dq, &cookie, &len));
+		if (i % 3 == 0)
+			assert_false(virtq_ask(&w.q));
 	}
 	driver_free(&w.d);
 }
