@@ -50,6 +50,10 @@ def option(kind, body):
     return bytes([kind, (len(body) + 2) // 8]) + body
 
 
+def framed(length):
+    return struct.pack(">I", length) + bytes(i & 0xFF for i in range(length))
+
+
 RA = struct.pack(">BBHII", 64, 0x40, 1800, 0, 0) + option(1, LLADDR) + option(5, struct.pack(">HI", 0, 1500)) + option(
     3, struct.pack(">BBIII", 64, 0xC0, 86400, 14400, 0) + PREFIX + b"\0" * 8) + option(
     25, struct.pack(">HI", 0, 3600) + GATE6)
@@ -147,6 +151,20 @@ SEEDS = {
         "rs": b"\2" + bytes(4) + option(1, LLADDR),
         "ra": b"\3" + RA,
         "ra-two-rdnss": b"\3" + RA[:12] + option(25, struct.pack(">HI", 0, 3600) + GATE6 + GUEST6),
+    },
+    # See fuzz_stream.c: how often it is said, the pieces in which it is read and written, what is said.
+    "stream": {
+        "frames": b"\0" + b"\xff" * 16 + framed(60) + framed(1514) + framed(14),
+        "bytewise": b"\0" + b"\1" * 16 + framed(20) + framed(14),
+        "stutter": b"\1" + bytes([0, 3, 0, 90, 250, 0, 1, 200] * 2) + framed(60) * 8,
+        "buffer-end": b"\xff" + bytes([255, 220, 240, 255] * 4) + framed(9001) + framed(60),
+        "blocked": b"\x20" + bytes([210, 0, 0, 0, 30, 0, 0, 255] * 2) + framed(600),
+        "length-0": b"\0" + b"\xff" * 16 + framed(60) + bytes(4),
+        "length-13": b"\0" + b"\xff" * 16 + framed(13),
+        "length-65551": b"\0" + b"\xff" * 16 + framed(60) + struct.pack(">I", 65551) + bytes(60),
+        "length-2^32-1": b"\0" + b"\xff" * 16 + b"\xff" * 40,
+        "cut-frame": b"\0" + b"\xff" * 16 + framed(60)[:-1],
+        "cut-length": b"\0" + b"\xff" * 16 + framed(60) + b"\0\0\0",
     },
 }
 
