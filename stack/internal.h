@@ -30,6 +30,7 @@ struct transport {
 	uint8_t hdr[FRAME_HEAD - ETH_HLEN - IP6_HLEN - IP6_FRAG_HLEN];
 	uint8_t hlen;
 	uint8_t csum_at;
+	bool summed;      /* the checksum is finished here whatever the link takes */
 	uint8_t gso_type; /* enum gso_type */
 	uint16_t gso_size;
 	const struct view *pay;
@@ -117,7 +118,10 @@ void frame_output(struct stack *st, struct frame *f);
  * Fragmented beyond the MTU.  The payload must stay as it is until the link is flushed. */
 void ip_output(struct stack *st, const struct mac *to, struct ip *h, struct transport *t);
 
-/* One datagram of the gateway's own to this MAC (NULL: the guest's); it is gone when this returns. */
+/*
+ * One datagram of the gateway's own to this MAC (NULL: the guest's); it is gone when this returns.  Its checksum
+ * is always finished: who has no address yet reads whole frames, and may not know of unfinished ones.
+ */
 void udp_output(struct stack *st, const struct mac *to, const struct endpoint *src,
 		const struct endpoint *dst, struct view data);
 

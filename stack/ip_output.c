@@ -149,7 +149,8 @@ set_offload(struct frame *f, const struct transport *t)
 static void
 output_whole(struct stack *st, const struct mac *to, struct ip *h, struct transport *t)
 {
-	bool offload = st->out->lim.csum && (h->proto == IP_PROTO_TCP || h->proto == IP_PROTO_UDP);
+	bool offload =
+	    st->out->lim.csum && !t->summed && (h->proto == IP_PROTO_TCP || h->proto == IP_PROTO_UDP);
 	uint8_t head[FRAME_HEAD];
 	struct frame f;
 
@@ -258,6 +259,7 @@ set_payload(struct transport *t, const struct view *pay, int npay)
 	t->pay = pay;
 	t->npay = npay;
 	t->len = views_len(pay, npay);
+	t->summed = false;
 	t->gso_type = GSO_NONE;
 	t->gso_size = 0;
 }
@@ -323,6 +325,7 @@ udp_output(struct stack *st, const struct mac *to, const struct endpoint *src, c
 	struct wr w = wr_of(t.hdr, sizeof(t.hdr));
 
 	set_payload(&t, &data, 1);
+	t.summed = true;
 	udp_emit(&w, &(struct udp){src->port, dst->port, (uint16_t)(UDP_HLEN + t.len), 0});
 	t.hlen = UDP_HLEN;
 	ip_output(st, to, &ip, &t);
