@@ -16,11 +16,12 @@ bold='' plain=''
 title() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 
 work=$(mktemp -d) || exit 1
-server=
+server='' machine=''
 cleanup()
 {
 	trap - EXIT
-	[ -z "$server" ] || kill "$server" 2>/dev/null
+	exec 3>&-
+	for pid in $server $machine; do kill "$pid" 2>/dev/null; done
 	wait 2>/dev/null
 	rm -rf "$work"
 }
@@ -51,11 +52,11 @@ serve_page()
 if [ -w /dev/kvm ] && grep -qE '^flags.* (vmx|svm)( |$)' /proc/cpuinfo; then
 	title "\$ sluice-vmm vmlinuz --initrd initramfs.cpio --append quiet"
 	serve_page
-	boot() { "$vmm" "$assets/vmlinuz" --initrd "$assets/initramfs.cpio" --append quiet; }
+	boot=("$vmm" "$assets/vmlinuz" --initrd "$assets/initramfs.cpio" --append quiet)
 else
 	title "\$ sluice-vmm vmlinux --initrd initramfs.cpio   (in an emulated machine, as KVM cannot do it here)"
 	port=8000
-	boot() { "$guest/nested.sh" "$vmm" -c -l 86400; }
+	boot=("$guest/nested.sh" "$vmm" -c -l 86400)
 fi
 
 # --- the guest ------------------------------------------------------------------------------------------
@@ -64,12 +65,29 @@ typed=('ip -o -4 addr show dev eth0' 'ping -c 2 10.0.2.2' "curl -sS http://10.0.
 if [ -t 0 ]; then
 	printf '  In the guest try: %s\n' "${typed[@]:1}" 'ping fd73:6c75:6963:65::2'
 	printf '  ^A x ends it too.\n\n'
-	boot
+	"${boot[@]}"
 	exit
 fi
 
-printf '%s\n' "${typed[@]}" | boot | tee "$work/session"
-status=${PIPESTATUS[1]}
+# Each command when the shell asks for it: what is typed before that, a kernel that boots may lose.
+mkfifo "$work/keys"
+: >"$work/session"
+"${boot[@]}" <"$work/keys" >"$work/session" &
+machine=$!
+tail --pid=$machine -n +1 -f "$work/session" &
+exec 3>"$work/keys"
+prompts=0
+for command in "${typed[@]}"; do
+	for ((i = 0; i < 900; i++)); do # 90 s
+		[ "$(grep -ac '^~ # ' "$work/session")" -le $prompts ] && kill -0 $machine 2>/dev/null || break
+		sleep 0.1
+	done
+	prompts=$((prompts + 1))
+	echo "$command" >&3
+done
+wait $machine
+status=$?
+wait
 for wanted in 'inet 10.0.2.15/24' ' 0% packet loss' '^hello from the host'; do
 	grep -aq "$wanted" "$work/session" || { echo "demo-vmm: no '$wanted' above" >&2; status=1; }
 done
