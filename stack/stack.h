@@ -48,11 +48,12 @@ enum stack_count {
 	COUNT_FRAMES_OUT,
 	COUNT_BYTES_IN, /* Ethernet bytes of frames_in */
 	COUNT_BYTES_OUT,
-	COUNT_NO_ROOM,  /* answers not sent because the link had no room */
-	COUNT_NO_GUEST, /* frames not sent because the guest's MAC is not known yet */
-	COUNT_ETH_SHORT,
-	COUNT_ETH_SOURCE, /* source MAC is not the guest's, is a group address, or ours */
-	COUNT_ETH_DEST,   /* not to us, broadcast or a multicast group we listen to */
+	COUNT_NO_ROOM,       /* answers not sent because the link had no room */
+	COUNT_NO_GUEST,      /* frames not sent because the guest's MAC is not known yet */
+	COUNT_DHCP_ANSWERED, /* of both families */
+	COUNT_ETH_SHORT,     /* from here on: frames that were dropped */
+	COUNT_ETH_SOURCE,    /* source MAC is not the guest's, is a group address, or ours */
+	COUNT_ETH_DEST,      /* not to us, broadcast or a multicast group we listen to */
 	COUNT_ETH_TYPE,
 	COUNT_OFFLOAD, /* virtio-net header that contradicts its frame */
 	COUNT_ARP_BAD,
@@ -79,7 +80,6 @@ enum stack_count {
 	COUNT_NDP_IGNORED,
 	COUNT_DHCP_BAD, /* of both families */
 	COUNT_DHCP_IGNORED,
-	COUNT_DHCP_ANSWERED,
 	COUNT_UDP_BAD,
 	COUNT_TCP_BAD,
 	COUNT_L4_CHECKSUM,

@@ -20,7 +20,7 @@ plain()
 }
 
 # counted NAME: that counter of the gateway that was just stopped
-counted() { awk -v name="$1" '{ for (i = 1; i < NF; i++) if ($i == name) print $(i + 1) }' "$W/guest.err"; }
+counted() { awk -v name="$1" '{ for (i = 1; i < NF; i++) if ($(i + 1) == name) print $i }' "$W/guest.err"; }
 
 addresses() { in_ns guest ip -"$1" -o addr show dev tap0 scope global | awk '{ print $4 }' | sort | tr '\n' ' '; }
 mtu() { in_ns guest ip link show dev tap0 | sed -n "s/.* mtu \([0-9]*\) .*/\1/p"; }
@@ -70,7 +70,7 @@ udhcpc -n -q -r 192.168.77.7
 contains 'udhcpc: another address is not given' 'bound ip=10.0.2.15/24' "$(cat "$W/said")"
 stop
 check 'no query was malformed' '' "$(counted dhcp_bad)"
-[ "$(counted dhcp_answered)" -ge 8 ] && ok 'answers are counted' || not_ok 'answers are counted' "$(cat "$W/guest.err")"
+[ "$(counted dhcp_answered)" -ge 6 ] && ok 'answers are counted' || not_ok 'answers are counted' "$(cat "$W/guest.err")"
 in_ns guest ip addr flush dev tap0 2>/dev/null
 
 # --- dhclient ---------------------------------------------------------------------------------------------
