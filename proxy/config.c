@@ -7,11 +7,13 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "proxy/config_net.h"
+#include "proxy/endpoint.h"
 #include "proxy/option_values.h"
+
+#define DNS_PORT 53u
 
 enum {
 	DOMAIN_BYTES = 253, /* of a name as text: 255 on the wire (RFC 1035 2.3.4) */
@@ -123,36 +125,17 @@ config_stack(struct setup *su, const struct sluice_config *cfg, struct stack_con
 
 /* --- nameservers ------------------------------------------------------------------------------------------ */
 
-/* "ADDR", "ADDR:PORT" or "[ADDR]:PORT". */
 static bool
 parse_server(struct setup *su, const char *text, struct endpoint *out)
 {
-	char addr[ADDR_TEXT];
-	const char *from = text, *end = text + strlen(text), *port = NULL;
+	enum endpoint_text_is is = endpoint_parse(text, DNS_PORT, out);
 
-	if (*text == '[') {
-		from = text + 1;
-		end = strchr(from, ']');
-		if (end && end[1] == ':')
-			port = end + 2;
-		else if (end && end[1])
-			end = NULL;
-	} else if (strchr(text, ':') && strchr(text, ':') == strrchr(text, ':')) {
-		end = strchr(text, ':');
-		port = end + 1;
-	}
-	if (!end || (size_t)(end - from) >= sizeof(addr))
+	if (is == ENDPOINT_FORM)
 		return wrong(su, "nameserver '%s' is not ADDR, ADDR:PORT or [ADDR]:PORT", text);
-	memcpy(addr, from, (size_t)(end - from));
-	addr[end - from] = '\0';
-	if (!addr_parse(addr, &out->addr) || addr_is_unspecified(&out->addr) || addr_is_multicast(&out->addr))
-		return wrong(su, "nameserver '%s' is not the address of a host", text);
-
-	char *rest = NULL;
-	unsigned long n = port ? strtoul(port, &rest, 10) : 53;
-	if (port && (*port < '0' || *port > '9' || *rest || n == 0 || n > 65535))
+	if (is == ENDPOINT_PORT)
 		return wrong(su, "port of nameserver '%s' is not a number from 1 to 65535", text);
-	out->port = (uint16_t)n;
+	if (is == ENDPOINT_ADDR || addr_is_unspecified(&out->addr) || addr_is_multicast(&out->addr))
+		return wrong(su, "nameserver '%s' is not the address of a host", text);
 	return true;
 }
 

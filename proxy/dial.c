@@ -9,6 +9,7 @@
 
 #include "proxy/endpoint.h"
 #include "proxy/gateway.h"
+#include "proxy/option_values.h"
 
 #define DNS_PORT 53u
 
@@ -116,7 +117,7 @@ take_way_out(struct sluice *gw, struct flow *f, const struct sluice_route *how, 
 	}
 	if (how->bind) {
 		o->bound = true;
-		if (!addr_parse(how->bind, &o->source))
+		if (!option_address(how->bind, &o->source))
 			return of_no_use(gw, f, "bind", how->bind, "is not an address");
 		if (addr_family(&o->source) != addr_family(&r->to.addr))
 			return of_no_use(gw, f, "bind", how->bind,

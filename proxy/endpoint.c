@@ -62,7 +62,8 @@ endpoint_parse(const char *text, uint16_t port, struct endpoint *out)
 		return ENDPOINT_FORM;
 	memcpy(addr, v.p, v.len);
 	addr[v.len] = '\0';
-	if (!addr_parse(addr, &e.addr))
+	/* Brackets are IPv6's, and an IPv4 address in its clothes is neither. */
+	if (!addr_parse(addr, &e.addr) || (addr_is_v4(&e.addr) && (strchr(addr, ':') || *text == '[')))
 		return ENDPOINT_ADDR;
 	if (port_text && !parse_port(port_text, &e.port))
 		return ENDPOINT_PORT;
