@@ -76,17 +76,23 @@ results()
 		"$(tr -d '\r' <"$2" | grep -a '^guest has')"
 }
 
-# spent NAME GUESTS [WORD]: ends the gateway, which must then have counted what so many guests did.  With the
-# word "offloads" its frames must have been longer than a wire's.
+# spent NAME GUESTS [offloads]: ends the gateway, and looks at its account
 spent()
 {
 	stop
+	account "$@"
+}
+
+# account NAME GUESTS [offloads]: the gateway has counted what so many guests did, and nothing of it is left.  With
+# the third word its frames must have been longer than a wire's.
+account()
+{
 	grep '^{' vm.err | tail -n 1 >stats
-	check "$1: the gateway's account" right "$(python3 -c "$account" "$2" "${3:-}" <stats 2>&1)"
+	check "$1: the gateway's account" right "$(python3 -c "$counted" "$2" "${3:-}" <stats 2>&1)"
 	check "$1: nothing of the gateway is left" '' "$(pgrep -l 'sluice|qemu')"
 }
 
-account='
+counted='
 import json, sys
 guests, offloads = int(sys.argv[1]), sys.argv[2]
 said = json.load(sys.stdin)

@@ -1,5 +1,6 @@
 #!/bin/bash
 # guest_dgram_test.sh - Debian's kernel in QEMU over unix datagrams, one frame each
+# builds: asan cov
 # shellcheck source=test/guest/live.sh
 . "$(dirname "$0")/../guest/live.sh"
 
