@@ -50,12 +50,22 @@ done
 
 work=$(mktemp -d /tmp/guest.XXXXXX) || exit 1
 qemu=
+# It gives the terminal back when it is asked to end.
+end_qemu()
+{
+	kill -TERM "$qemu" 2>/dev/null
+	for _ in {1..20}; do
+		kill -0 "$qemu" 2>/dev/null || return
+		sleep 0.1
+	done
+	kill -KILL "$qemu" 2>/dev/null
+}
 # shellcheck disable=SC2317  # the trap calls it
 cleanup()
 {
 	trap - EXIT
 	if [ -n "$qemu" ]; then
-		kill -KILL "$qemu" 2>/dev/null
+		end_qemu
 		wait "$qemu" 2>/dev/null
 	fi
 	rm -rf "$work"
@@ -96,23 +106,26 @@ esac
 arguments+=(-object "memory-backend-memfd,id=memory,size=${memory}M,share=$shared")
 [ -z "$net" ] || arguments+=(-netdev "$net,id=net" -device "virtio-net-pci,netdev=net,mac=52:54:00:12:34:56$properties")
 
+# In the background, and without timeout(1) in between: a signal is heeded at once, and ends QEMU too.
 if [ -n "$terminal" ]; then
-	timeout --foreground -k 2 "$limit" qemu-system-x86_64 "${arguments[@]}" -append "${words[*]}"
-	exit
+	qemu-system-x86_64 "${arguments[@]}" -append "${words[*]}" <&0 &
+else
+	qemu-system-x86_64 "${arguments[@]}" -append "${words[*]}" </dev/null >"$work/qemu.log" 2>&1 &
 fi
-qemu-system-x86_64 "${arguments[@]}" -append "${words[*]}" </dev/null >"$work/qemu.log" 2>&1 &
 qemu=$!
-# No timeout(1) in between: a signal that ends it would leave QEMU behind.
-deadline=$((SECONDS + limit))
-while kill -0 "$qemu" 2>/dev/null && [ $SECONDS -lt $deadline ]; do sleep 0.1; done
-late=
-! kill -0 "$qemu" 2>/dev/null || { late=" within $limit s"; kill -KILL "$qemu"; }
+deadline=$((SECONDS + limit)) late=
+while kill -0 "$qemu" 2>/dev/null && [ -z "$late" ]; do
+	sleep 0.1
+	[ $SECONDS -lt $deadline ] || late=" within $limit s"
+done
+[ -z "$late" ] || end_qemu
 wait "$qemu" 2>/dev/null
 status=$?
 qemu=
-grep -aq '^guest is done: status 0,' "$console" && [ $status = 0 ] && exit 0
+[ -z "$terminal" ] || exit $status
+grep -aq '^guest is done: status 0,' "$console" && [ -z "$late" ] && exit 0
 {
-	echo "boot_qemu: the guest did not end well$late (QEMU's status $status); its console ended with:"
+	echo "boot_qemu: the guest did not end well${late:-, by itself} (QEMU's status $status); its console ended with:"
 	grep -v '^$' "$work/qemu.log" | tail -n 5
 	tr -d '\r\0' <"$console" | tail -n 25
 } >&2
