@@ -44,7 +44,7 @@ download()
 	for try in 1 2 3; do
 		[ $try = 1 ] || timeout 120 apt-get -q update || sleep $((5 * try))
 		name=$(package)
-		[ -z "$name" ] || (cd "$work" && timeout 180 apt-get -q -o APT::Sandbox::User=root download "$name") && return 0
+		[ -n "$name" ] && (cd "$work" && timeout 180 apt-get -q -o APT::Sandbox::User=root download "$name") && return 0
 	done
 	return 1
 }
