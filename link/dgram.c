@@ -159,7 +159,11 @@ guest_left(struct dgram *d, const char *how)
 		d->link.error = ENOLINK;
 		return -ENOLINK;
 	}
-	connect(d->fd, &nobody, sizeof(nobody));
+	/* Still connected, nobody could come after it. */
+	if (connect(d->fd, &nobody, sizeof(nobody)) < 0) {
+		d->link.error = errno;
+		return -d->link.error;
+	}
 	ask_credentials(d, true);
 	return 0;
 }
@@ -349,6 +353,16 @@ sender(struct msghdr *m)
 	return who.pid;
 }
 
+/* Who made the pair of sockets: what was sent before we asked for credentials has none. */
+static pid_t
+maker(int fd)
+{
+	struct ucred who = {0};
+	socklen_t len = sizeof(who);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 ? who.pid : 0;
+}
+
 /* May what this sender says be the guest's?  The first one becomes it. */
 static bool
 is_the_guest(struct dgram *d, const struct sockaddr_un *from, socklen_t len, pid_t pid)
@@ -365,7 +379,7 @@ is_the_guest(struct dgram *d, const struct sockaddr_un *from, socklen_t len, pid
 		return false;
 	}
 	if (!d->greeted) {
-		watch_process(d, pid);
+		watch_process(d, pid > 0 ? pid : maker(d->fd));
 		ask_credentials(d, false);
 	}
 	return true;
