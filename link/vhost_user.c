@@ -167,7 +167,7 @@ fill(struct vhost_user *v, size_t want)
 				 v->have ? " in the middle of a message" : "");
 		else if (got == -EMFILE)
 			snprintf(v->link.reason, sizeof(v->link.reason),
-				 "descriptors of the VMM could not be taken: more than %u with a message, or "
+				 "descriptors of the VMM could not be taken: more than %d with a message, or "
 				 "more than this process may have",
 				 UNIX_FDS);
 		else if (got < 0)

@@ -8,7 +8,8 @@
  * Memory.  A region is mapped only if its file is at least as long as the region says.  A VMM could still
  * truncate the file: the kernel then answers an access with SIGBUS, which only a whole program can decide about.
  * A memfd with F_SEAL_SHRINK rules that out; without the seal a warning is given.  A VMM can also make its memory
- * slow (userfaultfd, a file system of its own), which holds up this gateway, hence itself.
+ * slow (userfaultfd, a file system of its own), or its call descriptors full and blocking, which holds up this
+ * gateway, hence itself.
  *
  * Life of a message: vhost_user.c reads it, vhost_user_wire.c makes a struct of it, vhost_user_session.c does
  * what it says, vhost_user_memory.c maps what it brings.

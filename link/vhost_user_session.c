@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "link/le.h"
@@ -119,13 +120,14 @@ stop(struct vhost_user_session *s, unsigned index)
 		r->next = (uint16_t)next;
 }
 
-/* The addresses are the front end's; each part of the queue must lie whole in one region (virtio 1.2 2.7). */
+/* The addresses are the front end's; each part of the queue must lie whole in one region (virtio 1.2 2.7).  Whether
+ * the event indices at their ends do is for virtio_start(), which knows if there are any. */
 static bool
 place(const struct vhost_user_session *s, const struct vhost_user_ring *r, struct virtio_queue_setup *q)
 {
 	return vhost_user_memory_translate(&s->memory, r->addr.desc, 16u * r->num, &q->desc) &&
-	       vhost_user_memory_translate(&s->memory, r->addr.avail, 6 + 2u * r->num, &q->avail) &&
-	       vhost_user_memory_translate(&s->memory, r->addr.used, 6 + 8u * r->num, &q->used);
+	       vhost_user_memory_translate(&s->memory, r->addr.avail, 4 + 2u * r->num, &q->avail) &&
+	       vhost_user_memory_translate(&s->memory, r->addr.used, 4 + 8u * r->num, &q->used);
 }
 
 static enum verdict
@@ -282,6 +284,20 @@ set_vring_enable(struct vhost_user_session *s, struct exchange *x)
 
 /* --- the descriptors of a queue ---------------------------------------------------------------------- */
 
+/*
+ * An anonymous inode, as only eventfds and the like have: no file type.  A pipe or a socket that nobody reads from
+ * would be a SIGPIPE when it is written to.  Nonblocking, for that happens in the middle of a turn.
+ */
+static bool
+is_eventfd(int fd)
+{
+	struct stat st;
+	int flags = fcntl(fd, F_GETFL);
+
+	return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == 0 && flags >= 0 &&
+	       fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
 /* The ring that SET_VRING_KICK, _CALL or _ERR is about, and its descriptor; -1: there is none. */
 static struct vhost_user_ring *
 ring_fd(struct vhost_user_session *s, struct exchange *x, int *fd)
@@ -302,9 +318,8 @@ ring_fd(struct vhost_user_session *s, struct exchange *x, int *fd)
 	if (!r)
 		return NULL;
 	*fd = none ? -1 : x->fds[0];
-	/* We read and write these in the middle of a turn, whatever they are. */
-	if (!none && fcntl(*fd, F_SETFL, O_NONBLOCK | (fcntl(*fd, F_GETFL) & O_APPEND)) < 0) {
-		wrong(s, "it sent %s with a descriptor that cannot be used: %s", name, strerror(errno));
+	if (!none && !is_eventfd(*fd)) {
+		wrong(s, "it sent %s with a descriptor that is not an eventfd", name);
 		return NULL;
 	}
 	return r;

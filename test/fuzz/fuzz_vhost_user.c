@@ -37,7 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* The VMM's, made once: what it shares is sealed, so that no seed dies of SIGBUS. */
 static struct {
 	bool made;
-	int memfd, kick[VIRTIO_QUEUES], null, small;
+	int memfd, kick[VIRTIO_QUEUES], small;
+	int pipe; /* whose reader has gone: a write is a SIGPIPE */
 	uint8_t *memory;
 } vmm;
 
@@ -51,17 +52,21 @@ struct play {
 static void
 make_vmm(void)
 {
+	int pipes[2];
+
 	vmm.memfd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	vmm.small = memfd_create("small", MFD_CLOEXEC);
-	vmm.null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (vmm.memfd < 0 || vmm.small < 0 || vmm.null < 0 || ftruncate(vmm.memfd, MEMORY) < 0 ||
-	    ftruncate(vmm.small, 4096) < 0 || fcntl(vmm.memfd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
+	if (vmm.memfd < 0 || vmm.small < 0 || pipe2(pipes, O_CLOEXEC | O_NONBLOCK) < 0 ||
+	    ftruncate(vmm.memfd, MEMORY) < 0 || ftruncate(vmm.small, 4096) < 0 ||
+	    fcntl(vmm.memfd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
 		abort();
 	vmm.memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, vmm.memfd, 0);
 	if (vmm.memory == MAP_FAILED)
 		abort();
 	for (unsigned i = 0; i < VIRTIO_QUEUES; i++)
 		vmm.kick[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	close(pipes[0]);
+	vmm.pipe = pipes[1];
 	vmm.made = true;
 }
 
@@ -69,7 +74,7 @@ make_vmm(void)
 static int
 next_fd(void)
 {
-	int fd = dup(vmm.null);
+	int fd = dup(vmm.pipe);
 
 	close(fd);
 	return fd;
@@ -166,7 +171,7 @@ gateway_sends(struct play *p, uint8_t len)
 static void
 send_bytes(struct play *p, const uint8_t *bytes, size_t len, uint8_t flags)
 {
-	const int which[] = {vmm.memfd, vmm.kick[0], vmm.kick[1], vmm.null, vmm.small};
+	const int which[] = {vmm.memfd, vmm.kick[0], vmm.kick[1], vmm.pipe, vmm.small};
 	int fds[3], n = flags & 3;
 	uint8_t replies[4096];
 

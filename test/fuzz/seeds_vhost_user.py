@@ -4,7 +4,7 @@ import os
 import struct
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus", "vhost_user")
-MEMFD, KICK0, KICK1, NULL, SMALL = range(5)
+MEMFD, KICK0, KICK1, PIPE, SMALL = range(5)
 USER, GUEST, SIZE = 0x7F0000000000, 0x40000000, 0x10000
 FEATURES = 0x130009983  # without the protocol's bit 30
 PROTOCOL = 1 << 30
@@ -101,6 +101,7 @@ SEEDS = {
     "index-jumps": START + available(1, [0], 0x8000) + kick(1),
     "strange-kick": negotiate() + table(region()) + state(8, 1, NUM) + addr(1) + state(18, 1, 1) + u64(
         12, 1, nfds=1, kind=MEMFD),
+    "call-without-reader": START + u64(13, 1, nfds=1, kind=PIPE) + TX + kick(1),
     "polling": negotiate() + u64(12, 0x101),
     "pieces": b"".join(bytes([1, 1 if i == 0 else 0, 1, b]) for i, b in enumerate(
         struct.pack("<IIIQ", 13, 1, 8, 0))),
