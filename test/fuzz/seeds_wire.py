@@ -58,6 +58,32 @@ RA = struct.pack(">BBHII", 64, 0x40, 1800, 0, 0) + option(1, LLADDR) + option(5,
     3, struct.pack(">BBIII", 64, 0xC0, 86400, 14400, 0) + PREFIX + b"\0" * 8) + option(
     25, struct.pack(">HI", 0, 3600) + GATE6)
 
+
+
+def dhcp(options, op=1, end=b"\xff"):
+    head = struct.pack(">BBBBIHH4s4s4s4s", op, 1, 6, 0, 0xDEADBEEF, 0, 0x8000, *[bytes(4)] * 4) + MAC_GUEST
+    return head + bytes(10 + 192) + b"\x63\x82\x53\x63" + b"".join(
+        bytes([code, len(body)]) + body for code, body in options) + end
+
+
+def dhcp6(kind, *options):
+    return bytes([kind, 1, 2, 3]) + b"".join(options)
+
+
+def option6(code, body):
+    return struct.pack(">HH", code, len(body)) + body
+
+
+DISCOVER, REQUEST = (53, b"\1"), (53, b"\3")
+WANTED = (55, bytes([1, 3, 6, 12, 15, 26, 28, 119, 121]))
+NAMES = b"\3lab\7example\0\4corp\4test\0"
+ACK = [(53, b"\5"), (54, GATE), (51, bytes(4)), (58, b"\0\0\xa8\xc0"), (59, b"\0\1\x27\x50"), (1, b"\xff\xff\xff\0"),
+       (121, b"\x20" + GATE + bytes(5) + GATE), (3, GATE), (6, GATE), (26, b"\5\xdc"), (28, b"\x0a\0\2\xff"),
+       (12, b"box"), (15, b"lab.example"), (119, NAMES)]
+DUID, SERVER = option6(1, b"\0\3\0\1" + MAC_GUEST), option6(2, b"\0\3\0\1" + MAC_GATE)
+IAADDR = option6(5, GUEST6 + struct.pack(">II", 86400, 86400))
+IA_NA = option6(3, struct.pack(">III", 7, 43200, 69120) + IAADDR)
+
 SEEDS = {
     "eth_wire": {
         "ipv4": MAC_GATE + MAC_GUEST + b"\x08\0" + ip4(),
@@ -150,7 +176,39 @@ SEEDS = {
         "na": b"\1" + b"\x60\0\0\0" + GUEST6 + option(2, LLADDR),
         "rs": b"\2" + bytes(4) + option(1, LLADDR),
         "ra": b"\3" + RA,
+        "ra-dnssl": b"\3" + RA + option(31, struct.pack(">HI", 0, 3600) + NAMES + bytes(1)),
+        "ra-dnssl-past-end": b"\3" + RA[:12] + option(31, struct.pack(">HI", 0, 3600) + b"\x3f" + bytes(7)),
         "ra-two-rdnss": b"\3" + RA[:12] + option(25, struct.pack(">HI", 0, 3600) + GATE6 + GUEST6),
+    },
+    "dhcp_wire": {
+        "discover": dhcp([DISCOVER, (61, b"\1" + MAC_GUEST), (57, b"\5\xdc"), WANTED, (80, b"")]),
+        "request": dhcp([REQUEST, (54, GATE), (50, GUEST), (12, b"box"), WANTED]),
+        "ack": dhcp(ACK, op=2),
+        "nak": dhcp([(53, b"\6"), (54, GATE), (56, b"no")], op=2),
+        "padded": dhcp([DISCOVER], end=b"\xff" + bytes(60)),
+        "no-end": dhcp([DISCOVER], end=b""),
+        "no-type": dhcp([]),
+        "option-length-0": dhcp([DISCOVER, (50, b"")]),
+        "option-past-end": dhcp([DISCOVER], end=b"\x3d\xff\1"),
+        "twice": dhcp([DISCOVER, REQUEST, (61, b"\1\2"), (61, b"\3\4")]),
+        "overload": dhcp([DISCOVER, (52, b"\3")]),
+        "route-of-33": dhcp([DISCOVER, (121, b"\x21" + bytes(8))]),
+        "cut-at-239": dhcp([])[:239],
+    },
+    "dhcp6_wire": {
+        "solicit": dhcp6(1, DUID, option6(6, b"\0\x17\0\x18"), option6(8, bytes(2)), option6(14, b""),
+                         option6(3, struct.pack(">III", 7, 0, 0))),
+        "reply": dhcp6(7, DUID, SERVER, option6(7, b"\xff"), IA_NA, option6(23, GATE6), option6(24, NAMES), option6(32, bytes(4))),
+        "refused": dhcp6(7, DUID, SERVER, option6(13, b"\0\5words"), option6(3, bytes(12) + option6(13, b"\0\2"))),
+        "renew-all-kinds": dhcp6(5, DUID, SERVER, IA_NA, option6(4, bytes(4) + IAADDR), option6(25, bytes(12) + option6(26, bytes(25)))),
+        "five-associations": dhcp6(1, DUID, *[IA_NA] * 5),
+        "five-addresses": dhcp6(1, DUID, option6(3, bytes(12) + IAADDR * 5)),
+        "address-past-association": dhcp6(1, DUID, option6(3, bytes(12) + IAADDR[:-1]), IA_NA),
+        "mapped": dhcp6(1, DUID, option6(3, bytes(12) + option6(5, bytes(10) + b"\xff\xff" + GUEST + bytes(8)))),
+        "duid-of-2": dhcp6(1, option6(1, bytes(2))),
+        "duid-of-131": dhcp6(1, option6(1, bytes(131))),
+        "option-past-end": dhcp6(11, option6(8, bytes(2)), b"\0\1\xff\xff\0"),
+        "relay": dhcp6(12, bytes(34)),
     },
     # See fuzz_stream.c: how often it is said, the pieces in which it is read and written, what is said.
     "stream": {
