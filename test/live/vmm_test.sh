@@ -14,6 +14,11 @@ direct()
 {
 	timeout -k 5 100 "$VMM" "$assets/vmlinuz" --initrd "$assets/initramfs.cpio" --append "quiet reboot=t RUN=/check OFFLOADS=yes MTU=1500" \
 		-p 9000 --nameserver 127.0.0.1:5353 </dev/null >console
+	local status=$?
+	[ $status = 0 ] && grep -aq '^guest is done: status 0,' console && return
+	echo "sluice-vmm: status $status; the console ended with:" >&2
+	tr -d '\r\0' <console | tail -n 25 >&2
+	return 1
 }
 
 nested()
