@@ -616,6 +616,7 @@ decide(struct place *p, struct failure *f)
 	struct options *o = p->o;
 
 	o->background = !p->foreground;
+	o->way.guest = &o->guest;
 	if (o->quiet && o->verbose)
 		o->quiet = false; /* who asks for both wants to see something */
 	if (decide_link(p, f) < 0 || decide_address(p, f) < 0)
