@@ -19,6 +19,7 @@
 #   idle            memory with 9,000 idle connections, latency beside them
 #   port            the whole gateway on the in-process port, beside a plain loop of writev(2) or readv(2), and
 #                   the port's rings with no stack behind them
+#   socket          the links behind sockets, stream and datagrams, with no stack behind them
 #   stack           the stack alone on an in-process port, no kernel behind it: Gbit/s, ns for each segment
 #   start           from exec to the first answer, at least 10 times; memory when idle
 # Gateways: sluice, pasta, slirp4netns.
@@ -326,6 +327,13 @@ if any_wanted port; then
 		"$tools/port_ring" "$seconds" >>"$json"
 	done
 	progress_end port
+fi
+if any_wanted socket; then
+	for ((i = 1; i <= runs; i++)); do
+		progress socket "$i" "$runs" sluice
+		"$tools/socket_ring" "$seconds" >>"$json"
+	done
+	progress_end socket
 fi
 if any_wanted stack; then
 	"$tools/stack_ring" "$seconds" >>"$json"

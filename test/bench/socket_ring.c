@@ -6,7 +6,8 @@
  * A guest's thread and a gateway's thread over a socket pair, frames of 1,514 and 65,000 bytes, each way for
  * SECONDS (1).  The guest does as VMMs do: one writev(2) or send(2) a frame, reads of up to 68 KiB.  Going up,
  * the gateway copies every frame once, as writev(2) into a socket would.  Prints one JSON object a line; calls are
- * the link's own on its socket, sleeps not counted, for each frame, and gateway_ns its thread's time on a processor.
+ * the link's own on its socket for each frame, sleeps not counted; cpu_ns is the processor time of the gateway's
+ * thread for `amount` bytes of frames.
  */
 #include <errno.h>
 #include <poll.h>
@@ -22,6 +23,7 @@
 #include "link/dgram.h"
 #include "link/stream.h"
 #include "link/stream_wire.h"
+#include "sluice.h"
 #include "test/bench/common.h"
 
 #define STILL_MS 100 /* the longest sleep, so that a side whose other side ended looks up */
@@ -225,11 +227,11 @@ measure(bool stream, uint32_t len, bool up, double seconds)
 
 	if (stream && !up)
 		frames /= len + STREAM_HLEN;
-	printf("{\"row\": \"%s_%s\", \"bytes\": %u, \"gbit\": %.1f, \"mframes\": %.2f, \"calls\": %.4f, "
-	       "\"gateway_ns\": %.0f}\n",
-	       stream ? "stream" : "dgram", up ? "up" : "down", len, frames * len * 8 / took / 1e9,
-	       frames / took / 1e6, frames > 0 ? (double)w.count.calls / frames : 0,
-	       frames > 0 ? w.cpu / frames * 1e9 : 0);
+	printf("{\"row\":\"%s_%s%s\",\"gateway\":\"sluice\",\"version\":\"%s\",\"foreign\":0,\"bytes\":%u,"
+	       "\"value\":%.1f,\"mframes\":%.2f,\"calls\":%.4f,\"cpu_ns\":%.0f,\"amount\":%.0f}\n",
+	       stream ? "stream" : "dgram", up ? "up" : "down", len > 1514 ? "_long" : "", sluice_version(),
+	       len, frames * len * 8 / took / 1e9, frames / took / 1e6,
+	       frames > 0 ? (double)w.count.calls / frames : 0, w.cpu * 1e9, frames * len);
 	w.link->ops->free(w.link);
 	host_kernel_free(w.count.kernel);
 	close(fd[1]);
