@@ -13,7 +13,7 @@
 #   -i FILE        the initramfs (build/guest/initramfs.cpio)
 #   -o FILE        the console is written there while the guest runs
 #   -c             the console is this terminal
-#   -l SECONDS     the whole run takes no longer (60)
+#   -l SECONDS     the whole run takes no longer (120)
 #
 # The words are the guest's own (init).  Ends with 0 if the guest said that it is done, well; otherwise what
 # is wrong and the console's last lines are on stderr.
@@ -23,7 +23,7 @@
 set -u
 export LC_ALL=C
 assets=$(realpath "$(dirname "$0")/../../build/guest")
-transport=none target='' properties='' memory=256 limit=60
+transport=none target='' properties='' memory=256 limit=120
 kernel=$assets/vmlinux initramfs=$assets/initramfs.cpio console='' terminal=''
 
 usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
@@ -76,7 +76,7 @@ trap 'exit 1' INT TERM HUP
 console=${console:-$work/console}
 : >"$console"
 
-words=(console=ttyS0 quiet panic=-1 reboot=t clocksource=acpi_pm random.trust_cpu=on "$@")
+words=(console=ttyS0 quiet panic=-1 reboot=t clocksource=acpi_pm no_timer_check random.trust_cpu=on "$@")
 arguments=(-nodefaults -no-user-config -nographic -no-reboot -M "q35,memory-backend=memory"
 	-accel "tcg,thread=multi" -cpu max -m "$memory" -kernel "$kernel" -initrd "$initramfs")
 if [ -n "$terminal" ]; then
@@ -104,7 +104,7 @@ none) net= ;;
 *) usage ;;
 esac
 arguments+=(-object "memory-backend-memfd,id=memory,size=${memory}M,share=$shared")
-[ -z "$net" ] || arguments+=(-netdev "$net,id=net" -device "virtio-net-pci,netdev=net,mac=52:54:00:12:34:56$properties")
+[ -z "$net" ] || arguments+=(-netdev "$net,id=net" -device "virtio-net-pci,netdev=net,romfile=,mac=52:54:00:12:34:56$properties")
 
 # In the background, and without timeout(1) in between: a signal is heeded at once, and ends QEMU too.
 if [ -n "$terminal" ]; then
