@@ -131,6 +131,31 @@ RS = nd(133, b"\0" * 4 + b"\1\1" + GUEST)
 DAD = nd(135, b"\0" * 4 + GUEST6, src=b"\0" * 16, dst=bytes.fromhex("ff0200000000000000000001ff000015"),
          mac=b"\x33\x33\xff\0\0\x15")
 
+def csum(data):
+    total = sum(struct.unpack(">%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def dhcp(kind, options=b"", src=b"\0" * 4, dst=b"\xff" * 4, ciaddr=b"\0" * 4):
+    """A query with all its addresses, and without a checksum."""
+    body = struct.pack(">BBBBIHH", 1, 1, 6, 0, 7, 0, 0) + ciaddr + bytes(12) + b"\x52\x54\0\x12\x34\x56" + bytes(202)
+    body += b"\x63\x82\x53\x63\x35\1" + bytes([kind]) + options + b"\xff"
+    udp_ = struct.pack(">HHHH", 68, 67, 8 + len(body), 0) + body
+    head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp_), 1, 0, 64, 17, 0) + src + dst
+    return b"\xff" * 6 + GUEST + b"\x08\0" + head[:10] + struct.pack(">H", csum(head)) + head[12:] + udp_
+
+
+def dhcp6(kind, options):
+    """A query whose checksum the link has verified."""
+    body = bytes([kind, 1, 2, 3]) + b"\0\1\0\x0a\0\3\0\1" + b"\x52\x54\0\x12\x34\x56" + options
+    udp_ = struct.pack(">HHHH", 546, 547, 8 + len(body), 1) + body
+    head = struct.pack(">IHBB", 6 << 28, len(udp_), 17, 1) + bytes.fromhex("fe800000000000005054 00fffe123456")
+    frame = b"\x33\x33\0\1\0\2" + GUEST + b"\x86\xdd" + head + bytes.fromhex("ff020000000000000000000000010002") + udp_
+    return raw(frame, MAC | WITH_OFFLOAD, WEB6, b"\2" + bytes(5))
+
+
 # --- exchanges ------------------------------------------------------------------------------------------------
 
 
@@ -211,6 +236,12 @@ SEEDS = {
     "pieces-many": setting() + b"".join(pieces(8, n) + udp(WEB4, length=250) for n in range(1, 80)) + time(S65),
     "neighbours": setting() + raw(arp(1, b"\x0a\0\2\2"), MAC) + raw(arp(1, b"\x0a\0\2\3"), MAC) +
                   raw(arp(1, b"\x0a\0\2\x0f"), MAC) + raw(NS, MAC) + raw(RS, MAC) + raw(DAD, MAC) + raw(NA, MAC) + time(S1000),
+    "dhcp": setting() + raw(dhcp(1, b"\x37\4\x77\x79\x0c\x0f"), MAC) + raw(dhcp(3, b"\x36\4\x0a\0\2\2\x32\4\x0a\0\2\x0f"), MAC) +
+            raw(dhcp(1, b"\x50\0\x3d\3\1\2\3"), MAC) + raw(dhcp(3, b"\x32\4\x0a\0\2\x10"), MAC) +
+            raw(dhcp(3, src=b"\x0a\0\2\x0f", ciaddr=b"\x0a\0\2\x0f"), MAC) + raw(dhcp(8, src=b"\x0a\0\2\x0f",
+            ciaddr=b"\x0a\0\2\x0f"), MAC) + raw(dhcp(7), MAC) + time(S1000),
+    "dhcp6": setting() + dhcp6(1, b"\0\3\0\x0c\0\0\0\7" + bytes(8)) + dhcp6(1, b"\0\x0e\0\0\0\3\0\x0c" + bytes(12)) +
+             dhcp6(6, b"\0\3\0\x28" + bytes(12) + b"\0\5\0\x18" + bytes(24)) + dhcp6(11, b"\0\6\0\2\0\x17") + time(S1000),
     "raw-tcp": setting() + raw(ip4(6, segment(SYN, options=b"\2\4\5\xb4\1\3\3\7\4\2\0\0"))) + ack(WEB4) +
                raw(ip4(6, segment(AK, data=b"abc"))) + raw(ip4(6, segment(AK, 0xFFFFFFFF, data=b"xabc"))) +
                raw(ip4(6, segment(AK, options=b"\5\x0a" + struct.pack(">II", 9, 20) + b"\0\0"))) + host(RECV_ALL, WEB4),
