@@ -154,11 +154,16 @@ struct sluice_config {
 	    *search; /* DNS search domains, at most SLUICE_SEARCH_MAX, 255 bytes as on the wire */
 	size_t nsearch;
 
-	/* Hooks, see below.  All are called from the gateway's thread, in the middle of a turn: they must not
-	 * wait, nor call the gateway again but for sluice_stop() and sluice_wake().  NULL: there is none. */
+	/* Hooks, see below.  All are called from the gateway's thread, in the middle of a turn (and by sluice_new()
+	 * and sluice_free()): they must not wait, nor call the gateway again but for sluice_stop() and
+	 * sluice_wake().  NULL: there is none.  sluice_replay() calls event and frame only. */
 	void (*event)(void *ctx, const struct sluice_event *e);
+	/* Every frame both ways, as in a capture; the bytes may be in guest memory, which changes, and a frame of
+	 * a link with offloads may be 64 KiB with its checksum unfinished. */
 	void (*frame)(void *ctx, bool from_guest, const struct iovec *iov, int n, uint64_t now);
-	uint64_t (*clock)(void *ctx); /* microseconds, never backwards; NULL: CLOCK_MONOTONIC */
+	/* Microseconds; NULL: CLOCK_MONOTONIC.  sluice_run() sleeps in real time, so a clock that runs at another
+	 * rate goes with prepare and dispatch.  One that goes back stands still until it is ahead again. */
+	uint64_t (*clock)(void *ctx);
 	void (*random)(void *ctx, void *to,
 		       size_t n); /* NULL: getrandom(2).  Must be unpredictable to the guest */
 	int (*connect)(void *ctx, const struct sluice_connect *c, struct sluice_route *how);
@@ -205,8 +210,9 @@ SLUICE_API void sluice_free(struct sluice *s);
 
 /*
  * Events.  What happens to a guest and its flows, as it happens.  The struct and all it points at are valid
- * during the call only; addresses are text, "10.0.2.15:40000" or "[fd00::15]:40000" (ping: the port is the
- * echo identifier).
+ * during the call only; addresses are text, "10.0.2.15:40000" or "[fd00::15]:40000" (ping: the guest's port is
+ * the echo identifier, the other's 0).  A flow that was opened is closed once, with the same number; one that was
+ * refused was never opened.  A guest can bring about one FLOW_ event with each frame it sends.
  */
 enum sluice_event_kind {
 	SLUICE_EVENT_GUEST_UP, /* a guest is attached to the link (known by its MAC where a link cannot tell) */
@@ -243,8 +249,8 @@ struct sluice_event {
 	int protocol;       /* IPPROTO_TCP, _UDP, _ICMP or _ICMPV6; 0: none */
 	bool published;     /* opened from the host's side */
 	const char *guest;  /* the guest's end; "" if there is none to name */
-	const char *remote; /* the other end as the guest names it */
-	const char *target; /* the other end as the host knows it; "" before it is known */
+	const char *remote; /* the other end as the guest names it; "": an endpoint-independent mapping */
+	const char *target; /* the other end as the host knows it; "": not known, or a mapping */
 	uint64_t bytes_to_host, bytes_to_guest; /* payload; FLOW_CLOSED */
 	uint64_t age;                           /* microseconds it lived; FLOW_CLOSED */
 	uint8_t mac[6];                         /* GUEST_UP, LEASE: the guest's; zero: not known */
@@ -257,7 +263,15 @@ SLUICE_API const char *sluice_reason_name(enum sluice_reason r);
  * How a host connection is made.  Called before a socket is opened for a flow of the guest (also for each
  * further address that is tried for one).  Return 0 to go on, with `how` filled in as wanted; a positive errno
  * to fail the flow as if the host had failed with it (ECONNREFUSED: the guest sees RST or port unreachable,
- * EHOSTUNREACH, ENETUNREACH, EACCES: the ICMP error, ETIMEDOUT: nothing at all).
+ * EHOSTUNREACH, ENETUNREACH, EACCES: the ICMP error, ETIMEDOUT: nothing at all), and no further address is tried.
+ *
+ * An answer that is of no use (a text that is no address, a bind address of another family than what is connected
+ * to, a mark, device or address that cannot be had, a negative number) refuses the flow, and a log line names it:
+ * nothing leaves another way than was asked for.  Clients of published ports are not asked about.
+ *
+ * With udp_endpoint_independent it is called for the remote end that makes a mapping, whose socket is made with
+ * bind, device and mark, and again for each further one (of which the last 16 are remembered): all it can then
+ * say is no.  target and socks5 refuse a mapping.
  */
 struct sluice_connect {
 	size_t size;
@@ -274,7 +288,8 @@ struct sluice_route {
 	const char *bind;   /* local address, of the target's family */
 	const char *device; /* SO_BINDTODEVICE: an interface's name */
 	uint32_t mark;      /* SO_MARK; needs CAP_NET_ADMIN */
-	const char *target; /* "ADDR:PORT": go there instead */
+	const char *
+	    target; /* "ADDR:PORT", "[ADDR]:PORT": go there instead.  Ping: the same family, no port needed */
 	const char
 	    *socks5; /* TCP: "ADDR:PORT" of a SOCKS 5 proxy (RFC 1928, no authentication) that connects to
 			     * the target.  The guest's SYN is answered when the proxy has.  UDP, ping: refused */
