@@ -6,6 +6,7 @@
  *
  * Exclusions hold for the whole specification, wherever they stand in it.
  */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -185,10 +186,13 @@ passt_ports(struct options *o, const char *name, const char *text, bool udp, str
 			    "%s %s: sluice cannot bind to an interface by its name; give an address of "
 			    "it, as in 192.0.2.1/22",
 			    name, text);
-		if (len == 0 || len >= sizeof(s.address))
-			return failed(f, "%s %s: no address before the '/'; write it as in 192.0.2.1/22",
-				      name, text);
-		memcpy(s.address, text, len);
+		snprintf(s.address, sizeof(s.address), "%.*s", (int)(len < sizeof(s.address) ? len : 0),
+			 text);
+		uint8_t bytes[16];
+		if (inet_pton(strchr(s.address, ':') ? AF_INET6 : AF_INET, s.address, bytes) != 1)
+			return failed(
+			    f, "%s %s: no address before the '/'; write it as in 192.0.2.1/22 or ::1/22",
+			    name, text);
 		s.items = slash + 1;
 	}
 	if (strcmp(s.items, "all") == 0 || strcmp(s.items, "auto") == 0)

@@ -33,6 +33,14 @@ wrong veth:x serve veth:x
 wrong averyveryverylongname serve tap:averyveryverylongname
 wrong frob frob
 wrong --mtu run --mtu
+wrong qemu: serve qemu:
+wrong fd:x serve fd:x
+wrong "$(printf 'x%.0s' {1..108})" serve "vhost-user:$(printf 'x%.0s' {1..108})"
+wrong -x serve qemu:/x --hostname -x
+wrong 'a b' serve qemu:/x --search 'a b'
+wrong --hostname run --hostname x true
+wrong --socket --quiet --mtu 1500
+wrong 3-1 --fd 3 -t 3-1
 fails serve tap:t0@/run/netns/nowhere
 check 'a namespace that is not there' 1 $?
 contains 'is named' /run/netns/nowhere "$(cat err)"
