@@ -12,7 +12,7 @@
  * also when it is the peer's queue that is full (unix_dgram_poll()).  Two sockets connected to each other know no
  * such limit but the sender's buffer.
  *
- * Memory: 4.5 MiB of address space, committed as it is used, given back when a guest leaves.
+ * Memory: 4.4 MiB of address space, committed as it is used, given back when a guest leaves.
  */
 #include "link/dgram.h"
 
