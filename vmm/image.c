@@ -19,6 +19,7 @@
 #define NOTES_MAX 1024
 #define PVH_CMDLINE_MAX 2047 /* COMMAND_LINE_SIZE of x86, with its end */
 #define PROTOCOL_MIN 0x020c
+#define ENTRY_64 0x200 /* boot.rst, "64-bit boot protocol" */
 
 /* Copies len bytes at `at` of the file; false: they are not all there. */
 static bool
@@ -79,7 +80,7 @@ load_bzimage(struct image *img, const struct file *f, const struct memory *m, st
 			       f->path);
 
 	uint64_t skip = ((h->setup_sects ? h->setup_sects : 4u) + 1u) * 512u;
-	if (skip >= f->size)
+	if (f->size < skip + ENTRY_64 + 1)
 		return cut_short(f, why);
 	uint64_t size = f->size - skip;
 	uint64_t room = h->init_size > size ? h->init_size : size;
@@ -92,7 +93,7 @@ load_bzimage(struct image *img, const struct file *f, const struct memory *m, st
 		return too_large(f, h->pref_address + room, why);
 
 	memcpy(to, f->bytes + skip, size);
-	img->entry = h->pref_address + 0x200; /* boot.rst, "64-bit boot protocol" */
+	img->entry = h->pref_address + ENTRY_64;
 	img->end = h->pref_address + room;
 	img->initrd_max = h->initrd_addr_max;
 	img->cmdline_max = h->cmdline_size;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -120,24 +121,34 @@ correct_cpuid(struct kvm_cpuid_entry2 *e, bool deadline_timer)
 }
 
 static int
+set_cpuid(struct vm *v, struct why *why)
+{
+	bool deadline_timer = ioctl(v->kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
+	struct kvm_cpuid2 *id = calloc(1, sizeof(*id) + CPUID_MAX * sizeof(id->entries[0]));
+	int r = -1;
+
+	if (!id)
+		return because(why, "no memory for what a processor is; give this process more");
+	id->nent = CPUID_MAX;
+	if (ioctl(v->kvm, KVM_GET_SUPPORTED_CPUID, id) == 0) {
+		for (uint32_t i = 0; i < id->nent; i++)
+			correct_cpuid(&id->entries[i], deadline_timer);
+		r = ioctl(v->cpu, KVM_SET_CPUID2, id);
+	}
+	if (r < 0)
+		kvm_failed("make a processor like this machine's", why);
+	free(id);
+	return r;
+}
+
+static int
 create_cpu(struct vm *v, struct why *why)
 {
-	struct {
-		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 entry[CPUID_MAX];
-	} id = {.head.nent = CPUID_MAX};
-	bool deadline_timer = ioctl(v->kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
-
 	v->cpu = ioctl(v->fd, KVM_CREATE_VCPU, 0);
 	if (v->cpu < 0)
 		return kvm_failed("make a processor", why);
-	if (ioctl(v->kvm, KVM_GET_SUPPORTED_CPUID, &id) < 0)
-		return kvm_failed("say what processors it can make", why);
-	for (uint32_t i = 0; i < id.head.nent; i++)
-		correct_cpuid(&id.entry[i], deadline_timer);
-	if (ioctl(v->cpu, KVM_SET_CPUID2, &id) < 0)
-		return kvm_failed("make such a processor", why);
-
+	if (set_cpuid(v, why) < 0)
+		return -1;
 	int size = ioctl(v->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	void *run =
 	    size < 0 ? MAP_FAILED : mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, v->cpu, 0);
