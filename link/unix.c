@@ -9,6 +9,7 @@
 #include "link/unix.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -165,6 +166,40 @@ unix_is_connected(int fd)
 	socklen_t len = sizeof(sa);
 
 	return getpeername(fd, (struct sockaddr *)&sa, &len) == 0;
+}
+
+int
+unix_stream(const char *path, bool to_vmm, int fd, bool *listening, char *why, size_t size)
+{
+	int yes = 0;
+	socklen_t len = sizeof(yes);
+
+	if (path) {
+		fd = to_vmm ? unix_connect(path, SOCK_STREAM) : unix_bind(path, SOCK_STREAM);
+		*listening = !to_vmm;
+		if (fd < 0)
+			unix_explain(why, size, to_vmm ? "connect to" : "listen at", path, -fd);
+		return fd < 0 ? -1 : fd;
+	}
+	int type = unix_type(fd);
+	if (type < 0) {
+		snprintf(why, size, "descriptor %d is not a socket: %s", fd, strerror(-type));
+		return -1;
+	}
+	if (type != SOCK_STREAM) {
+		snprintf(why, size, "descriptor %d is not a stream socket", fd);
+		return -1;
+	}
+	*listening = getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &len) == 0 && yes;
+	if (!*listening && !unix_is_connected(fd)) {
+		snprintf(why, size, "the socket of descriptor %d is neither connected nor listening", fd);
+		return -1;
+	}
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
+		snprintf(why, size, "descriptor %d: %s", fd, strerror(errno));
+		return -1;
+	}
+	return fd;
 }
 
 /* --- ended ------------------------------------------------------------------------------------------ */

@@ -32,6 +32,12 @@ bool unix_peer_is_gone(int fd);
 /* Remove the path of unix_bind() if it is still the socket fd, which is still open. */
 void unix_unlink(const char *path, int fd);
 
+/*
+ * The stream socket that a link is told of: at path, connected to or listened at, or the one that fd is, which is
+ * made nonblocking.  *listening says which kind it is.  -1: a sentence in why.
+ */
+int unix_stream(const char *path, bool to_vmm, int fd, bool *listening, char *why, size_t size);
+
 /* A sentence for a setup that failed: "cannot <do> '<path>': " and what the error means there. */
 void unix_explain(char *why, size_t size, const char *what, const char *path, int error);
 

@@ -12,7 +12,6 @@
 #include "link/vhost_user.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -369,42 +368,6 @@ link_vhost_user_disown(struct link *l)
 		v->listener = v->fd = -1;
 }
 
-/* The socket that the options tell of; *listening says which kind.  -1: why has the sentence. */
-static int
-find_socket(const struct vhost_user_options *o, bool *listening, char *why, size_t size)
-{
-	int yes = 0;
-	socklen_t len = sizeof(yes);
-
-	if (o->path) {
-		int fd = o->connect ? unix_connect(o->path, SOCK_STREAM) : unix_bind(o->path, SOCK_STREAM);
-
-		*listening = !o->connect;
-		if (fd < 0)
-			unix_explain(why, size, o->connect ? "connect to" : "listen at", o->path, -fd);
-		return fd < 0 ? -1 : fd;
-	}
-	int type = unix_type(o->fd);
-	if (type < 0) {
-		snprintf(why, size, "descriptor %d is not a socket: %s", o->fd, strerror(-type));
-		return -1;
-	}
-	if (type != SOCK_STREAM) {
-		snprintf(why, size, "descriptor %d is not a stream socket", o->fd);
-		return -1;
-	}
-	*listening = getsockopt(o->fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &len) == 0 && yes;
-	if (!*listening && !unix_is_connected(o->fd)) {
-		snprintf(why, size, "the socket of descriptor %d is neither connected nor listening", o->fd);
-		return -1;
-	}
-	if (fcntl(o->fd, F_SETFL, O_NONBLOCK) < 0) {
-		snprintf(why, size, "descriptor %d: %s", o->fd, strerror(errno));
-		return -1;
-	}
-	return o->fd;
-}
-
 /* The queues, and the socket among what they sleep on; 0 or -errno, and the socket is then the caller's. */
 static int
 set_up(struct vhost_user *v, int fd, bool listening)
@@ -437,7 +400,7 @@ link_vhost_user(struct host *h, const struct vhost_user_options *o, char *why, s
 {
 	bool listening = false;
 	struct vhost_user *v = calloc(1, sizeof(*v));
-	int fd = v ? find_socket(o, &listening, why, size) : -1;
+	int fd = v ? unix_stream(o->path, o->connect, o->fd, &listening, why, size) : -1;
 
 	if (!v)
 		snprintf(why, size, "no memory for the link to the guest");
