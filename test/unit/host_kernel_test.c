@@ -599,11 +599,81 @@ enter_namespace(void **state)
 	return rc;
 }
 
+/* The process is root in a namespace of its own: marks and devices are its to use. */
+static void
+the_way_out_is_set_at_birth(void **state)
+{
+	struct host *h = *state;
+	struct endpoint at, local;
+	struct host_socket_opts o = {
+	    .mark = 77, .device = "lo", .bound = true, .source = addr_v4(0x7f000002)};
+	int listener = open_listener(h, FAMILY_V4, &at);
+
+	for (enum host_kind kind = HOST_TCP; kind <= HOST_UDP; kind++) {
+		uint32_t mark = 0;
+		char device[HOST_DEVICE] = "";
+		socklen_t len = sizeof(mark), device_len = sizeof(device);
+		int fd = h->ops->socket(h, kind, FAMILY_V4, &o);
+
+		assert_true(fd >= 0);
+		assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_MARK, &mark, &len), 0);
+		assert_int_equal(mark, 77);
+		assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, &device_len), 0);
+		assert_string_equal(device, "lo");
+		int r = h->ops->connect(h, fd, &at);
+		assert_true(r == 0 || r == -EINPROGRESS);
+		assert_int_equal(h->ops->local(h, fd, &local), 0);
+		assert_true(addr_eq(&local.addr, &o.source));
+		assert_int_not_equal(local.port, 0);
+		h->ops->close(h, fd, true);
+	}
+	h->ops->close(h, listener, false);
+	o = (struct host_socket_opts){.device = "nosuch0"};
+	assert_int_equal(h->ops->socket(h, HOST_TCP, FAMILY_V4, &o), -ENODEV);
+	o = (struct host_socket_opts){.bound = true, .source = addr_v4(0xc0000201)};
+	assert_int_equal(h->ops->socket(h, HOST_TCP, FAMILY_V4, &o), -EADDRNOTAVAIL);
+	assert_int_equal(h->ops->socket(h, HOST_TCP, FAMILY_V6, &o), -EADDRNOTAVAIL);
+}
+
+static uint64_t
+told_time(void *ctx)
+{
+	return *(const uint64_t *)ctx;
+}
+
+static void
+fill_with_a(void *ctx, void *to, size_t n)
+{
+	(void)ctx;
+	memset(to, 'a', n);
+}
+
+static void
+another_clock_and_chance(void **state)
+{
+	struct host *h = *state;
+	uint64_t now = 5000;
+	char bytes[5] = "";
+
+	host_kernel_use(h, &(struct host_sources){told_time, fill_with_a, &now});
+	assert_int_equal(h->ops->now(h), 5000);
+	now = 4000;
+	assert_int_equal(h->ops->now(h), 5000);
+	now = 6000;
+	assert_int_equal(h->ops->now(h), 6000);
+	now = UINT64_MAX;
+	assert_true(h->ops->now(h) == (usec_t)1 << 62);
+	h->ops->random(h, bytes, 4);
+	assert_string_equal(bytes, "aaaa");
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
+	    T(the_way_out_is_set_at_birth),
+	    T(another_clock_and_chance),
 	    T(bytes_cross_and_close_by_halves),
 	    T(a_refused_connect_says_so_once),
 	    T(a_connect_under_way_stays_so),
