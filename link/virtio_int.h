@@ -48,8 +48,8 @@ struct virtio_link {
 	bool gone;                  /* and one left since */
 	uint16_t heads[LINK_BATCH]; /* chains of this turn, to be used by release() */
 	int nheads;
-	size_t copied;   /* bytes of `copies` that this turn's frames have */
-	uint8_t *copies; /* COPIES bytes: the ends of frames in more than FRAME_SPANS pieces */
+	size_t copied;    /* bytes of `copies` that this turn's frames have */
+	uint8_t copies[]; /* COPIES bytes: the ends of frames in more than FRAME_SPANS pieces */
 };
 
 /*

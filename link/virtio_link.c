@@ -280,7 +280,6 @@ link_free(struct link *l)
 	virtio_rx_return(d);
 	d->link = NULL;
 	turn_give(&d->turn);
-	free(vl->copies);
 	free(vl);
 }
 
@@ -310,29 +309,25 @@ attach(struct virtio_dev *d, struct virtio_link *vl)
 struct link *
 link_virtio(struct host *h, struct virtio_dev *d, uint32_t mtu, int *err)
 {
-	struct virtio_link *vl = calloc(1, sizeof(*vl));
-	uint8_t *copies = malloc(COPIES);
+	struct virtio_link *vl = calloc(1, sizeof(*vl) + COPIES);
 
-	if (vl)
-		*vl = (struct virtio_link){
-		    .link = {.ops = &virtio_link_ops,
-			     .eager = true,
-			     .host = h,
-			     .sink = {.ctx = vl,
-				      .room = link_room,
-				      .send = link_send,
-				      .flush = link_flush,
-				      .lim = {.mtu = mtu}},
-			     .reason = "its driver reset the device"},
-		    .d = d,
-		    .mtu = mtu,
-		    .need = VNET_HLEN + mtu + ETH_HLEN,
-		    .copies = copies,
-		};
-	*err = vl && copies ? attach(d, vl) : ENOMEM;
+	*err = ENOMEM;
+	if (!vl)
+		return NULL;
+	vl->link = (struct link){
+	    .ops = &virtio_link_ops,
+	    .eager = true,
+	    .host = h,
+	    .sink =
+		{.ctx = vl, .room = link_room, .send = link_send, .flush = link_flush, .lim = {.mtu = mtu}},
+	    .reason = "its driver reset the device",
+	};
+	vl->d = d;
+	vl->mtu = mtu;
+	vl->need = VNET_HLEN + mtu + ETH_HLEN;
+	*err = attach(d, vl);
 	if (*err == 0)
 		return &vl->link;
-	free(copies);
 	free(vl);
 	return NULL;
 }

@@ -35,6 +35,17 @@ struct rig {
 	uint64_t in;  /* and 256 KiB to receive into */
 };
 
+/* A queue of n entries; QI: with indirect tables. */
+static inline struct driver_queue_conf
+Q(uint16_t n) {
+	return (struct driver_queue_conf){.num = n};
+}
+
+static inline struct driver_queue_conf
+QI(uint16_t n) {
+	return (struct driver_queue_conf){.num = n, .tables = DRIVER_PARTS};
+}
+
 #define OUT_SIZE 131072u
 #define IN_SIZE 262144u
 

@@ -7,9 +7,6 @@
 
 #include "test/unit/virtio_kit.h"
 
-#define Q(n) ((struct driver_queue_conf){.num = (n)})
-#define QI(n) ((struct driver_queue_conf){.num = (n), .tables = DRIVER_PARTS})
-
 static uint8_t bytes[FRAME_MAX];
 
 /* --- guest to gateway ------------------------------------------------------------------------------ */
