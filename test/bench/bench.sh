@@ -325,6 +325,7 @@ if any_wanted port; then
 		progress port "$i" "$runs" sluice
 		"$tools/port_host" "$seconds" >>"$json"
 		"$tools/port_ring" "$seconds" >>"$json"
+		"$tools/virtio_ring" "$seconds" >>"$json"
 	done
 	progress_end port
 fi
