@@ -49,16 +49,18 @@ is_for_us(const struct stack *st, const struct dhcp6 *q)
 }
 
 static void
-answer(struct stack *st, const struct inbound *in, const struct dhcp6 *q, struct dhcp6 *a, usec_t now)
+answer(struct stack *st, const struct inbound *in, const struct dhcp6 *q, const struct dhcp6 *what,
+       usec_t now)
 {
 	struct endpoint src = {st->link_local, DHCP6_SERVER_PORT}, dst = {in->ip.src, DHCP6_CLIENT_PORT};
 	uint8_t bytes[REPLY_MAX], duid[10];
 	struct wr w = wr_of(bytes, sizeof(bytes));
+	struct dhcp6 a = *what;
 
-	a->xid = q->xid;
-	a->client_id = q->client_id;
-	a->server_id = server_duid(st, duid);
-	dhcp6_emit(&w, a);
+	a.xid = q->xid;
+	a.client_id = q->client_id;
+	a.server_id = server_duid(st, duid);
+	dhcp6_emit(&w, &a);
 	assert(!w.bad);
 	guest_lock(st, in->from, now);
 	udp_output(st, &in->from, &src, &dst, view_of(bytes, (size_t)(w.p - bytes)));
