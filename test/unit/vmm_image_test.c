@@ -146,8 +146,9 @@ no_prefix_of_a_bzimage_is_one(void **state)
 	struct bed *b = *state;
 
 	make_bzimage(b);
-	for (size_t n = 0; n <= SKIP; n++)
+	for (size_t n = 0; n <= SKIP + 0x200; n++) /* its entry is 0x200 bytes into what follows the setup */
 		assert_int_equal(load(b, b->bytes, n), -1);
+	assert_int_equal(load(b, b->bytes, SKIP + 0x201), 0);
 }
 
 /* --- ELF ------------------------------------------------------------------------------------------- */

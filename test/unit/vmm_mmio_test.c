@@ -50,6 +50,7 @@ setup(void **state)
 	struct bed *b = calloc(1, sizeof(*b));
 	struct sluice_virtio_config vc;
 
+	*state = b;
 	if (!b || !(b->ram = calloc(1, RAM)))
 		return -1;
 	sluice_virtio_config_init(&vc);
@@ -62,7 +63,6 @@ setup(void **state)
 	if (!b->v || sluice_virtio_set_memory(b->v, &(struct sluice_memory){0, RAM, b->ram}, 1) < 0)
 		return -1;
 	mmio_init(&b->m, b->v, b->kick, b->call);
-	*state = b;
 	return 0;
 }
 
