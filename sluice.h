@@ -651,10 +651,13 @@ struct sluice_virtqueue {
 	uint16_t num;               /* entries: a power of two, at most SLUICE_VIRTIO_QUEUE_MAX */
 	uint64_t desc, avail, used; /* guest-physical */
 	uint16_t next;              /* first available entry to look at; 0 after a reset */
-	int kick_fd; /* eventfd the VMM signals when the driver notifies; borrowed until stop */
-	int call_fd; /* eventfd the gateway signals to interrupt the driver; borrowed until stop */
+	/* eventfd the VMM signals when the driver notifies; borrowed until stop, may be that of both queues.  It is
+	 * watched and never read: its count means nothing.  -1: none */
+	int kick_fd;
+	int call_fd; /* eventfd the gateway signals to interrupt the driver; borrowed until stop.  -1: none */
 };
-/* 0; -EINVAL: senseless numbers or addresses outside of memory, -EBUSY: it runs, -EDEADLK. */
+/* 0; -EINVAL: senseless numbers or addresses outside of memory, -EBUSY: it runs (a broken one too), -EDEADLK;
+ * another errno: kick_fd cannot be watched. */
 SLUICE_API int sluice_virtio_start(struct sluice_virtio *v, unsigned queue, const struct sluice_virtqueue *q);
 /* The next available entry it would have looked at, 0..65535, for a later start; -EINVAL, -EDEADLK.  Frames it
  * had not finished are lost, as on a wire. */
