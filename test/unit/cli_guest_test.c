@@ -35,7 +35,8 @@ network_of(bool v4, bool v6)
 
 /* What `write` makes of the host's file. */
 static char *
-written(void (*write_it)(FILE *, const struct sluice_guest *, FILE *), const struct sluice_guest *net, const char *host)
+written(void (*write_it)(FILE *, const struct sluice_guest *, FILE *), const struct sluice_guest *net,
+	const char *host)
 {
 	static char text[2048];
 	char copy[1024];
