@@ -25,7 +25,7 @@ void passt_help(FILE *to);
 struct passt_families {
 	bool v4, v6;
 };
-int passt_ports(struct options *o, const char *name, const char *spec, bool udp, struct passt_families on,
+int passt_ports(struct options *o, const char *name, const char *text, bool udp, struct passt_families on,
 		struct failure *f);
 
 #endif

@@ -188,7 +188,7 @@ take_nameserver(struct setup *su, struct sluice_options *o, const char *value)
 	if (n == RESOLVER_SERVERS)
 		return wrong(su, "--nameserver %s: more than %u of them; give fewer", value,
 			     RESOLVER_SERVERS);
-	strcpy(o->server[n], value);
+	snprintf(o->server[n], sizeof(o->server[n]), "%s", value);
 	o->nameservers[n] = o->server[n];
 	o->nnameservers++;
 	return true;
@@ -254,7 +254,7 @@ take_hostname(struct setup *su, struct sluice_options *o, const char *value)
 	if (!option_domain(value, HOSTNAME_MAX))
 		return wrong(su, "--hostname %s: not a host name; give up to %d letters, digits, '-' and '.'",
 			     value, HOSTNAME_MAX);
-	strcpy(o->hostname, value);
+	snprintf(o->hostname, sizeof(o->hostname), "%s", value);
 	return true;
 }
 
@@ -270,7 +270,7 @@ take_search(struct setup *su, struct sluice_options *o, const char *value)
 			     value);
 	if (n == SLUICE_SEARCH_MAX)
 		return wrong(su, "--search %s: more than %d of them; give fewer", value, SLUICE_SEARCH_MAX);
-	strcpy(o->domain[n], value);
+	snprintf(o->domain[n], sizeof(o->domain[n]), "%s", value);
 	o->search[n] = o->domain[n];
 	o->nsearch++;
 	return true;
