@@ -26,7 +26,7 @@ struct ahead {
 	uint32_t piece_head, piece_tail; /* of piece[] */
 	uint32_t slots;                  /* sums over the chains */
 	uint64_t bytes;
-	struct ahead_chain chain[VIRTQ_NUM_MAX];
+	struct ahead_chain chain[AHEAD_PIECES]; /* each has a piece */
 	struct iovec piece[AHEAD_PIECES];
 };
 

@@ -27,7 +27,7 @@ mergeable(const struct virtio_dev *d)
 static struct ahead_chain *
 ahead_first(struct ahead *a)
 {
-	return &a->chain[a->head % VIRTQ_NUM_MAX];
+	return &a->chain[a->head % AHEAD_PIECES];
 }
 
 static void
@@ -35,7 +35,7 @@ ahead_add(struct ahead *a, const struct virtq_chain *c)
 {
 	for (unsigned i = 0; i < c->nin; i++)
 		a->piece[a->piece_tail++ % AHEAD_PIECES] = c->piece[i];
-	a->chain[a->tail++ % VIRTQ_NUM_MAX] =
+	a->chain[a->tail++ % AHEAD_PIECES] =
 	    (struct ahead_chain){.head = c->head, .slots = c->slots, .pieces = c->nin, .bytes = c->in};
 	a->slots += c->slots;
 	a->bytes += c->in;
@@ -90,7 +90,7 @@ ahead_take(struct virtio_dev *d, uint64_t bytes)
 	struct virtq *q = rx_queue(d);
 	struct virtq_chain c;
 
-	for (unsigned i = 0; i < VIRTQ_NUM_MAX && !ahead_enough(d, bytes) && !ahead_full(d); i++) {
+	for (unsigned i = 0; i < AHEAD_PIECES && !ahead_enough(d, bytes) && !ahead_full(d); i++) {
 		if (!virtq_take(q, &c))
 			break;
 		if (c.out > 0) {
@@ -170,7 +170,7 @@ rx_count(struct virtio_dev *d, uint64_t bytes)
 	uint16_t n = 0;
 
 	for (uint32_t i = a->head; i != a->tail && there < bytes && (n == 0 || mergeable(d)); i++, n++)
-		there += a->chain[i % VIRTQ_NUM_MAX].bytes;
+		there += a->chain[i % AHEAD_PIECES].bytes;
 	return there < bytes ? 0 : n;
 }
 

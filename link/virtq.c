@@ -202,7 +202,7 @@ walk(const struct virtq *q, struct virtq_chain *c)
 	for (;;) {
 		if (at >= in.entries)
 			return VIRTQ_BAD_HEAD;
-		if (hops == in.entries || hops == VIRTQ_NUM_MAX)
+		if (hops == in.entries || hops == VIRTQ_HOPS)
 			return VIRTQ_BAD_LOOP;
 		hops++;
 		c->slots += !in.inside;

@@ -188,7 +188,7 @@ write_queue(struct mmio *m, uint32_t offset, uint32_t value)
 	switch (offset) {
 	case QUEUE_NUM:
 		/* What makes no sense reads as never written, and start_queue() fails. */
-		q->num = value <= SLUICE_VIRTIO_QUEUE_MAX && (value & (value - 1)) == 0 ? (uint16_t)value : 0;
+		q->num = value <= MMIO_QUEUE_MAX && (value & (value - 1)) == 0 ? (uint16_t)value : 0;
 		break;
 	case QUEUE_DESC:
 	case QUEUE_DESC + 4:
@@ -226,7 +226,7 @@ read_register(struct mmio *m, uint32_t offset)
 			return 0;
 		return (uint32_t)(sluice_virtio_features(m->virtio) >> 32 * m->device_features_sel);
 	case QUEUE_NUM_MAX:
-		return queue ? SLUICE_VIRTIO_QUEUE_MAX : 0;
+		return queue ? MMIO_QUEUE_MAX : 0;
 	case QUEUE_READY:
 		return queue && m->queue[m->queue_sel].ready;
 	case INTERRUPT_STATUS:

@@ -11,10 +11,12 @@
 #include "sluice.h"
 
 #define MMIO_QUEUE_NOTIFY 0x050u
+#define MMIO_QUEUE_MAX \
+	1024u /* entries of a queue: what Linux then makes, and room for a dozen 64 KiB frames */
 
 struct mmio_queue {
 	bool ready;
-	uint16_t num; /* a power of two, at most SLUICE_VIRTIO_QUEUE_MAX; 0: not said yet */
+	uint16_t num; /* a power of two, at most MMIO_QUEUE_MAX; 0: not said yet */
 	uint64_t desc, driver, device;
 };
 

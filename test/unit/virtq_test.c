@@ -29,7 +29,7 @@ static void
 world_init(struct world *w, const struct driver_queue_conf *conf, bool indirect)
 {
 	memset(w, 0, sizeof(*w));
-	driver_init(&w->d, 1 << 20, DRIVER_GPA);
+	driver_init(&w->d, 2 << 20, DRIVER_GPA);
 	driver_queue_init(&w->d, VIRTIO_TX, conf);
 	w->dq = &w->d.q[VIRTIO_TX];
 	w->page = driver_alloc(&w->d, (uint64_t)3 * PAGE, PAGE);
@@ -156,7 +156,7 @@ start_refuses_what_is_no_queue(void **state)
 	} bad[] = {
 	    {0, desc, avail, used},
 	    {3, desc, avail, used},
-	    {2048, desc, avail, used},
+	    {49152, desc, avail, used},
 	    {4, desc + 8, avail, used},
 	    {4, desc, avail + 1, used},
 	    {4, desc, avail, used + 2},
@@ -290,7 +290,7 @@ go_round(uint16_t num, uint16_t start, bool event_idx)
 		uint16_t heads[VIRTQ_NUM_MAX];
 
 		for (unsigned i = 0; i < n; i++)
-			add(&w, (struct driver_part[]){in(w.page + i, 1 + i % 5)}, 1, false, next++);
+			add(&w, (struct driver_part[]){in(w.page + i % PAGE, 1 + i % 5)}, 1, false, next++);
 		for (unsigned i = 0; i < n; i++) {
 			assert_true(virtq_take(&w.q, &w.c));
 			assert_int_equal(w.c.in, 1 + i % 5);
@@ -317,7 +317,7 @@ go_round(uint16_t num, uint16_t start, bool event_idx)
 static void
 all_sizes_and_over_the_end_of_the_indices(void **state)
 {
-	static const uint16_t sizes[] = {1, 2, 4, 256, 1024};
+	static const uint16_t sizes[] = {1, 2, 4, 256, 1024, 32768};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY(sizes); i++) {

@@ -187,7 +187,7 @@ a_driver_brings_it_up_and_down(void **state)
 		features(b, ALL_FEATURES);
 		assert_int_equal(rd(b, STATUS), 11);
 		wr(b, QUEUE_SEL, 0);
-		assert_int_equal(rd(b, QUEUE_NUM_MAX), SLUICE_VIRTIO_QUEUE_MAX);
+		assert_int_equal(rd(b, QUEUE_NUM_MAX), MMIO_QUEUE_MAX);
 		queue(b, 0, 256, 0x10000);
 		queue(b, 1, 256, 0x20000);
 		assert_int_equal(rd(b, QUEUE_READY), 1);
