@@ -613,7 +613,7 @@ SLUICE_API void sluice_port_get_stats(const struct sluice_port *p, struct sluice
 #define SLUICE_VIRTIO_TX 1u /* transmitq1: frames of the guest */
 #define SLUICE_VIRTIO_QUEUES 2u
 #define SLUICE_VIRTIO_QUEUE_MAX 32768u /* entries of one queue; 256 is plenty */
-#define SLUICE_VIRTIO_REGIONS 64u     /* pieces of guest memory */
+#define SLUICE_VIRTIO_REGIONS 64u      /* pieces of guest memory */
 
 struct sluice_virtio_config {
 	size_t size;

@@ -16,7 +16,7 @@
 #include <sys/uio.h>
 
 #define VIRTQ_NUM_MAX 32768u /* entries: the most there can be (2.7) */
-#define VIRTQ_HOPS 1024u     /* descriptors of one chain: no driver has a use for more, and a turn is bounded */
+#define VIRTQ_HOPS 1024u /* descriptors of one chain: no driver has a use for more, and a turn is bounded */
 #define VIRTQ_PIECES 64u /* pieces of one chain, in either direction: what is longer is refused, not broken */
 #define GUEST_REGIONS 64u
 

@@ -342,7 +342,9 @@ static struct conn
 guest_connects(struct bed *b, bool v6, uint16_t port, enum sum kind)
 {
 	static uint16_t sport = 40000;
-	struct conn g = {.c = craft_to_gateway(b, v6), .sport = ++sport, .dport = port, .seq = 0xfffffff0u};
+
+	sport++;
+	struct conn g = {.c = craft_to_gateway(b, v6), .sport = sport, .dport = port, .seq = 0xfffffff0u};
 
 	guest_segment(b, &g, TCP_SYN, NULL, 0, kind);
 	struct strict is = vmm_expects(b, &g);

@@ -179,7 +179,8 @@ gateway_main(void *arg)
 		if (more || (gateway_may_send(w) && w->link->sink.room(w->link->sink.ctx)) ||
 		    w->link->ops->before_sleep(w->link) || w->gateway_got + w->gateway_sent == 2 * w->frames)
 			continue;
-		sleep_on(w, &(int){w->link->ops->pollfd(w->link, &events)}, 1, "gateway: nobody woke it");
+		int fd = w->link->ops->pollfd(w->link, &events);
+		sleep_on(w, &fd, 1, "gateway: nobody woke it");
 	}
 	free(scratch);
 	return NULL;
