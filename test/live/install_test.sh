@@ -1,13 +1,13 @@
 #!/bin/bash
 # install_test.sh - what `make install` leaves: a header, two libraries and a .pc that C and C++ programs build with
 #
+# builds: release
 # A program is built and run against the shared library and the static one, as pkg-config says, and the header is
 # read by the strictest of each language.
 cd "$(dirname "$0")/../.." || exit 1
 ok() { echo "ok $1"; }
 not_ok() { printf 'not ok %s - %s\n' "$1" "$(echo "$2" | tr '\n' ' ' | cut -c 1-400)"; }
 try() { local name=$1 out; shift; if out=$("$@" 2>&1); then ok "$name"; else not_ok "$name" "$out"; fi; }
-[ "${BUILD:-build/release}" = build/release ] || { echo 'skip install - what is installed is the release build'; exit 0; }
 command -v pkg-config >/dev/null || { echo 'skip install - there is no pkg-config'; exit 0; }
 
 at=$(mktemp -d) || exit 1
