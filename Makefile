@@ -163,8 +163,8 @@ $(patsubst %.c,build/$(1)/%,$(TEST_C) $(BENCH_C)): build/$(1)/%: build/$(1)/%.o 
 	$$(run)$$($(1).ld) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) $$(TEST_LIBS)
 endef
 
-# There every allocation of the library can be made to fail.
-WRAPPED := malloc calloc aligned_alloc free mmap munmap
+# There every allocation of the library can be made to fail, and every descriptor it makes or watches.
+WRAPPED := malloc calloc aligned_alloc free mmap munmap socket epoll_create1 epoll_ctl eventfd timerfd_create
 $(foreach b,release asan cov,build/$(b)/test/unit/setup_fault_test): TEST_LIBS += $(WRAPPED:%=-Wl,--wrap=%)
 
 # Fuzz targets without libFuzzer: a main() that feeds them files.

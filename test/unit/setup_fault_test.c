@@ -1,22 +1,32 @@
 /*
  * setup_fault_test.c - a gateway that cannot be built: a sentence, and nothing left behind (row G6)
  *
- * Each allocation fails once (the Makefile links this program with --wrap), and each call to the host that building
- * needs.  What was taken on the way is counted as it is given back, and so are descriptors.
+ * Each allocation fails once (the Makefile links this program with --wrap), each descriptor that is made or watched,
+ * and each call to the host that building needs.  What was taken on the way is counted as it is given back, and so
+ * are descriptors; the path of a link's socket is looked for.
  */
 #include "test/unit/gateway_kit.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
+#include "link/unix.h"
 #include "link/vhost_int.h"
 
-/* --- memory that runs out --------------------------------------------------------------------------------------------- */
+/* --- memory and descriptors that run out ------------------------------------------------------------------------------ */
+
+enum resource { MEMORY, DESCRIPTORS };
 
 static bool counting;
-static int countdown; /* 1: the next one fails; 0: none */
-static long live;     /* blocks and mappings taken and not given back, while counting */
+static enum resource scarce; /* what the countdown is of */
+static int countdown;        /* 1: the next one fails; 0: none */
+static long live;            /* blocks and mappings taken and not given back, while counting */
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
@@ -30,13 +40,23 @@ void *__wrap_aligned_alloc(size_t align, size_t n);
 void __wrap_free(void *p);
 void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t off);
 int __wrap_munmap(void *at, size_t n);
+int __real_socket(int family, int type, int proto);
+int __real_epoll_create1(int flags);
+int __real_epoll_ctl(int epoll, int op, int fd, struct epoll_event *e);
+int __real_eventfd(unsigned count, int flags);
+int __real_timerfd_create(int clock, int flags);
+int __wrap_socket(int family, int type, int proto);
+int __wrap_epoll_create1(int flags);
+int __wrap_epoll_ctl(int epoll, int op, int fd, struct epoll_event *e);
+int __wrap_eventfd(unsigned count, int flags);
+int __wrap_timerfd_create(int clock, int flags);
 
 static bool
-runs_out(void)
+runs_out(enum resource r, int error)
 {
-	if (!counting || countdown == 0 || --countdown > 0)
+	if (!counting || r != scarce || countdown == 0 || --countdown > 0)
 		return false;
-	errno = ENOMEM;
+	errno = error;
 	return true;
 }
 
@@ -50,19 +70,19 @@ taken(void *p)
 void *
 __wrap_malloc(size_t n)
 {
-	return runs_out() ? NULL : taken(__real_malloc(n));
+	return runs_out(MEMORY, ENOMEM) ? NULL : taken(__real_malloc(n));
 }
 
 void *
 __wrap_calloc(size_t n, size_t size)
 {
-	return runs_out() ? NULL : taken(__real_calloc(n, size));
+	return runs_out(MEMORY, ENOMEM) ? NULL : taken(__real_calloc(n, size));
 }
 
 void *
 __wrap_aligned_alloc(size_t align, size_t n)
 {
-	return runs_out() ? NULL : taken(__real_aligned_alloc(align, n));
+	return runs_out(MEMORY, ENOMEM) ? NULL : taken(__real_aligned_alloc(align, n));
 }
 
 void
@@ -75,7 +95,7 @@ __wrap_free(void *p)
 void *
 __wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t off)
 {
-	if (runs_out())
+	if (runs_out(MEMORY, ENOMEM))
 		return MAP_FAILED;
 	void *p = __real_mmap(at, n, prot, flags, fd, off);
 	live += counting && p != MAP_FAILED;
@@ -89,11 +109,43 @@ __wrap_munmap(void *at, size_t n)
 	return __real_munmap(at, n);
 }
 
+int
+__wrap_socket(int family, int type, int proto)
+{
+	return runs_out(DESCRIPTORS, EMFILE) ? -1 : __real_socket(family, type, proto);
+}
+
+int
+__wrap_epoll_create1(int flags)
+{
+	return runs_out(DESCRIPTORS, EMFILE) ? -1 : __real_epoll_create1(flags);
+}
+
+/* The number of descriptors that are watched has a limit of its own: fs.epoll.max_user_watches. */
+int
+__wrap_epoll_ctl(int epoll, int op, int fd, struct epoll_event *e)
+{
+	return runs_out(DESCRIPTORS, ENOSPC) ? -1 : __real_epoll_ctl(epoll, op, fd, e);
+}
+
+int
+__wrap_eventfd(unsigned count, int flags)
+{
+	return runs_out(DESCRIPTORS, EMFILE) ? -1 : __real_eventfd(count, flags);
+}
+
+int
+__wrap_timerfd_create(int clock, int flags)
+{
+	return runs_out(DESCRIPTORS, EMFILE) ? -1 : __real_timerfd_create(clock, flags);
+}
+
 /* From now on the nth allocation fails; 0: none does. */
 static void
 count_from(int nth)
 {
 	live = 0;
+	scarce = MEMORY;
 	countdown = nth;
 	counting = true;
 }
@@ -257,66 +309,144 @@ descriptors(void)
 	return n;
 }
 
-static void
-G6_sluice_new_without_memory(void **state)
+static struct sluice_port *port;
+static struct sluice_virtio *virtio;
+static int vmm = -1; /* who listens at the path of the link */
+static char dir[64], path[sizeof(dir) + 8];
+
+static struct sluice *
+make_port(char *err, size_t n)
 {
 	struct sluice_port_config pc;
-	char err[256];
-	unsigned before = descriptors();
 
-	(void)state;
 	sluice_port_config_init(&pc);
-	for (int nth = 1;; nth++) {
-		struct sluice_port *port = sluice_port_new(&pc, err, sizeof(err));
+	pc.copy_frame = 2048;
+	port = conf.gateway.port = sluice_port_new(&pc, err, n);
+	return port ? sluice_new(&conf.gateway, err, n) : NULL;
+}
 
-		assert_non_null(port);
-		conf.gateway.link_kind = SLUICE_LINK_PORT;
-		conf.gateway.port = port;
-		count_from(nth);
-		struct sluice *s = sluice_new(&conf.gateway, err, sizeof(err));
-		bool failed = !s;
+static struct sluice *
+make_virtio(char *err, size_t n)
+{
+	virtio = conf.gateway.virtio = sluice_virtio_new(NULL, err, n);
+	return virtio ? sluice_new(&conf.gateway, err, n) : NULL;
+}
 
-		sluice_free(s);
-		bool fired = count_ends(nth);
-		assert_true(failed == fired);
-		assert_int_equal(live, 0);
-		sluice_port_free(port);
-		assert_int_equal(descriptors(), before);
-		if (!fired) {
-			assert_in_range(nth, 13, 100);
-			break;
-		}
-		is_a_sentence(err);
-	}
+static struct sluice *
+make_at_path(char *err, size_t n)
+{
+	return sluice_new(&conf.gateway, err, n);
 }
 
 static void
-G6_port_without_memory(void **state)
+unmake(struct sluice *s)
 {
-	struct sluice_port_config pc;
-	char err[256];
+	sluice_free(s);
+	sluice_port_free(port);
+	sluice_virtio_free(virtio);
+	port = NULL;
+	virtio = NULL;
+}
+
+struct door {
+	enum sluice_link_kind kind;
+	struct sluice *(*make)(char *err, size_t n);
+	bool connect;
+	int allocations, descriptors; /* it takes this many at least */
+};
+
+/* Whether the nth of what is scarce was asked for; nothing is left behind, whether the gateway came to be or not. */
+static bool
+nth_fails(const struct door *d, enum resource what, int nth, int *survived)
+{
 	unsigned before = descriptors();
+	char err[256] = "";
+
+	count_from(nth);
+	scarce = what;
+	struct sluice *s = d->make(err, sizeof(err));
+	bool made = s != NULL, fired = countdown == 0;
+	countdown = 0;
+	unmake(s);
+	counting = false;
+	assert_true(made || fired);
+	if (!made)
+		is_a_sentence(err);
+	*survived += made && fired;
+	assert_int_equal(live, 0);
+	assert_int_equal(descriptors(), before);
+	assert_true(access(path, F_OK) == (d->connect ? 0 : -1));
+	/* One that tried to connect is not to stand in the way of the next. */
+	int guest = d->connect ? unix_accept(vmm) : -1;
+	if (guest >= 0)
+		close(guest);
+	return fired;
+}
+
+static void
+G6_a_gateway_of_each_link(void **state)
+{
+	static const struct door door[] = {
+	    {SLUICE_LINK_PORT, make_port, false, 20, 7},
+	    {SLUICE_LINK_VIRTIO, make_virtio, false, 15, 6},
+	    {SLUICE_LINK_STREAM, make_at_path, false, 14, 7},
+	    {SLUICE_LINK_STREAM, make_at_path, true, 14, 5},
+	    {SLUICE_LINK_DGRAM, make_at_path, false, 14, 6},
+	    {SLUICE_LINK_VHOST_USER, make_at_path, false, 15, 9},
+	    {SLUICE_LINK_VHOST_USER, make_at_path, true, 15, 7},
+	};
 
 	(void)state;
-	sluice_port_config_init(&pc);
-	pc.copy_frame = 2048;
-	for (int nth = 1;; nth++) {
-		err[0] = '\0';
-		count_from(nth);
-		struct sluice_port *port = sluice_port_new(&pc, err, sizeof(err));
-		bool failed = !port;
+	snprintf(dir, sizeof(dir), "/tmp/sluice-fault-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/sock", dir);
+	for (size_t i = 0; i < sizeof(door) / sizeof(door[0]); i++) {
+		const struct door *d = &door[i];
+		int survived = 0, nth = 1;
 
-		sluice_port_free(port);
-		bool fired = count_ends(nth);
-		assert_true(failed == fired);
-		assert_int_equal(live, 0);
-		assert_int_equal(descriptors(), before);
-		if (!fired) {
-			assert_in_range(nth, 2, 100);
-			break;
+		conf.gateway.link_kind = d->kind;
+		conf.gateway.link_path = d->make == make_at_path ? path : NULL;
+		conf.gateway.link_connect = d->connect;
+		vmm = d->connect ? unix_bind(path, SOCK_STREAM) : -1;
+		assert_true(!d->connect || vmm >= 0);
+		while (nth_fails(d, MEMORY, nth, &survived))
+			nth++;
+		assert_in_range(nth, d->allocations, 100);
+		assert_int_equal(survived, 0);
+		for (nth = 1; nth_fails(d, DESCRIPTORS, nth, &survived);)
+			nth++;
+		assert_in_range(nth, d->descriptors, 100);
+		assert_int_equal(survived, 1); /* the spare one */
+		if (d->connect) {
+			unlink(path);
+			close(vmm);
 		}
-		is_a_sentence(err);
 	}
+	assert_int_equal(rmdir(dir), 0);
+}
+
+/* What options say is kept in the one block. */
+static void
+G6_options_without_memory(void **state)
+{
+	static const char *const arg[][2] = {
+	    {"--publish", "8080:80"}, {"--mtu", "1400"}, {"--hostname", "box"}, {"--nonsense", NULL}};
+	char err[256];
+
+	(void)state;
+	count_from(1);
+	assert_null(sluice_options_new());
+	assert_true(count_ends(1));
+	assert_int_equal(live, 0);
+	count_from(2);
+	struct sluice_options *o = sluice_options_new();
+	assert_non_null(o);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(sluice_options_take(o, arg[i][0], arg[i][1], err, sizeof(err)),
+				 arg[i][1] ? 2 : 0);
+	sluice_options_free(o);
+	assert_false(count_ends(2));
+	assert_int_equal(live, 0);
 }
 
 int
@@ -326,8 +456,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(G6_each_allocation_fails),
 	    TEST(G6_each_call_of_setup_fails),
-	    TEST(G6_sluice_new_without_memory),
-	    TEST(G6_port_without_memory),
+	    TEST(G6_a_gateway_of_each_link),
+	    TEST(G6_options_without_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
