@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 
+#include "stack/dhcp_wire.h"
+
 #define REFUSED SLUICE_EVENT_FLOW_REFUSED
 #define CLOSED SLUICE_EVENT_FLOW_CLOSED
 
@@ -573,6 +575,60 @@ a_lease(void **state)
 	end();
 }
 
+/* A client without an address asks everybody; the answer is of this type. */
+static struct dhcp
+ask_dhcp(const struct dhcp *q, enum dhcp_type type)
+{
+	static uint8_t msg[1024];
+	struct wr w = wr_of(msg, sizeof(msg));
+	struct addr all = addr_v4(UINT32_MAX);
+	struct craft c = bed_craft(bed, &all);
+	struct dhcp a;
+
+	dhcp_emit(&w, q);
+	c.src = addr_v4(0);
+	memset(c.dst_mac.b, 0xff, 6);
+	bed_push(bed, buf, craft_udp(buf, &c, 68, 67, view_of(msg, (size_t)(w.p - msg))));
+	struct bed_frame *f = expect(STRICT_UDP);
+	assert_true(dhcp_parse(f->is.payload, &a));
+	assert_int_equal(a.type, type);
+	assert_int_equal(a.xid, q->xid);
+	free(f);
+	return a;
+}
+
+static void
+a_dhcp_exchange_is_a_lease(void **state)
+{
+	(void)state;
+	memset(conf.gateway.guest_mac, 0, 6);
+	begin();
+	struct dhcp q = {
+	    .xid = 0x12345678, .chaddr = bed->wire.guest, .type = DHCP_DISCOVER, .max_size = 1500};
+	struct dhcp a = ask_dhcp(&q, DHCP_OFFER);
+	assert_true(addr_eq(&a.yiaddr, &bed->guest[FAMILY_V4]));
+	next_event(SLUICE_EVENT_GUEST_UP);
+	no_more_events(); /* an offer is not a lease */
+
+	q.type = DHCP_REQUEST;
+	q.server = a.server;
+	q.requested = a.yiaddr;
+	/* Asked for again it is told again. */
+	for (unsigned i = 0; i < 2; i++) {
+		ask_dhcp(&q, DHCP_ACK);
+		const struct sluice_event *e = next_event(SLUICE_EVENT_LEASE);
+		assert_string_equal(e->text, "DHCP");
+		assert_string_equal(e->guest, "10.0.2.15");
+		assert_memory_equal(e->mac, bed->wire.guest.b, 6);
+		no_more_events();
+	}
+	/* What it may not have is not leased. */
+	q.requested = addr_of("10.0.2.16");
+	ask_dhcp(&q, DHCP_NAK);
+	no_more_events();
+	end();
+}
+
 /* --- all of them together ------------------------------------------------------------------------------------------------- */
 
 /* What was opened ends once, what was refused never opened, no number is used twice, and the bytes add up. */
@@ -707,6 +763,7 @@ main(void)
 	    TEST(a_strangers_frame_is_not_the_guest),
 	    TEST(guests_one_after_another),
 	    TEST(a_lease),
+	    TEST(a_dhcp_exchange_is_a_lease),
 	    TEST(the_books_balance),
 	    TEST(every_reason_has_a_name),
 	    TEST(every_frame_is_shown),
