@@ -548,7 +548,7 @@ find_socket(const struct dgram_options *o, bool *connected, char *why, size_t si
 		int fd = unix_bind(o->path, SOCK_DGRAM);
 
 		if (fd < 0)
-			unix_explain(why, size, "receive at", o->path, -fd);
+			unix_explain(why, size, UNIX_RECEIVE, o->path, -fd);
 		return fd < 0 ? -1 : fd;
 	}
 	int type = unix_type(o->fd);

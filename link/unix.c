@@ -178,7 +178,7 @@ unix_stream(const char *path, bool to_vmm, int fd, bool *listening, char *why, s
 		fd = to_vmm ? unix_connect(path, SOCK_STREAM) : unix_bind(path, SOCK_STREAM);
 		*listening = !to_vmm;
 		if (fd < 0)
-			unix_explain(why, size, to_vmm ? "connect to" : "listen at", path, -fd);
+			unix_explain(why, size, to_vmm ? UNIX_CONNECT : UNIX_LISTEN, path, -fd);
 		return fd < 0 ? -1 : fd;
 	}
 	int type = unix_type(fd);
@@ -286,25 +286,33 @@ unix_unlink(const char *path, int fd)
 }
 
 void
-unix_explain(char *why, size_t size, const char *what, const char *path, int error)
+unix_explain(char *why, size_t size, enum unix_use use, const char *path, int error)
 {
+	static const char *const verb[] = {
+	    [UNIX_LISTEN] = "listen at", [UNIX_RECEIVE] = "receive at", [UNIX_CONNECT] = "connect to"};
+	/* When the socket is made, and when it is met: NULL where the other cannot fail so. */
 	static const struct {
 		int error;
-		const char *text;
+		const char *made, *met;
 	} known[] = {
-	    {EADDRINUSE, "another program has a socket there; end it, or choose another path"},
-	    {EEXIST, "something that is not a socket is there; remove it, or choose another path"},
-	    {ENAMETOOLONG, "the path of a socket has at most 107 bytes"},
-	    {ECONNREFUSED, "nobody listens there"},
-	    {EAGAIN, "too many others wait there"},
-	    {EPROTOTYPE, "the socket there is of another type"},
+	    {ENOENT, "No such file or directory; make the folder first, or choose another path",
+	     "No such file or directory; start the program that listens there first"},
+	    {EACCES, "Permission denied; choose a folder that you may write to",
+	     "Permission denied; run as the user whose socket it is"},
+	    {EADDRINUSE, "another program has a socket there; end it, or choose another path", NULL},
+	    {EEXIST, "something that is not a socket is there; remove it, or choose another path", NULL},
+	    {ENAMETOOLONG, "the path of a socket has at most 107 bytes",
+	     "the path of a socket has at most 107 bytes"},
+	    {ECONNREFUSED, NULL, "nobody listens there"},
+	    {EAGAIN, NULL, "too many others wait there"},
+	    {EPROTOTYPE, NULL, "the socket there is of another type"},
 	};
-	const char *text = strerror(error);
+	const char *text = NULL;
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (known[i].error == error)
-			text = known[i].text;
-	snprintf(why, size, "cannot %s '%s': %s", what, path, text);
+			text = use == UNIX_CONNECT ? known[i].met : known[i].made;
+	snprintf(why, size, "cannot %s '%s': %s", verb[use], path, text ? text : strerror(error));
 }
 
 /* --- messages with descriptors ------------------------------------------------------------------------ */

@@ -38,8 +38,11 @@ void unix_unlink(const char *path, int fd);
  */
 int unix_stream(const char *path, bool to_vmm, int fd, bool *listening, char *why, size_t size);
 
-/* A sentence for a setup that failed: "cannot <do> '<path>': " and what the error means there. */
-void unix_explain(char *why, size_t size, const char *what, const char *path, int error);
+/* What a path is for: UNIX_LISTEN and UNIX_RECEIVE are bound there. */
+enum unix_use { UNIX_LISTEN, UNIX_RECEIVE, UNIX_CONNECT };
+
+/* A sentence for a setup that failed: "cannot <do> '<path>': ", what the error means there, and a remedy. */
+void unix_explain(char *why, size_t size, enum unix_use use, const char *path, int error);
 
 /* One read with descriptors: bytes, 0 at the end, -errno.  *nfds is how many came, all the caller's; more than
  * max are closed and -EMFILE is returned. */

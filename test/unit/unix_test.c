@@ -157,15 +157,29 @@ connecting_says_why_not(void **state)
 static void
 sentences_name_the_path_and_the_remedy(void **state)
 {
-	char why[128];
+	struct bed *b = *state;
+	bool listening;
+	char why[192];
 
-	(void)state;
-	unix_explain(why, sizeof(why), "listen at", "/run/x", EADDRINUSE);
+	unix_explain(why, sizeof(why), UNIX_LISTEN, "/run/x", EADDRINUSE);
 	assert_string_equal(
 	    why, "cannot listen at '/run/x': another program has a socket there; end it, or choose "
 		 "another path");
-	unix_explain(why, sizeof(why), "connect to", "/run/x", EACCES);
-	assert_string_equal(why, "cannot connect to '/run/x': Permission denied");
+	unix_explain(why, sizeof(why), UNIX_RECEIVE, "/run/x", EACCES);
+	assert_string_equal(
+	    why, "cannot receive at '/run/x': Permission denied; choose a folder that you may write to");
+	unix_explain(why, sizeof(why), UNIX_CONNECT, "/run/x", EACCES);
+	assert_string_equal(
+	    why, "cannot connect to '/run/x': Permission denied; run as the user whose socket it is");
+	unix_explain(why, sizeof(why), UNIX_CONNECT, "/run/x", EADDRINUSE);
+	assert_string_equal(why, "cannot connect to '/run/x': Address already in use");
+	/* Both ways to say that nothing is there, as the kernel tells of them. */
+	assert_int_equal(unix_stream("/nowhere/x", false, -1, &listening, why, sizeof(why)), -1);
+	assert_string_equal(
+	    why, "cannot listen at '/nowhere/x': No such file or directory; make the folder first, "
+		 "or choose another path");
+	assert_int_equal(unix_stream(b->path, true, -1, &listening, why, sizeof(why)), -1);
+	assert_non_null(strstr(why, "No such file or directory; start the program that listens there first"));
 }
 
 static void
