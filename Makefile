@@ -11,9 +11,10 @@
 #   test/fuzz/fuzz_*.c                                  one fuzz target each
 #   test/bench/*.c                                      one program each, with common.c
 #
-# The same sources are compiled into five builds, one folder each, so that no build disturbs another:
+# The same sources are compiled into six builds, one folder each, so that no build disturbs another:
 #
 #   build/release   what is installed: optimised, hardened; build/sluice and build/libsluice.* come from it
+#   build/tsan      thread sanitizer: only the tests that have several threads (THREAD_TESTS)
 #   build/asan      address and undefined-behaviour sanitizers; tests run here and on release
 #   build/fuzz      libFuzzer targets (clang)
 #   build/plain     no hardening: what the symbol checks read
@@ -75,6 +76,9 @@ release.ld      = $(CC) $(CFLAGS) $(RELRO) -pie $(LDFLAGS)
 asan.cc         = $(CC) -O1 -g $(SANITIZE) -fPIC
 asan.warn       = -Wno-conversion
 asan.ld         = $(CC) $(SANITIZE) $(LDFLAGS)
+tsan.cc         = $(CC) -O1 -g -fsanitize=thread -fPIC
+tsan.warn       = -Wno-conversion
+tsan.ld         = $(CC) -fsanitize=thread $(LDFLAGS)
 cov.cc          = $(CC) -O0 -g --coverage
 cov.ld          = $(CC) --coverage $(LDFLAGS)
 fuzz.cc         = $(CLANG) -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link
@@ -174,7 +178,7 @@ $(patsubst %.c,build/$(1)/%,$(FUZZ_C)): build/$(1)/%: build/$(1)/%.o build/$(1)/
 	$$(run)$$($(1).ld) -o $$@ $$^ $$(TEST_LIBS)
 endef
 
-$(foreach b,release asan fuzz plain cov,$(eval $(call build,$(b))))
+$(foreach b,release asan tsan fuzz plain cov,$(eval $(call build,$(b))))
 $(foreach b,release asan cov,$(eval $(call replay,$(b))))
 
 $(FUZZ_C:%.c=build/fuzz/%): build/fuzz/%: build/fuzz/%.o build/fuzz/inside.a
@@ -234,8 +238,11 @@ install: all
 # $(call tests,BUILD): all that tools/test.sh runs in it
 tests = $(patsubst %.c,build/$(1)/%,$(TEST_C) $(FUZZ_C)) $(PROGRAM:%=build/$(1)/%)
 
-test: $(call tests,asan) $(call tests,release) $(EXAMPLE) all
-	@TEST='$(TEST)' tools/test.sh asan release
+# What several threads touch: the rings of the port, the virtqueues and their lock, two gateways in one process.
+THREAD_TESTS := port_thread_test virtio_thread_test two_gateways_test
+
+test: $(call tests,asan) $(call tests,release) $(THREAD_TESTS:%=build/tsan/test/unit/%) $(EXAMPLE) all
+	@TEST='$(TEST)' tools/test.sh tsan asan release
 
 coverage: $(call tests,cov)
 	@find build/cov -name '*.gcda' -delete

@@ -15,6 +15,7 @@ build|cmd ld objcopy|binutils|binutils|binutils|the archive with one object
 test check|cmd make g++ pkg-config|build-essential pkg-config|gcc-c++ make pkgconf|build-base pkgconf|building and using the installed library
 test check|header cmocka.h|libcmocka-dev|libcmocka-devel|cmocka-dev|unit tests
 test check|header pcap.h|libpcap-dev|libpcap-devel|libpcap-dev|replaying captures
+test|link -fsanitize=thread|libgcc-12-dev|libtsan|gcc|the thread sanitizer build
 test|link -fsanitize=address,undefined|libgcc-12-dev|libasan libubsan|gcc|the sanitizer build
 test bench demo|cmd ip|iproute2|iproute|iproute2|network namespaces
 test bench demo|cmd python3|python3|python3|python3|servers and summaries

@@ -1,5 +1,5 @@
 #!/bin/bash
-# test.sh BUILD... - run every test of those builds (asan, release, cov) and count
+# test.sh BUILD... - run every test of those builds (tsan, asan, release, cov) and count
 #
 # What runs, in this order, for each build:
 #   unit     build/BUILD/test/unit/*_test         cmocka programs, as are any *_test of the other kinds
@@ -7,7 +7,7 @@
 #   sim, script, replay                           their *_test programs, then test/KIND/run*
 #   live     test/live/*_test.sh                  the real program in network namespaces
 #
-# A script with a line `# builds: NAME...` runs for those builds alone.
+# A script with a line `# builds: NAME...` runs for those builds alone, and none for a build without the program.
 #
 # Every test program prints lines `ok NAME`, `not ok NAME - why`, `skip NAME - why` (cmocka does so when
 # asked for TAP).  Scripts find the build in the environment: BUILD (build/asan), SLUICE (build/asan/sluice).
@@ -30,6 +30,7 @@ passed=0 failed=0 skipped=0
 
 export CMOCKA_MESSAGE_OUTPUT=TAP
 export ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=0:detect_stack_use_after_return=1:strict_string_checks=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 
 # The result lines of a log, in one form: "ok NAME", "not ok NAME - why", "skip NAME - why".
@@ -72,6 +73,8 @@ try()
 {
 	local build=$1 name=$2 log status start
 	shift 2
+	# The thread sanitizer of gcc 12 cannot start where addresses are spread over too many bits.
+	if [ "$build" = tsan ] && setarch -R true 2>/dev/null; then set -- setarch -R "$@"; fi
 	[ -z "${TEST:-}" ] || [[ $name == *"$TEST"* ]] || return 0
 	log=build/log/$build/${name//\//.}.log
 	mkdir -p "${log%/*}"
@@ -105,6 +108,7 @@ export -f replay_seeds
 meant() # meant SCRIPT BUILD
 {
 	local builds
+	[ -x "build/$2/sluice" ] || return 1
 	builds=$(sed -n 's/^# builds: //p' "$1")
 	[ -z "$builds" ] || [[ " $builds " == *" $2 "* ]]
 }
