@@ -219,6 +219,7 @@ Description: The network of a microVM as a library
 Version: $(VERSION)
 Cflags: -I$${includedir}
 Libs: -L$${libdir} -lsluice
+Libs.private: -pthread
 endef
 export pc
 
