@@ -1,8 +1,8 @@
 /*
  * link.h - how frames come and go
  *
- * A link is one guest's wire: a tap descriptor, an in-process port, later a stream or a virtqueue.  It
- * lends inbound frames for a turn and takes outbound frames through the frame_sink it embeds.
+ * A link is one guest's wire: a tap, an in-process port, virtqueues, a socket to a VMM (docs/design.md has the
+ * table).  It lends inbound frames for a turn and takes outbound frames through the frame_sink it embeds.
  */
 #ifndef LINK_LINK_H
 #define LINK_LINK_H
@@ -48,6 +48,6 @@ struct link {
 	uint64_t refused; /* frames the kernel would not take or give: link down, unknown offload */
 };
 
-/* link_tap(): see link/tap.h; link_port(): see link/port.h */
+/* Each kind has a header of its own; proxy/link_open.c chooses. */
 
 #endif

@@ -16,7 +16,7 @@
 /* Reads the header and leaves r at the frame. */
 bool vnet_parse(struct rd *r, struct offload *off);
 
-/* num_buffers is always 1: a frame is never spread over several receive buffers here. */
+/* num_buffers is 1; who spreads a frame over several receive buffers (virtio_rx.c) writes it again. */
 void vnet_emit(struct wr *w, const struct offload *off);
 
 #endif
