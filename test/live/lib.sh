@@ -10,7 +10,7 @@
 # No test sleeps and then looks: await polls a condition.  Every command that could hang has a limit.
 # shellcheck shell=bash
 set -u
-export LC_ALL=C
+export LC_ALL=C SHELL=/bin/sh # what script(1) and the like start, whoever runs the tests
 
 if [ "${LIVE_HOST:-}" != inside ]; then
 	cd "$(dirname "$0")/../.." || exit 1

@@ -72,7 +72,8 @@ for who in root nobody; do
 done
 
 # --- a terminal.  The command says what it is, then ^C reaches it, and sluice hands on how it took it.  It waits
-# for the signal in one call: bash, between two commands of a loop, now and then loses one.
+# for the signal in one call: bash, between two commands of a loop, now and then loses one.  And no shell stays
+# in front of sluice: dash, which a ^C reaches too, dies of it once its command has ended, however that ended.
 cat >at-terminal <<'END'
 import os, signal
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
@@ -84,7 +85,7 @@ print("caught", flush=True)
 os._exit(3)
 END
 mkfifo keys
-timeout 60 script -qefc "stty rows 33 cols 77; '$SLUICE' run python3 $W/at-terminal" /dev/null <keys >screen 2>&1 &
+timeout 60 script -qefc "stty rows 33 cols 77; exec '$SLUICE' run python3 $W/at-terminal" /dev/null <keys >screen 2>&1 &
 p=$!
 exec 9>keys
 await 'grep -q waiting screen'
