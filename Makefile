@@ -87,7 +87,9 @@ fuzz.ld         = $(CLANG) $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS)
 build/fuzz/test/bed/%.o: fuzz.cc = $(CLANG) -O2 -g $(SANITIZE)
 plain.cc        = $(CC) -O2 -g -U_FORTIFY_SOURCE -fno-stack-protector -fno-pie -fcf-protection=none
 plain.cc       := $(if $(filter x86_64,$(shell uname -m)),$(plain.cc),$(filter-out -fcf-protection=none,$(plain.cc)))
-TEST_LIBS       = -lcmocka -lpcap -lm -pthread
+# Libraries the gateway is made with (docs/design.md section 9); vmm/ and every embedder get them through it.
+LIBS            = -lldns -lyaml -ljansson
+TEST_LIBS       = $(LIBS) -lcmocka -lpcap -lm -pthread
 
 # --- the packages a goal needs ----------------------------------------------------------------------
 
@@ -159,7 +161,7 @@ build/$(1)/sluice: $(call objects,$(1),$(CLI_C)) build/$(1)/libsluice.a
 build/$(1)/sluice-vmm: $(call objects,$(1),$(VMM_C)) build/$(1)/libsluice.a
 build/$(1)/sluice build/$(1)/sluice-vmm:
 	$$(say) LINK $$@
-	$$(run)$$($(1).ld) -o $$@ $$^ -pthread
+	$$(run)$$($(1).ld) -o $$@ $$^ $$(LIBS) -pthread
 
 $(patsubst %.c,build/$(1)/%,$(BENCH_C)): build/$(1)/test/bench/common.o
 $(patsubst %.c,build/$(1)/%,$(TEST_C) $(BENCH_C)): build/$(1)/%: build/$(1)/%.o build/$(1)/inside.a
@@ -198,7 +200,7 @@ build/sluice build/sluice-vmm build/libsluice.a: build/%: build/release/%
 build/$(SONAME): $(call objects,release,$(LIB_C)) tools/libsluice.map
 	$(say) LINK $@
 	$(run)$(CC) $(CFLAGS) $(RELRO) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=tools/libsluice.map \
-		-Wl,--no-undefined $(LDFLAGS) -o $@ $(filter %.o,$^)
+		-Wl,--no-undefined $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
 
 # The example of docs/embedding.md, built as a reader would build it.
 build/release/embedding.c: docs/embedding.md
@@ -207,7 +209,7 @@ build/release/embedding.c: docs/embedding.md
 
 build/release/embedding: build/release/embedding.c build/libsluice.a sluice.h
 	$(say) CC $@
-	$(run)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -I. -o $@ $< build/libsluice.a -pthread
+	$(run)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -I. -o $@ $< build/libsluice.a $(LIBS) -pthread
 
 define pc
 prefix=$(PREFIX)
@@ -219,6 +221,7 @@ Description: The network of a microVM as a library
 Version: $(VERSION)
 Cflags: -I$${includedir}
 Libs: -L$${libdir} -lsluice
+Requires.private: ldns yaml-0.1 jansson
 Libs.private: -pthread
 endef
 export pc

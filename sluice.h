@@ -95,9 +95,26 @@ struct sluice_publish {
 
 /* Hooks: see "hooks" below. */
 struct sluice_event;
+struct sluice_diagnostic;
 struct sluice_connect;
 struct sluice_route;
 struct sluice_virtio;
+
+/*
+ * Policy: what the guest may reach, and who may reach it.  Rules are lines as in
+ *
+ *	allow tcp/443 to *.github.com, api.example.com "the build needs it"
+ *	deny to @metadata
+ *	allow ingress tcp/8080 from 192.0.2.0/24
+ *
+ * whose grammar is in docs/policy.md.  The first rule of the direction that matches decides; after them come the
+ * profiles'; what nothing matches is denied, but for clients of published ports, who are let in.
+ */
+struct sluice_rule {
+	const char *text;
+	const char *file;      /* where it was written, for errors and events; NULL: it is called "rule N" */
+	unsigned line, column; /* of its first character; 0: not known */
+};
 
 struct sluice_config {
 	size_t size; /* of this struct, set by sluice_config_init() */
@@ -168,6 +185,43 @@ struct sluice_config {
 		       size_t n); /* NULL: getrandom(2).  Must be unpredictable to the guest */
 	int (*connect)(void *ctx, const struct sluice_connect *c, struct sluice_route *how);
 	void *hook_ctx;
+
+	/* --- policy: also replaced by sluice_reload(), as is the part about names */
+
+	const struct sluice_rule *rules;
+	size_t nrules;
+	/* "public" (egress to @public and @dns), "private", "host", "none", "all", or several with commas between
+	 * them; after the rules.  NULL: "public". */
+	const char *profiles;
+	/* A policy of whoever runs the machine: what it does not allow too is refused, whatever the rules above
+	 * say.  nfloor 0 and floor_profiles NULL: there is none. */
+	const struct sluice_rule *floor;
+	size_t nfloor;
+	const char *floor_profiles;
+	bool keep_flows; /* after a reload flows live on; false: those the new policy refuses end */
+	/* Each thing wrong in the policy and the names below (all, not only the first), and each warning: a rule
+	 * that can never match, one shadowed by another.  Called by sluice_new(), sluice_reload() and sluice_check() in
+	 * the caller's thread.  NULL: the first is what err says. */
+	void (*diagnostic)(void *ctx, const struct sluice_diagnostic *d);
+	void *diagnostic_ctx;
+
+	/* --- names */
+
+	/* "SUFFIX=ADDR[:PORT][,ADDR[:PORT]...]": names at and below SUFFIX are asked there, nowhere else. */
+	const char *const *dns_routes;
+	size_t ndns_routes;
+	/* "NAME=ADDR[,ADDR...]": answered by the gateway itself. */
+	const char *const *hosts;
+	size_t nhosts;
+	/* Answers may not lead to private and special addresses, but for those an address rule allows and those
+	 * of these names ("NAME", "*.SUFFIX"). */
+	bool no_rebind_protection;
+	const char *const *rebind_allow;
+	size_t nrebind_allow;
+	uint32_t dns_timeout; /* microseconds until a query that nobody answers is SERVFAIL [4500000] */
+	uint32_t dns_cache;   /* answers kept [4096]; UINT32_MAX: none */
+
+	bool no_status_page; /* true: http://gateway.sluice.internal/ does not answer */
 };
 
 #define SLUICE_SEARCH_MAX 6
@@ -206,6 +260,42 @@ SLUICE_API const char *sluice_error(const struct sluice *s);
 /* Resets every flow towards both sides, closes what it owns.  NULL is fine; cannot fail. */
 SLUICE_API void sluice_free(struct sluice *s);
 
+/* --- policy ---------------------------------------------------------------------------------------- */
+
+/* One thing wrong with a rule, a list or a configuration file; valid during the call. */
+struct sluice_diagnostic {
+	size_t size;
+	bool error;       /* false: a warning */
+	const char *file; /* or "rule" */
+	unsigned line, column;
+	const char *word; /* what stands there; "" */
+	const char *text; /* the whole sentence, with file, line and column before it */
+};
+
+/*
+ * Replace policy and names by those of cfg, whose other fields are not looked at.  Everything is read and judged in
+ * the caller's thread, which may be any; then the gateway takes it at its next turn.  0; or -1, a sentence, and
+ * nothing has changed.
+ */
+SLUICE_API int sluice_reload(struct sluice *s, const struct sluice_config *cfg, char *err, size_t errlen);
+
+/* Whether sluice_new() would take cfg's policy and names: 0, or -1 and a sentence; cfg->diagnostic has all. */
+SLUICE_API int sluice_check(const struct sluice_config *cfg, char *err, size_t errlen);
+
+/* What would become of a flow, and why. */
+struct sluice_question {
+	size_t size;
+	int protocol;        /* IPPROTO_TCP, _UDP, _ICMP; 0: a DNS query for host */
+	bool ingress;        /* a client at host, of a published port */
+	const char *host;    /* a name, as if the guest had just resolved it to `address`, or an address */
+	const char *address; /* host is a name: where it leads; NULL: a public address */
+	uint16_t port;
+	const char *sni; /* the name TLS will tell; NULL: that of host, if it is one; "": none */
+};
+/* Writes text for a person, or one JSON object, through out().  1: allowed; 0: refused; -1 and a sentence. */
+SLUICE_API int sluice_explain(const struct sluice_config *cfg, const struct sluice_question *q, bool json,
+			      void (*out)(void *ctx, const char *text), void *ctx, char *err, size_t errlen);
+
 /* --- hooks ----------------------------------------------------------------------------------------- */
 
 /*
@@ -222,6 +312,9 @@ enum sluice_event_kind {
 	SLUICE_EVENT_FLOW_REFUSED, /* it never came to be: reason */
 	SLUICE_EVENT_FLOW_CLOSED,  /* the bytes it carried, how long it lived, and reason */
 	SLUICE_EVENT_LIMIT, /* something was not served because of a limit; at most one a second each */
+	SLUICE_EVENT_NAME_REFUSED,    /* a DNS query, or part of its answer: name, reason */
+	SLUICE_EVENT_REQUEST_REFUSED, /* a request within a flow that was opened: name, reason */
+	SLUICE_EVENT_RELOADED,        /* sluice_reload() has taken effect */
 };
 
 enum sluice_reason {
@@ -237,6 +330,17 @@ enum sluice_reason {
 	SLUICE_REASON_HOOK,         /* the connect hook said no */
 	SLUICE_REASON_PROXY,        /* the proxy named by the connect hook said no, or spoke nonsense */
 	SLUICE_REASON_LINK,         /* the guest left, or the gateway ended */
+	/* Refused by policy.  rule, file and line of the event say by which rule; rule 0: nothing allows it. */
+	SLUICE_REASON_RULE,        /* a rule says so, or none allows it */
+	SLUICE_REASON_NO_EVIDENCE, /* a name is allowed, but this gateway never resolved it to that address */
+	SLUICE_REASON_NAME,        /* the name that TLS or HTTP told is not allowed there */
+	SLUICE_REASON_NO_NAME,     /* a name was needed and the guest told none that can be read */
+	SLUICE_REASON_ECH,         /* the name is encrypted (TLS ECH) where a name decides */
+	SLUICE_REASON_QUIC,        /* QUIC where a name decides: TCP is to be used */
+	SLUICE_REASON_NAME_SERVICE, /* another way to resolve names than port 53: DoT, DoQ, mDNS, LLMNR, NetBIOS */
+	SLUICE_REASON_REBIND,       /* an answer led to a private or special address: taken out of it */
+	SLUICE_REASON_BAD_QUERY, /* a DNS message, ClientHello or HTTP request that breaks the protocol */
+	SLUICE_REASON_RELOAD,    /* a reload brought a policy that does not allow it */
 };
 
 struct sluice_event {
@@ -254,7 +358,28 @@ struct sluice_event {
 	uint64_t bytes_to_host, bytes_to_guest; /* payload; FLOW_CLOSED */
 	uint64_t age;                           /* microseconds it lived; FLOW_CLOSED */
 	uint8_t mac[6];                         /* GUEST_UP, LEASE: the guest's; zero: not known */
+	/* What policy knew and said; also of flows that were opened. */
+	const char *code; /* the reason in one word for programs, never changed: "rule", "no-evidence" ... */
+	const char *name; /* of the remote end; "": none */
+	const char *name_from; /* where it came from: "query", "evidence", "sni", "host"; "" */
+	const char *verdict;   /* "allow", "deny", "drop"; "": policy was not asked */
+	uint32_t rule;         /* the deciding one's number, from 1; 0: none matched */
+	bool floor;            /* it is one of the floor's */
+	const char *rule_text; /* as it was written, "public" for a profile's; "" */
+	const char *file;      /* where; "" */
+	uint32_t line;
 };
+
+/*
+ * Events as JSON lines (docs/events.md has the schema, "v":1), to a descriptor that stays the caller's: a file, a
+ * pipe, a socket.  Refusals are written at most 100 at once and 50 a second for each reason; of what is left out
+ * the count follows.  Never waits: what the descriptor does not take is counted likewise.  As an event hook, with
+ * the log as its ctx, or from one.  NULL: no memory.
+ */
+struct sluice_event_log;
+SLUICE_API struct sluice_event_log *sluice_event_log_new(int fd);
+SLUICE_API void sluice_event_log_write(void *log, const struct sluice_event *e);
+SLUICE_API void sluice_event_log_free(struct sluice_event_log *log);
 
 /* "refused", "timed out" ...; static. */
 SLUICE_API const char *sluice_reason_name(enum sluice_reason r);
@@ -382,6 +507,14 @@ SLUICE_API struct sluice_options *sluice_options_new(void); /* NULL: no memory *
 SLUICE_API int sluice_options_take(struct sluice_options *o, const char *arg, const char *next, char *err,
 				   size_t errlen);
 SLUICE_API void sluice_options_apply(const struct sluice_options *o, struct sluice_config *cfg);
+/*
+ * A configuration file (YAML, docs/configuration.md): its keys are these options and more.  0; or -1 and the first
+ * error, all of them told through diagnostic (may be NULL).  To let options of a command line override the file's,
+ * keep two, and apply the file's first: what applies later replaces, but rules go before those that are there.
+ */
+SLUICE_API int sluice_options_file(struct sluice_options *o, const char *path,
+				   void (*diagnostic)(void *ctx, const struct sluice_diagnostic *d),
+				   void *diagnostic_ctx, char *err, size_t errlen);
 /* Lines for a --help, from the same table; static. */
 SLUICE_API const char *sluice_options_help(void);
 SLUICE_API void sluice_options_free(struct sluice_options *o);
@@ -400,6 +533,8 @@ struct sluice_stats {
 	uint64_t limited;                  /* SYNs, datagrams and errors not served because of a limit */
 	uint64_t memory_used, memory_peak; /* bytes of the data pool */
 	uint64_t turns;
+	uint64_t refused_by_policy; /* flows, datagrams, names and requests */
+	uint64_t dns_queries, dns_cached, dns_forwarded;
 };
 SLUICE_API void sluice_get_stats(const struct sluice *s, struct sluice_stats *st); /* st->size set before */
 

@@ -21,6 +21,16 @@ static const char *const reason_names[] = {
     [SLUICE_REASON_HOOK] = "refused by the connect hook",
     [SLUICE_REASON_PROXY] = "refused by the proxy",
     [SLUICE_REASON_LINK] = "link closed",
+    [SLUICE_REASON_RULE] = "refused by policy",
+    [SLUICE_REASON_NO_EVIDENCE] = "no allowed name led there",
+    [SLUICE_REASON_NAME] = "the name is not allowed there",
+    [SLUICE_REASON_NO_NAME] = "no name was told",
+    [SLUICE_REASON_ECH] = "the name is encrypted",
+    [SLUICE_REASON_QUIC] = "QUIC hides the name",
+    [SLUICE_REASON_NAME_SERVICE] = "names are asked on port 53",
+    [SLUICE_REASON_REBIND] = "the answer leads inwards",
+    [SLUICE_REASON_BAD_QUERY] = "breaks the protocol",
+    [SLUICE_REASON_RELOAD] = "no longer allowed",
 };
 
 const char *

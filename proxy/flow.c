@@ -334,6 +334,8 @@ flow_delete(struct flow_table *t, struct flow *f)
 	unready(t, f);
 	flow_unage(t, f);
 	heap_remove(t, f);
+	free(f->judged);
+	f->judged = NULL;
 	f->ops = NULL;
 	f->age_next = k->free;
 	k->free = f;

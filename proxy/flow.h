@@ -15,6 +15,7 @@
 
 struct sluice;
 struct flow;
+struct judged;
 
 struct flow_ops {
 	const char *name;
@@ -55,6 +56,9 @@ struct flow {
 	bool opened;
 	uint8_t reason;  /* why it ends, as soon as that is known: enum sluice_reason */
 	const char *why; /* the same in more words; NULL */
+
+	struct judged
+	    *judged; /* what policy said (judge.h); NULL: nothing to remember.  flow_delete() frees it */
 };
 
 struct flow_kind_table {

@@ -2,7 +2,8 @@
  * gateway.h - one gateway: everything that `struct sluice` is, for the files of proxy/
  *
  * The loop (loop.c) owns the turn; tcp_flow.c, udp_flow.c, ping_flow.c are the kinds of flow; publish.c
- * lets host clients in; dial.c says where a guest's destination really is, tcp_dial.c makes the connection;
+ * lets host clients in; judge.c asks policy first; dns_service.c answers names; dial.c says where a guest's
+ * destination really is, tcp_dial.c makes the connection;
  * trouble.c says what an errno means to a guest, event.c tells the embedder.
  */
 #ifndef PROXY_GATEWAY_H
@@ -12,10 +13,16 @@
 
 #include "link/link.h"
 #include "link/pcapng.h"
+#include "proxy/dns_service.h"
 #include "proxy/event.h"
 #include "proxy/flow.h"
+#include "proxy/judge.h"
+#include "proxy/refusals.h"
 #include "proxy/resolver.h"
+#include "proxy/settings.h"
 #include "proxy/socks.h"
+#include "proxy/tcp_service.h"
+#include "proxy/watch.h"
 #include "sluice.h"
 #include "stack/pool.h"
 #include "stack/stack.h"
@@ -51,8 +58,20 @@ enum gateway_count {
 	GW_PING_FORBIDDEN, /* the host does not let us open ping sockets */
 	GW_PUBLISHED,
 	GW_PUBLISH_FULL,
-	GW_ICMP_REPORTS, /* ICMP errors of the guest that belonged to a flow */
-	GW_HOOK_BAD,     /* answers of the connect hook that were of no use */
+	GW_ICMP_REPORTS,   /* ICMP errors of the guest that belonged to a flow */
+	GW_HOOK_BAD,       /* answers of the connect hook that were of no use */
+	GW_POLICY_REFUSED, /* flows, datagrams, names and requests */
+	GW_POLICY_DROPPED, /* of these: without a word */
+	GW_POLICY_PEEKED,
+	GW_POLICY_REJUDGED, /* flows that ended because of a reload */
+	GW_DNS_QUERIES,
+	GW_DNS_BAD, /* not answered, or only with an error, for what they are */
+	GW_DNS_LOCAL,
+	GW_DNS_CACHED,
+	GW_DNS_FORWARDED,
+	GW_DNS_FAILED,   /* SERVFAIL of our own: nobody answered, or nonsense */
+	GW_DNS_FULL,     /* queries that made room for others */
+	GW_DNS_FILTERED, /* answers something was taken out of */
 	GW_BYTES_TO_HOST,
 	GW_BYTES_TO_GUEST,
 	GW_COUNTS,
@@ -92,6 +111,9 @@ struct tcp_flow {
 	usec_t idle_at;       /* when an unused send ring goes back; TIME_NEVER */
 	struct listener *via; /* inbound only */
 	struct socks socks;   /* DIAL_ASKING */
+	struct watch *watch;  /* the guest's bytes are judged before they pass; NULL: not, or no longer */
+	const struct tcp_service *service; /* answers instead of a host socket; NULL: none */
+	void *state;                       /* the service's */
 };
 
 #define UDP_PEERS 16u /* remote ends an endpoint-independent mapping remembers */
@@ -140,6 +162,15 @@ struct sluice { /* "the gateway" */
 	struct flow_table flows;
 	struct timewait_table timewait;
 	struct resolver resolver;
+	struct settings *settings;                /* policy and names */
+	_Atomic(struct settings *) settings_next; /* left by sluice_reload(); taken at the next turn */
+	struct surroundings where;
+	struct addr *own; /* where.own, as the kernel last said */
+	uint64_t own_version;
+	struct evidence *evidence;
+	struct dns_service *dns;
+	struct refusals refusals;
+	bool said_host; /* the remedy for @host was logged */
 	struct listener *listener;
 	size_t nlistener;
 
@@ -261,6 +292,12 @@ void tcp_flow_open(struct sluice *gw, const struct tuple *tuple, const struct pa
 /* A client of a published port: fd is its connected socket, taken over. */
 void tcp_flow_publish(struct sluice *gw, struct listener *l, int fd, const struct endpoint *client,
 		      usec_t now);
+/* A SYN for a service of the gateway itself. */
+void tcp_flow_serve(struct sluice *gw, const struct tuple *tuple, const struct packet *pkt, uint32_t iss,
+		    const struct tcp_service *service, usec_t now);
+/* From now on a service answers, not the host, whose socket goes. */
+void tcp_flow_hand_over(struct sluice *gw, struct tcp_flow *tf, const struct tcp_service *service,
+			void *state);
 void tcp_flow_report(struct sluice *gw, struct flow *f, const struct icmp_report *r, usec_t now);
 
 void udp_input(struct sluice *gw, struct packet *pkt, usec_t now);
@@ -288,6 +325,7 @@ void gw_link_changed(struct sluice *gw);
 /* --- publish.c ------------------------------------------------------------------------------------------ */
 
 #define TOKEN_LISTENER FLOW_TOKEN_FLOWS
+#define TOKEN_DNS (FLOW_TOKEN_FLOWS + ((uint64_t)1 << 56)) /* and beyond: dns_service.c's */
 
 bool publish_open(struct sluice *gw, const struct sluice_publish *p, size_t n, char *err, size_t errlen);
 void publish_close(struct sluice *gw);

@@ -29,6 +29,13 @@ answer_segment(struct sluice *gw, const struct packet *pkt, struct tcp_hdr *h)
 	stack_send_tcp(&gw->stack, &pkt->dst, &pkt->src, h, NULL, 0, 0);
 }
 
+/* The gateway's own services are no way to the host; all else is judged. */
+static void
+open_connection(struct sluice *gw, const struct tuple *t, const struct packet *pkt, uint32_t iss, usec_t now)
+{
+	tcp_flow_open(gw, t, pkt, iss, now);
+}
+
 /* A segment for which there is no flow: TIME-WAIT answers, a SYN begins one, the rest is refused. */
 static void
 stray_segment(struct sluice *gw, const struct tuple *t, const struct packet *pkt, usec_t now)
@@ -50,7 +57,7 @@ stray_segment(struct sluice *gw, const struct tuple *t, const struct packet *pkt
 		break;
 	}
 	if (opening == TCP_SYN)
-		tcp_flow_open(gw, t, pkt, iss, now);
+		open_connection(gw, t, pkt, iss, now);
 	else if (tcp_refuse(&pkt->tcp, pkt->len, &out))
 		answer_segment(gw, pkt, &out);
 }
@@ -124,6 +131,9 @@ guest_left(struct sluice *gw, usec_t now)
 	gw_end_all(gw);
 	event_guest_left(gw, gw->link->reason[0] ? gw->link->reason : "the guest's side hung up");
 	timewait_init(&gw->timewait, gw->timewait_mem, gw->timewait.size, gw->stack.cfg.secret);
+	dns_guest_left(gw);
+	evidence_forget(gw->evidence);
+	refusals_forget(&gw->refusals);
 	stack_forget_guest(&gw->stack, now);
 }
 
@@ -169,6 +179,10 @@ host_events(struct sluice *gw, usec_t now)
 
 	gw->host_more = n == (int)TURN_EVENTS;
 	for (int i = 0; i < n; i++) {
+		if (ev[i].token >= TOKEN_DNS) {
+			dns_event(gw, &ev[i], now);
+			continue;
+		}
 		if (ev[i].token >= FLOW_TOKEN_FLOWS) {
 			publish_event(gw, ev[i].token, now);
 			continue;
@@ -218,11 +232,14 @@ gw_turn(struct sluice *gw, bool link_ready, bool host_ready, usec_t now)
 	gw->now = now;
 	gw->count[GW_TURNS]++;
 	gw->nborrow = 0;
+	judge_take_settings(gw);
 	if (link_ready || gw->link_more || gw->link->eager)
 		receive(gw, now);
 	if (host_ready || gw->host_more)
 		host_events(gw, now);
 	publish_retry(gw, now);
+	if (dns_deadline(gw) <= now)
+		dns_timers(gw, now);
 	if (stack_deadline(&gw->stack) <= now)
 		stack_timers(&gw->stack, now);
 	flows_expire(&gw->flows, now);
@@ -237,6 +254,7 @@ gw_deadline(const struct sluice *gw)
 {
 	usec_t t = time_min(flows_next_deadline(&gw->flows), stack_deadline(&gw->stack));
 
+	t = time_min(t, dns_deadline(gw));
 	return time_min(t, time_min(gw->trim_at, gw->accept_at));
 }
 

@@ -199,59 +199,59 @@ play_echo_reply(struct replay_far *far, const struct replay_packet *p)
 
 /* --- ICMP errors ------------------------------------------------------------------------------------------------ */
 
-struct verdict {
+struct fate {
 	int error; /* 0: not an error that a socket hears of */
 	enum vhost_answer answer;
 };
 
 /* What a socket is told, so that the guest hears from us what the capture shows it heard. */
-static struct verdict
+static struct fate
 verdict_v4(const struct icmp *h)
 {
-	static const struct verdict prohibited = {EACCES, VHOST_UNREACH_HOST};
+	static const struct fate prohibited = {EACCES, VHOST_UNREACH_HOST};
 
 	if (h->type == ICMP4_TIME_EXCEEDED)
-		return (struct verdict){EHOSTUNREACH, VHOST_UNREACH_HOST};
+		return (struct fate){EHOSTUNREACH, VHOST_UNREACH_HOST};
 	if (h->type != ICMP4_UNREACHABLE)
-		return (struct verdict){0};
+		return (struct fate){0};
 	switch (h->code) {
 	case 0: /* network */
 	case 6: /* network unknown */
-		return (struct verdict){ENETUNREACH, VHOST_UNREACH_NET};
+		return (struct fate){ENETUNREACH, VHOST_UNREACH_NET};
 	case 2: /* protocol */
 	case 3: /* port */
-		return (struct verdict){ECONNREFUSED, VHOST_REFUSE};
+		return (struct fate){ECONNREFUSED, VHOST_REFUSE};
 	case 4: /* fragmentation needed */
-		return (struct verdict){EMSGSIZE, VHOST_UNREACH_HOST};
+		return (struct fate){EMSGSIZE, VHOST_UNREACH_HOST};
 	case 9:  /* network prohibited */
 	case 10: /* host prohibited */
 	case 13: /* communication prohibited */
 		return prohibited;
 	default:
-		return (struct verdict){EHOSTUNREACH, VHOST_UNREACH_HOST};
+		return (struct fate){EHOSTUNREACH, VHOST_UNREACH_HOST};
 	}
 }
 
-static struct verdict
+static struct fate
 verdict_v6(const struct icmp *h)
 {
 	if (h->type == ICMP6_TIME_EXCEEDED)
-		return (struct verdict){EHOSTUNREACH, VHOST_UNREACH_HOST};
+		return (struct fate){EHOSTUNREACH, VHOST_UNREACH_HOST};
 	if (h->type == ICMP6_TOO_BIG)
-		return (struct verdict){EMSGSIZE, VHOST_UNREACH_HOST};
+		return (struct fate){EMSGSIZE, VHOST_UNREACH_HOST};
 	if (h->type != ICMP6_UNREACHABLE)
-		return (struct verdict){0};
+		return (struct fate){0};
 	switch (h->code) {
 	case 0: /* no route */
-		return (struct verdict){ENETUNREACH, VHOST_UNREACH_NET};
+		return (struct fate){ENETUNREACH, VHOST_UNREACH_NET};
 	case 1: /* prohibited */
 	case 5: /* source address failed policy */
 	case 6: /* reject route */
-		return (struct verdict){EACCES, VHOST_UNREACH_HOST};
+		return (struct fate){EACCES, VHOST_UNREACH_HOST};
 	case 4: /* port */
-		return (struct verdict){ECONNREFUSED, VHOST_REFUSE};
+		return (struct fate){ECONNREFUSED, VHOST_REFUSE};
 	default:
-		return (struct verdict){EHOSTUNREACH, VHOST_UNREACH_HOST};
+		return (struct fate){EHOSTUNREACH, VHOST_UNREACH_HOST};
 	}
 }
 
@@ -280,7 +280,7 @@ queue_error(struct replay_far *far, const struct flow *f, const struct replay_pa
 static void
 play_error(struct replay_far *far, const struct replay_packet *p)
 {
-	struct verdict v = addr_is_v4(&p->ip.src) ? verdict_v4(&p->icmp) : verdict_v6(&p->icmp);
+	struct fate v = addr_is_v4(&p->ip.src) ? verdict_v4(&p->icmp) : verdict_v6(&p->icmp);
 	struct replay_quote q;
 
 	if (v.error == 0 || !replay_read_quote(p->data, &q))

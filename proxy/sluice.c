@@ -227,6 +227,11 @@ build(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 	if (!config_stack(su, cfg, &sc) || !config_nameservers(su, cfg, &gw->resolver))
 		return false;
 	gw->stack.cfg = sc;
+	struct diag_sink d = settings_sink(cfg);
+	gw->settings = settings_new(cfg, &d);
+	if (!gw->settings)
+		return d.errors > 1 ? wrong(su, "%s (and %u more)", d.first, d.errors - 1)
+				    : wrong(su, "%s", d.first);
 	gw->endpoint_independent = cfg->udp_endpoint_independent;
 	gw->log = cfg->log;
 	gw->log_ctx = cfg->log_ctx;
@@ -244,6 +249,10 @@ build(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 	if (!gw->timewait_mem)
 		return wrong(su, "no memory for %u TIME-WAIT entries", TIMEWAIT_ENTRIES);
 	timewait_init(&gw->timewait, gw->timewait_mem, TIMEWAIT_ENTRIES, sc.secret);
+	gw->evidence = evidence_new(EVIDENCE_ENTRIES, sc.secret);
+	gw->dns = gw->evidence ? dns_service_new(gw) : NULL;
+	if (!gw->dns)
+		return wrong(su, "no memory for the name service");
 	gw->spare_fd = gw_socket(gw, HOST_UDP, FAMILY_V4, &(struct host_socket_opts){0});
 	return publish_open(gw, cfg->publish, cfg->npublish, su->err, su->errlen);
 }
@@ -258,6 +267,12 @@ demolish(struct sluice *gw)
 	publish_close(gw);
 	gw_close(gw, &gw->spare_fd, false);
 	free(gw->timewait_mem);
+	dns_service_free(gw);
+	evidence_free(gw->evidence);
+	refusals_free(&gw->refusals);
+	settings_free(gw->settings);
+	settings_free(atomic_exchange(&gw->settings_next, NULL));
+	free(gw->own);
 	flows_free(&gw->flows);
 	pcapng_done(&gw->pcap);
 	if (gw->arena)
@@ -392,6 +407,10 @@ sluice_get_stats(const struct sluice *s, struct sluice_stats *st)
 	    .memory_used = s->pool.used,
 	    .memory_peak = s->memory_peak,
 	    .turns = gw[GW_TURNS],
+	    .refused_by_policy = gw[GW_POLICY_REFUSED],
+	    .dns_queries = gw[GW_DNS_QUERIES],
+	    .dns_cached = gw[GW_DNS_CACHED],
+	    .dns_forwarded = gw[GW_DNS_FORWARDED],
 	};
 	size_t n = st->size < sizeof(all) ? st->size : sizeof(all);
 

@@ -55,10 +55,21 @@ send_segments(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 }
 
 static void
+end_service(struct sluice *gw, struct tcp_flow *tf)
+{
+	if (tf->service)
+		tf->service->close(gw, tf);
+	tf->service = NULL;
+	tf->state = NULL;
+}
+
+static void
 close_host(struct sluice *gw, struct flow *f)
 {
 	struct tcp_flow *tf = tcp_flow_of(f);
 
+	watch_end(tf);
+	end_service(gw, tf);
 	/* The host has all that the guest sent, or must not take it for complete (T19). */
 	gw_close(gw, &f->fd, !tf->host_shut);
 	tcp_free(&tf->tcp);
@@ -80,16 +91,16 @@ new_flow(struct sluice *gw, const struct tuple *tuple)
 	return flow_new(&gw->flows, FLOW_TCP, &tcp_flow_ops, tuple);
 }
 
-void
-tcp_flow_open(struct sluice *gw, const struct tuple *tuple, const struct packet *pkt, uint32_t iss,
-	      usec_t now)
+/* A flow whose SYN is held; NULL: there is no place for it. */
+static struct tcp_flow *
+hold(struct sluice *gw, const struct tuple *tuple, const struct packet *pkt, uint32_t iss, usec_t now)
 {
 	struct flow *f = new_flow(gw, tuple);
 
 	if (!f) {
 		gw_limit(gw, GW_TCP_FULL, "TCP table full: a connection of the guest was not made", 0);
 		event_unplaced(gw, tuple, NULL, SLUICE_REASON_FULL);
-		return;
+		return NULL;
 	}
 
 	struct tcp_flow *tf = tcp_flow_of(f);
@@ -98,7 +109,73 @@ tcp_flow_open(struct sluice *gw, const struct tuple *tuple, const struct packet 
 	tcp_hold(&tf->tcp, &gw->tcp_conf, (uint8_t)addr_family(&tuple->guest.addr), &pkt->tcp, now);
 	tf->tcp.iss = iss;
 	flow_touch(&gw->flows, f);
+	return tf;
+}
+
+void
+tcp_flow_open(struct sluice *gw, const struct tuple *tuple, const struct packet *pkt, uint32_t iss,
+	      usec_t now)
+{
+	struct judgment j;
+
+	judge(gw, tuple, NULL, &j);
+	if (j.verdict == VERDICT_DENY || j.verdict == VERDICT_DROP) {
+		struct tcp_hdr rst;
+
+		judge_refused(gw, tuple, NULL, NULL, &j);
+		if (j.verdict == VERDICT_DENY && tcp_refuse(&pkt->tcp, pkt->len, &rst)) {
+			rst.sport = tuple->remote.port;
+			rst.dport = tuple->guest.port;
+			stack_send_tcp(&gw->stack, &tuple->remote.addr, &tuple->guest.addr, &rst, NULL, 0, 0);
+		}
+		return;
+	}
+
+	struct tcp_flow *tf = hold(gw, tuple, pkt, iss, now);
+	if (!tf)
+		return;
+	if (!judge_keep(&tf->flow, &j) || (j.verdict == VERDICT_PEEK && !watch_begin(tf, now))) {
+		gw_limit(gw, GW_TCP_FULL, "no memory to judge a connection of the guest", 0);
+		gw_end(gw, &tf->flow, SLUICE_REASON_FULL);
+		return;
+	}
+	if (tf->watch)
+		gw->count[GW_POLICY_PEEKED]++;
 	tcp_dial(gw, tf, now);
+}
+
+/* --- services ------------------------------------------------------------------------------------------ */
+
+void
+tcp_flow_serve(struct sluice *gw, const struct tuple *tuple, const struct packet *pkt, uint32_t iss,
+	       const struct tcp_service *service, usec_t now)
+{
+	struct tcp_flow *tf = hold(gw, tuple, pkt, iss, now);
+
+	if (!tf)
+		return;
+	tf->dialing = DIAL_NOT;
+	tf->service = service;
+	if (!tcp_accept(&tf->tcp, tcp_iss(tuple, gw->stack.cfg.secret, now), now)) {
+		gw_limit(gw, GW_TCP_FULL, "no memory for a connection of the guest", 0);
+		gw_end(gw, &tf->flow, SLUICE_REASON_FULL);
+		return;
+	}
+	gw->count[GW_TCP_OPENED]++;
+	event_opened(gw, &tf->flow);
+	flow_mark_ready(&gw->flows, &tf->flow);
+}
+
+void
+tcp_flow_hand_over(struct sluice *gw, struct tcp_flow *tf, const struct tcp_service *service, void *state)
+{
+	watch_end(tf);
+	gw_close(gw, &tf->flow.fd, true);
+	tf->readable = tf->writable = false;
+	tf->host_eof = false;
+	tf->service = service;
+	tf->state = state;
+	flow_mark_ready(&gw->flows, &tf->flow);
 }
 
 void
@@ -176,19 +253,25 @@ pump_to_host(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 	size_t moved = 0, waiting;
 
 	while (tf->writable && tcp_has_readable(&tf->tcp)) {
+		size_t passed = tf->watch ? watch_passed(tf) : SIZE_MAX;
+
 		if (moved >= TURN_FLOW_BYTES)
 			return true;
+		if (passed == 0)
+			return false;
 
-		/* Not all that waits need fit into one call. */
+		/* Not all that waits need fit into one call, nor be judged. */
 		size_t offered = 0;
-		int n = tcp_readable(&tf->tcp, from, LINK_BATCH, &waiting);
-		for (int i = 0; i < n; i++) {
-			iov[i] = (struct iovec){(void *)(uintptr_t)from[i].p, from[i].len};
-			offered += from[i].len;
+		int n = tcp_readable(&tf->tcp, from, LINK_BATCH, &waiting), used = 0;
+		for (; used < n && offered < passed; used++) {
+			size_t len = from[used].len < passed - offered ? from[used].len : passed - offered;
+
+			iov[used] = (struct iovec){(void *)(uintptr_t)from[used].p, len};
+			offered += len;
 		}
 
 		no_delay(gw, tf);
-		ssize_t took = gw->host->ops->writev(gw->host, tf->flow.fd, iov, n);
+		ssize_t took = gw->host->ops->writev(gw->host, tf->flow.fd, iov, used);
 		if (took < 0 && took != -EAGAIN) {
 			host_reset(gw, tf, (int)-took);
 			return false;
@@ -198,6 +281,8 @@ pump_to_host(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 			tf->writable = false;
 		if (took > 0) {
 			tcp_consume(&tf->tcp, (size_t)took, now);
+			if (tf->watch)
+				watch_wrote(tf, (size_t)took);
 			moved += (size_t)took;
 			gw->count[GW_BYTES_TO_HOST] += (size_t)took;
 			tf->flow.to_host += (size_t)took;
@@ -284,7 +369,9 @@ static void
 tcp_flow_guest(struct sluice *gw, struct flow *f, struct packet *pkt, usec_t now)
 {
 	struct tcp_flow *tf = tcp_flow_of(f);
-	unsigned ev = tcp_input(&tf->tcp, &pkt->tcp, lend(gw, pkt), pkt->len, !pkt->borrowable, now);
+	/* What is judged before it passes must be what was judged: a copy, as far as the guest can rewrite it. */
+	bool copy = !pkt->borrowable || tf->watch || tf->service;
+	unsigned ev = tcp_input(&tf->tcp, &pkt->tcp, lend(gw, pkt), pkt->len, copy, now);
 
 	if (ev & TCP_EV_RESET) {
 		bool refused = f->inbound && f->aged; /* the guest's answer to a client of a published port */
@@ -329,6 +416,8 @@ finished(const struct tcp_flow *tf)
 		return false;
 	if (t->state != TCP_CLOSED && t->state != TCP_TIME_WAIT)
 		return false;
+	if (tf->service)
+		return true;
 	/* What the guest sent before its FIN still has to reach the host. */
 	return tf->host_shut || tf->flow.fd < 0 || !tcp_has_readable(t);
 }
@@ -389,7 +478,9 @@ tcp_flow_ready(struct sluice *gw, struct flow *f, usec_t now)
 			f->reason = SLUICE_REASON_GUEST_SILENT;
 		gw_close(gw, &f->fd, true);
 	}
-	if (is_open(tf) && f->fd >= 0) {
+	if (tf->service && is_open(tf))
+		tf->service->ready(gw, tf, now);
+	if (is_open(tf) && f->fd >= 0 && (!tf->watch || watch_ready(gw, tf, now))) {
 		more |= pump_to_host(gw, tf, now);
 		if (f->fd >= 0)
 			more |= pump_to_guest(gw, tf, now);
@@ -420,7 +511,11 @@ tcp_flow_deadline(const struct flow *f)
 
 	if (tf->dialing)
 		return tf->retry_at;
-	return time_min(tcp_deadline(&tf->tcp), time_min(tf->retry_at, tf->idle_at));
+
+	usec_t t = time_min(tcp_deadline(&tf->tcp), time_min(tf->retry_at, tf->idle_at));
+	if (tf->watch)
+		t = time_min(t, watch_deadline(tf));
+	return tf->service ? time_min(t, tf->service->deadline(tf)) : t;
 }
 
 static const struct flow_ops tcp_flow_ops = {

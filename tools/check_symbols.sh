@@ -18,6 +18,15 @@ if ls build/plain/stack/*.o >/dev/null 2>&1; then
 $found"
 fi
 
+# Decisions, messages and readers are pure: text is formatted there, but nothing is opened, read, sent or timed.
+for o in build/plain/policy/*.o build/plain/dns/*.o build/plain/tls/*.o build/plain/http/*.o; do
+	[ -e "$o" ] || continue
+	found=$(nm -u "$o" | awk '{ print $2 }' |
+		grep -xE 'f?open(at|64)?|fdopen|fread|fgets|fwrite|fputs|f?printf|puts|read(v)?|write(v)?|socket|connect|send.*|recv.*|poll|time|clock_gettime|gettimeofday|getrandom|getaddrinfo|getenv|ldns_resolver.*|ldns_.*2str|ldns_.*_print')
+	[ -z "$found" ] || complain "$o asks for what only link/ and proxy/ may:
+$found"
+done
+
 # Two gateways in one process are boring: no object has a variable of its own.
 for o in build/plain/*/*.o; do
 	case $o in

@@ -11,6 +11,9 @@ PATH=$PATH:/usr/sbin:/sbin
 table='
 build|cmd cc|gcc|gcc|gcc|the compiler
 build|header stdio.h|libc6-dev|glibc-devel|musl-dev linux-headers|the C library
+build|header ldns/ldns.h|libldns-dev|ldns-devel|ldns-dev|DNS messages
+build|header yaml.h|libyaml-dev|libyaml-devel|yaml-dev|the configuration file
+build|header jansson.h|libjansson-dev|jansson-devel|jansson-dev|JSON
 build|cmd ld objcopy|binutils|binutils|binutils|the archive with one object
 test check|cmd make g++ pkg-config|build-essential pkg-config|gcc-c++ make pkgconf|build-base pkgconf|building and using the installed library
 test check|header cmocka.h|libcmocka-dev|libcmocka-devel|cmocka-dev|unit tests

@@ -1,0 +1,23 @@
+/*
+ * local.c - names the gateway answers itself
+ */
+#include "dns/local.h"
+
+#include <stdlib.h>
+
+struct dns_local {
+	unsigned n;
+};
+
+struct dns_local *
+dns_local_new(const char *const *hosts, size_t n, struct diag_sink *d)
+{
+	(void)hosts, (void)n, (void)d;
+	return calloc(1, sizeof(struct dns_local));
+}
+
+void
+dns_local_free(struct dns_local *l)
+{
+	free(l);
+}

@@ -1,0 +1,69 @@
+/*
+ * judge.h - policy asked about flows, and what a refusal does
+ *
+ * Everything of the guest passes here before the host is touched: SYNs, datagrams that begin a flow (with
+ * endpoint-independent mappings: each new remote end), echo requests, clients of published ports.  DNS (port 53) is
+ * judged by name in dns_service.c, on top of this where the guest chose the resolver itself.
+ */
+#ifndef PROXY_JUDGE_H
+#define PROXY_JUDGE_H
+
+#include "policy/policy.h"
+#include "proxy/flow.h"
+#include "sluice.h"
+
+/* A decision and what to say of it. */
+struct judgment {
+	enum verdict verdict;
+	enum sluice_reason reason; /* of a refusal */
+	struct policy_answer answer;
+	struct name name;      /* that was told, or that evidence has; len 0: none */
+	const char *name_from; /* "sni", "host", "evidence"; "" */
+};
+
+/* What a flow keeps of its judgment, so that it can be judged again (a reload) by what allowed it before. */
+struct judged {
+	uint32_t rule; /* its number; 0: none, or a profile's */
+	bool floor;
+	struct name proof; /* len 0: no evidence was needed */
+	struct name told;  /* len 0: none */
+	const char *told_by;
+};
+
+/*
+ * A flow that would begin now.  client: of a published port (t->remote is then only the name it gets), else NULL.
+ * told NULL: the claim is PENDING for TCP and NONE for others.
+ */
+void judge(struct sluice *gw, const struct tuple *t, const struct endpoint *client, struct judgment *out);
+/* The same once the guest's first flight is known: told NULL: no name.  f->judged is what allowed it so far. */
+void judge_told(struct sluice *gw, const struct flow *f, const struct name *told, const char *told_by,
+		struct judgment *out);
+/* Keep what j said in f.  False: no memory. */
+bool judge_keep(struct flow *f, const struct judgment *j);
+
+/*
+ * A refusal: counted, an event, a line in the guest's list of refusals (refusals.h), and once the remedy in the log when a
+ * rule for @host was missing.  f: the flow, if there is one (it is not ended here).  What the guest is told is the
+ * caller's affair.
+ */
+void judge_refused(struct sluice *gw, const struct tuple *t, const struct flow *f,
+		   const struct endpoint *client, const struct judgment *j);
+/* A DNS query or a part of its answer that was refused. */
+void judge_name_refused(struct sluice *gw, const struct tuple *t, const struct name *n,
+			enum sluice_reason reason, const struct policy_answer *a);
+/* A request within a flow that lives: kind REQUEST_REFUSED. */
+void judge_request_refused(struct sluice *gw, const struct flow *f, const struct judgment *j);
+
+/* One sentence for the guest and for people: "tcp 203.0.113.5:25 (mail.example): no rule allows it". */
+#define JUDGE_TEXT 512
+char *judge_text(const struct tuple *t, const struct judgment *j, char buf[JUDGE_TEXT]);
+
+/* Where the gateway stands now: its addresses, and the host's own as they change. */
+const struct surroundings *judge_surroundings(struct sluice *gw);
+
+/* --- settings: sluice_new(), sluice_reload() ---------------------------------------------------------------- */
+
+/* Takes what sluice_reload() left, if anything: swaps, judges all flows again.  Once a turn. */
+void judge_take_settings(struct sluice *gw);
+
+#endif
