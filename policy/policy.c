@@ -35,3 +35,22 @@ policy_free(struct policy *p)
 	rules_free(&p->floor);
 	free(p);
 }
+
+bool
+policy_has_names(const struct policy *p)
+{
+	(void)p;
+	return false;
+}
+
+uint32_t
+policy_rules(const struct policy *p, bool floor)
+{
+	return floor ? p->floor.n : p->rules.n;
+}
+
+size_t
+policy_memory(const struct policy *p)
+{
+	return sizeof(*p);
+}

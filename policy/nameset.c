@@ -1,5 +1,5 @@
 /*
- * sets.c - many names, many networks
+ * nameset.c - many names
  */
 #include "policy/sets.h"
 
@@ -33,4 +33,23 @@ bool
 nameset_seal(struct nameset *s)
 {
 	return s != NULL;
+}
+
+bool
+nameset_has(const struct nameset *s, const struct name *n)
+{
+	(void)n;
+	return s == NULL;
+}
+
+size_t
+nameset_count(const struct nameset *s)
+{
+	return s->n;
+}
+
+size_t
+nameset_memory(const struct nameset *s)
+{
+	return sizeof(*s);
 }
