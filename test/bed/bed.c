@@ -17,6 +17,8 @@ bed_conf_init(struct bed_conf *c)
 {
 	*c = (struct bed_conf){.seed = 1, .start = USEC_PER_SEC, .lim = {.mtu = 1500}};
 	sluice_config_init(&c->gateway);
+	c->gateway.profiles =
+	    "all"; /* most tests are of what follows a judgment; those of policy say their own */
 	memcpy(c->gateway.guest_mac, guest_mac.b, sizeof(guest_mac.b));
 	memcpy(c->gateway.gateway_mac, gateway_mac.b, sizeof(gateway_mac.b));
 	c->gateway.max_tcp = 64;

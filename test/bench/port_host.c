@@ -283,6 +283,7 @@ through_sluice(const char *row, bool up, bool gso, double seconds)
 	sluice_config_init(&cfg);
 	cfg.link_kind = SLUICE_LINK_PORT;
 	cfg.port = g.port;
+	cfg.profiles = "host"; /* the server is on this machine */
 	struct sluice *s = sluice_new(&cfg, err, sizeof(err));
 	if (!s) {
 		fprintf(stderr, "port_host: %s\n", err);

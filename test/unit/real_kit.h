@@ -41,6 +41,7 @@ real_conf(struct real *r)
 {
 	*r = (struct real){.port = NULL};
 	sluice_config_init(&r->cfg);
+	r->cfg.profiles = "all";
 	memcpy(r->cfg.guest_mac, "\x52\x54\0\x12\x34\x56", 6);
 	r->cfg.max_tcp = r->cfg.max_udp = 16;
 	r->cfg.memory = 4u << 20;

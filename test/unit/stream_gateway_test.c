@@ -78,6 +78,7 @@ bed_of(bool stream)
 	sluice_config_init(&b->cfg);
 	b->cfg.link_kind = stream ? SLUICE_LINK_STREAM : SLUICE_LINK_DGRAM;
 	b->cfg.log = on_log;
+	b->cfg.profiles = "all";
 	memcpy(b->cfg.guest_mac, guest_mac.b, 6);
 	b->wire.guest = guest_mac;
 	b->wire.gateway = (struct mac){{0x52, 0x55, 0x0a, 0, 2, 2}};

@@ -84,6 +84,7 @@ setup(void **state)
 	sluice_config_init(&b->cfg);
 	b->cfg.link_kind = SLUICE_LINK_VHOST_USER;
 	b->cfg.link_path = b->path;
+	b->cfg.profiles = "all";
 	b->cfg.log = on_log;
 	b->cfg.log_ctx = b;
 	b->craft = (struct craft){.src_mac = {{2, 0, 0, 0, 0, 15}},

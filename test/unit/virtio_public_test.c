@@ -184,6 +184,7 @@ setup(struct setup *su)
 	sluice_config_init(&su->cfg);
 	su->cfg.link_kind = SLUICE_LINK_VIRTIO;
 	su->cfg.memory = 16 << 20;
+	su->cfg.profiles = "all";
 	su->cfg.log = log_hook;
 	su->cfg.log_ctx = su;
 }

@@ -581,6 +581,7 @@ guests_of_a_whole_gateway(void **state)
 	sluice_config_init(&cfg);
 	cfg.link_kind = SLUICE_LINK_VIRTIO;
 	cfg.virtio = g.v;
+	cfg.profiles = "all";
 	cfg.memory = 16 << 20;
 	struct sluice *s = sluice_new(&cfg, NULL, 0);
 	assert_non_null(s);
