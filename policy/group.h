@@ -33,6 +33,12 @@ struct surroundings {
 /* The address that counts: a itself, or the IPv4 address it carries. */
 struct addr addr_inside(const struct addr *a);
 
+/*
+ * An ISATAP address in public space is of the group of the IPv4 address it carries, but goes wherever its prefix leads: an allow by net or
+ * by any group but @public must not match it, or the guest could choose the prefix.
+ */
+bool addr_is_isatap(const struct addr *a);
+
 /* where NULL: nothing is known, so nothing is GROUP_HOST. */
 enum group group_of(const struct addr *a, const struct surroundings *where);
 
