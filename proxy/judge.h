@@ -21,9 +21,14 @@ struct judgment {
 	const char *name_from; /* "sni", "host", "evidence"; "" */
 };
 
-/* What a flow keeps of its judgment, so that it can be judged again (a reload) by what allowed it before. */
+/*
+ * What a flow keeps of its judgment: so that it can be judged again (a reload) by what allowed it before, and so that the
+ * events of its beginning and its end can say.
+ */
 struct judged {
-	uint32_t rule; /* its number; 0: none, or a profile's */
+	enum verdict verdict; /* the last: also of a judgment that ends the flow */
+	const struct rule
+	    *rule; /* that decided, of the policy in force; NULL: none, or it went with its policy */
 	bool floor;
 	struct name proof; /* len 0: no evidence was needed */
 	struct name told;  /* len 0: none */
