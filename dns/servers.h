@@ -19,17 +19,23 @@
 
 struct dns_servers;
 
-/* nameservers: "ADDR[:PORT]"...; routes: "SUFFIX=ADDR[:PORT][,...]".  No nameservers: dns_servers_file() says them.
- * NULL: something was wrong and told, or no memory. */
+/* nameservers: "ADDR", "ADDR:PORT" or "[ADDR]:PORT" each; routes: "SUFFIX=" and such servers with commas between them.
+ * No nameservers: dns_servers_file() says them, 127.0.0.1 until then.  NULL: something was wrong and told, or no
+ * memory. */
 struct dns_servers *dns_servers_new(const char *const *nameservers, size_t n, const char *const *routes,
 				    size_t nroutes, struct diag_sink *d);
 void dns_servers_free(struct dns_servers *s);
 
 bool dns_servers_want_file(const struct dns_servers *s);
-/* Text of a resolv.conf (empty: there is none, which means 127.0.0.1).  What is known of servers that stay is kept. */
+/* Text of a resolv.conf(5): its nameserver lines in order; lines that are not understood are passed over, as every
+ * resolver does, and so are addresses with a scope.  None at all: 127.0.0.1, as in glibc.  What is known of servers
+ * that stay is kept. */
 void dns_servers_file(struct dns_servers *s, struct view text);
+/* Did the file name nobody but systemd-resolved's stub (127.0.0.53, 127.0.0.54)? */
+bool dns_servers_only_stub(const struct dns_servers *s);
 
-/* The attempt-th server (0, 1, ...) for name, live ones first; false: there are no more. */
+/* The attempt-th server (0, 1, ...) for name, of the longest suffix that has servers of its own; live ones first.
+ * False: there are no more. */
 bool dns_servers_pick(const struct dns_servers *s, const struct name *name, unsigned attempt, usec_t now,
 		      struct endpoint *out);
 void dns_servers_lost(struct dns_servers *s, const struct endpoint *server, usec_t now);

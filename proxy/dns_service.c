@@ -49,3 +49,42 @@ dns_guest_left(struct sluice *gw)
 {
 	(void)gw;
 }
+
+void
+dns_settings_changed(struct sluice *gw)
+{
+	(void)gw;
+}
+
+void
+dns_udp_input(struct sluice *gw, struct packet *pkt, usec_t now)
+{
+	(void)gw, (void)pkt, (void)now;
+}
+
+static void
+serve(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+{
+	(void)gw;
+	tcp_shutdown(&tf->tcp, now);
+}
+
+static usec_t
+serve_deadline(const struct tcp_flow *tf)
+{
+	(void)tf;
+	return TIME_NEVER;
+}
+
+static void
+serve_end(struct sluice *gw, struct tcp_flow *tf)
+{
+	(void)gw, (void)tf;
+}
+
+const struct tcp_service dns_tcp_service = {
+    .name = "dns",
+    .ready = serve,
+    .deadline = serve_deadline,
+    .close = serve_end,
+};
