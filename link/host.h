@@ -124,6 +124,14 @@ struct host_ops {
 	/* A small file: something that changes when it does (-1: not there), and its first max bytes or -errno. */
 	int64_t (*file_version)(struct host *h, const char *path);
 	ssize_t (*file_read)(struct host *h, const char *path, void *to, size_t max);
+	/* The addresses of the host's interfaces but those of the loopback networks, in no order: *out is malloc()ed, NULL
+	 * where *n is 0.  0 or -errno. */
+	int (*addrs)(struct host *h, struct addr **out, size_t *n);
+	/* From now on there is an event with this token when they have changed, until addrs_changed() is asked.  0; or
+	 * -errno: changes cannot be told, the caller looks now and then. */
+	int (*addrs_watch)(struct host *h, uint64_t token);
+	/* May they have changed since this was asked last?  Cheap.  Only after addrs_watch() has returned 0. */
+	bool (*addrs_changed)(struct host *h);
 	/* give the pages of a block of our own memory back (MADV_DONTNEED) */
 	void (*drop_pages)(void *block, size_t size);
 };

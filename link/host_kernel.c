@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "link/host_addrs.h"
 #include "link/host_dgram.h"
 #include "link/sockaddr.h"
 
@@ -38,7 +39,8 @@
 struct host_kernel {
 	struct host host;
 	int epoll;
-	int wake; /* an eventfd */
+	int wake;  /* an eventfd */
+	int addrs; /* hears of changes of addresses; -1: nobody asked, or it cannot be had */
 	struct host_sources sources;
 	usec_t last; /* the sources' clock, when it was asked last */
 };
@@ -537,6 +539,36 @@ kernel_drop_pages(void *block, size_t size)
 	madvise(block, size, MADV_DONTNEED);
 }
 
+static int
+kernel_addrs(struct host *h, struct addr **out, size_t *n)
+{
+	(void)h;
+	return host_addrs_read(out, n);
+}
+
+static int
+kernel_addrs_watch(struct host *h, uint64_t token)
+{
+	struct host_kernel *k = kernel_of(h);
+	int fd = host_addrs_open();
+
+	if (fd < 0)
+		return fd;
+
+	int rc = arm(h, fd, EPOLLIN, token);
+	if (rc < 0)
+		close(fd);
+	else
+		k->addrs = fd;
+	return rc;
+}
+
+static bool
+kernel_addrs_changed(struct host *h)
+{
+	return host_addrs_drain(kernel_of(h)->addrs);
+}
+
 static const struct host_ops kernel_ops = {
     .socket = kernel_socket,
     .connect = kernel_connect,
@@ -572,6 +604,9 @@ static const struct host_ops kernel_ops = {
     .wake_clear = kernel_wake_clear,
     .file_version = kernel_file_version,
     .file_read = kernel_file_read,
+    .addrs = kernel_addrs,
+    .addrs_watch = kernel_addrs_watch,
+    .addrs_changed = kernel_addrs_changed,
     .drop_pages = kernel_drop_pages,
 };
 
@@ -589,6 +624,7 @@ host_kernel(int *err)
 	    .host.ops = &kernel_ops,
 	    .epoll = epoll_create1(EPOLL_CLOEXEC),
 	    .wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+	    .addrs = -1,
 	};
 	if (k->epoll < 0 || k->wake < 0) {
 		*err = errno;
@@ -615,6 +651,8 @@ host_kernel_free(struct host *h)
 		close(k->epoll);
 	if (k->wake >= 0)
 		close(k->wake);
+	if (k->addrs >= 0)
+		close(k->addrs);
 	free(h);
 }
 

@@ -373,6 +373,48 @@ vhost_file_read(struct host *h, const char *path, void *to, size_t max)
 	return (ssize_t)n;
 }
 
+static int
+vhost_addrs(struct host *h, struct addr **out, size_t *n)
+{
+	const struct vhost *v = vhost_of(h);
+	int rc = vhost_failing(vhost_of(h), OP_ADDRS, NULL);
+
+	*out = NULL;
+	*n = 0;
+	if (rc < 0 || v->naddr == 0)
+		return rc;
+	*out = malloc(v->naddr * sizeof(**out));
+	if (!*out)
+		return -ENOMEM;
+	memcpy(*out, v->addrs, v->naddr * sizeof(**out));
+	*n = v->naddr;
+	return 0;
+}
+
+static int
+vhost_addrs_watch(struct host *h, uint64_t token)
+{
+	struct vhost *v = vhost_of(h);
+	int rc = vhost_failing(v, OP_ADDRS_WATCH, NULL);
+
+	if (rc < 0)
+		return rc;
+	v->addrs_watched = true;
+	v->addrs_changed = false;
+	v->addrs_token = token;
+	return 0;
+}
+
+static bool
+vhost_addrs_changed(struct host *h)
+{
+	struct vhost *v = vhost_of(h);
+	bool changed = v->addrs_changed;
+
+	v->addrs_changed = false;
+	return changed;
+}
+
 static void
 vhost_drop_pages(void *block, size_t size)
 {
@@ -415,6 +457,9 @@ static const struct host_ops vhost_ops = {
     .wake_clear = vhost_wake_clear,
     .file_version = vhost_file_version,
     .file_read = vhost_file_read,
+    .addrs = vhost_addrs,
+    .addrs_watch = vhost_addrs_watch,
+    .addrs_changed = vhost_addrs_changed,
     .drop_pages = vhost_drop_pages,
 };
 
@@ -460,6 +505,7 @@ vhost_free(struct vhost *v)
 		free(p->bytes);
 		free(p);
 	}
+	free(v->addrs);
 	free(v);
 }
 
@@ -521,5 +567,21 @@ vhost_put_file(struct vhost *v, const char *path, const void *bytes, size_t len)
 	p->bytes = copy;
 	p->len = len;
 	p->version++;
+	return true;
+}
+
+bool
+vhost_set_addrs(struct vhost *v, const struct addr *a, size_t n)
+{
+	struct addr *copy = malloc(n ? n * sizeof(*a) : 1);
+
+	if (!copy)
+		return false;
+	if (n > 0)
+		memcpy(copy, a, n * sizeof(*a));
+	free(v->addrs);
+	v->addrs = copy;
+	v->naddr = n;
+	v->addrs_changed = true;
 	return true;
 }

@@ -83,6 +83,9 @@ int vhost_pipe(struct vhost *v);
 /* What file_read() finds at a path, replacing what was there.  False: no memory. */
 bool vhost_put_file(struct vhost *v, const char *path, const void *bytes, size_t len);
 
+/* The addresses of its interfaces, none at first.  False: no memory. */
+bool vhost_set_addrs(struct vhost *v, const struct addr *a, size_t n);
+
 /* Fail the n-th call from now of one operation (its name in struct host_ops) with this errno, once;
  * nth 1 is the next.  After an EAGAIN so made, readiness is told again, as if it had been true. */
 void vhost_fail(struct vhost *v, const char *op, int nth, int error);

@@ -143,6 +143,8 @@ vhost_events(struct host *h, struct host_event *out, int n)
 
 	if (rc < 0)
 		return rc;
+	if (v->addrs_watched && v->addrs_changed && n > 0)
+		out[got++] = (struct host_event){.token = v->addrs_token, .readable = true};
 	while (got < n && v->ready_first) {
 		struct vhost_sock *s = v->ready_first;
 
@@ -184,6 +186,8 @@ poll_events(struct vhost *v, int fd)
 	if (fd == VHOST_WAKE_FD)
 		return v->awake ? POLLIN : 0;
 	if (fd == VHOST_EVENT_FD) {
+		if (v->addrs_watched && v->addrs_changed)
+			return POLLIN;
 		for (struct vhost_sock *r = v->ready_first; r; r = r->ready_next) {
 			struct host_event ev = vhost_readiness(r);
 

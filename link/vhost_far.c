@@ -261,6 +261,8 @@ static const char *const op_name[] = {
     [OP_FD_READV] = "fd_readv",
     [OP_FD_WRITEV] = "fd_writev",
     [OP_FILE_READ] = "file_read",
+    [OP_ADDRS] = "addrs",
+    [OP_ADDRS_WATCH] = "addrs_watch",
 };
 static_assert(sizeof(op_name) / sizeof(op_name[0]) == OPS, "every call has its name");
 

@@ -130,6 +130,8 @@ enum vhost_op {
 	OP_FD_READV,
 	OP_FD_WRITEV,
 	OP_FILE_READ,
+	OP_ADDRS,
+	OP_ADDRS_WATCH,
 	OPS,
 };
 
@@ -149,6 +151,10 @@ struct vhost {
 	enum vhost_answer otherwise;
 	struct vhost_rule *rules; /* the latest first */
 	struct vhost_path *paths;
+	struct addr *addrs; /* of its interfaces */
+	size_t naddr;
+	bool addrs_watched, addrs_changed;
+	uint64_t addrs_token;
 	size_t nfailure;
 	struct {
 		enum vhost_op op;
