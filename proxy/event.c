@@ -41,6 +41,48 @@ sluice_reason_name(enum sluice_reason r)
 	return n < sizeof(reason_names) / sizeof(reason_names[0]) ? reason_names[n] : "unknown";
 }
 
+/* In one word, for programs: docs/events.md lists them, and none ever changes its meaning. */
+static const char *const reason_codes[] = {
+    [SLUICE_REASON_NONE] = "none",
+    [SLUICE_REASON_DONE] = "done",
+    [SLUICE_REASON_GUEST_RESET] = "guest-reset",
+    [SLUICE_REASON_HOST_RESET] = "host-reset",
+    [SLUICE_REASON_REFUSED] = "refused",
+    [SLUICE_REASON_UNREACHABLE] = "unreachable",
+    [SLUICE_REASON_TIMED_OUT] = "timed-out",
+    [SLUICE_REASON_GUEST_SILENT] = "guest-silent",
+    [SLUICE_REASON_FULL] = "full",
+    [SLUICE_REASON_HOOK] = "hook",
+    [SLUICE_REASON_PROXY] = "proxy",
+    [SLUICE_REASON_LINK] = "link",
+    [SLUICE_REASON_RULE] = "rule",
+    [SLUICE_REASON_NO_EVIDENCE] = "no-evidence",
+    [SLUICE_REASON_NAME] = "name",
+    [SLUICE_REASON_NO_NAME] = "no-name",
+    [SLUICE_REASON_ECH] = "ech",
+    [SLUICE_REASON_QUIC] = "quic",
+    [SLUICE_REASON_NAME_SERVICE] = "name-service",
+    [SLUICE_REASON_REBIND] = "rebind",
+    [SLUICE_REASON_BAD_QUERY] = "bad-query",
+    [SLUICE_REASON_RELOAD] = "reload",
+};
+
+_Static_assert(sizeof(reason_codes) == sizeof(reason_names), "a name and a code for each reason");
+
+const char *
+event_code(enum sluice_reason r)
+{
+	size_t n = (size_t)r;
+
+	return n < sizeof(reason_codes) / sizeof(reason_codes[0]) ? reason_codes[n] : "unknown";
+}
+
+static const char *
+or_nothing(const char *text)
+{
+	return text ? text : "";
+}
+
 static void
 tell(struct sluice *gw, struct sluice_event *e)
 {
@@ -48,13 +90,56 @@ tell(struct sluice *gw, struct sluice_event *e)
 	e->now = (uint64_t)gw->now;
 	if (!e->text)
 		e->text = sluice_reason_name(e->reason);
-	if (!e->guest)
-		e->guest = "";
-	if (!e->remote)
-		e->remote = "";
-	if (!e->target)
-		e->target = "";
+	e->code = event_code(e->reason);
+	e->guest = or_nothing(e->guest);
+	e->remote = or_nothing(e->remote);
+	e->target = or_nothing(e->target);
+	e->name = or_nothing(e->name);
+	e->name_from = or_nothing(e->name_from);
+	e->verdict = or_nothing(e->verdict);
+	e->rule_text = or_nothing(e->rule_text);
+	e->file = or_nothing(e->file);
 	gw->event(gw->hook_ctx, e);
+}
+
+/* --- what policy said ---------------------------------------------------------------------------------------- */
+
+/* The texts stay the rule's. */
+static void
+cite_rule(struct sluice_event *e, const struct rule *r, bool floor)
+{
+	e->floor = floor;
+	if (!r)
+		return;
+	e->rule = r->number;
+	e->rule_text = r->profile ? r->profile : r->text;
+	e->file = r->at.file;
+	e->line = r->at.file ? r->at.line : 0;
+}
+
+/* buf: NAME_TEXT bytes, as long as e lives. */
+static void
+cite_name(struct sluice_event *e, const struct name *n, const char *from, char *buf)
+{
+	if (n->len == 0)
+		return;
+	e->name = name_text(n, buf);
+	e->name_from = from;
+}
+
+static const char *
+verdict_word(enum verdict v)
+{
+	switch (v) {
+	case VERDICT_ALLOW:
+	case VERDICT_PEEK:
+		return "allow";
+	case VERDICT_DROP:
+		return "drop";
+	case VERDICT_DENY:
+		break;
+	}
+	return "deny";
 }
 
 /* --- flows --------------------------------------------------------------------------------------------------- */
@@ -139,6 +224,59 @@ event_unplaced(struct sluice *gw, const struct tuple *t, const struct endpoint *
 	};
 
 	tell_flow(gw, &e, t, client ? client : &nowhere);
+}
+
+void
+event_judged(struct sluice *gw, enum sluice_event_kind kind, const struct tuple *t, const struct flow *f,
+	     const struct endpoint *client, const struct judgment *j)
+{
+	static const struct endpoint nowhere;
+	char name[NAME_TEXT], text[JUDGE_TEXT];
+
+	if (!gw->event)
+		return;
+
+	struct sluice_event e = {
+	    .kind = kind,
+	    .reason = j->reason,
+	    .text = judge_text(t, j, text),
+	    .flow = f ? f->number : ++gw->flows.numbers,
+	    .published = f ? f->inbound : client != NULL,
+	    .verdict = verdict_word(j->verdict),
+	};
+
+	cite_name(&e, &j->name, j->name_from, name);
+	cite_rule(&e, j->answer.rule, j->answer.floor);
+	tell_flow(gw, &e, t, client ? client : f ? &f->target : &nowhere);
+}
+
+void
+event_name_refused(struct sluice *gw, const struct tuple *t, const struct name *n, enum sluice_reason reason,
+		   const struct policy_answer *a)
+{
+	static const struct endpoint nowhere;
+	char name[NAME_TEXT];
+
+	if (!gw->event)
+		return;
+
+	struct sluice_event e = {.kind = SLUICE_EVENT_NAME_REFUSED, .reason = reason, .verdict = "deny"};
+
+	cite_name(&e, n, "query", name);
+	if (a) {
+		e.verdict = verdict_word(a->verdict);
+		cite_rule(&e, a->rule, a->floor);
+	}
+	tell_flow(gw, &e, t, &nowhere);
+}
+
+void
+event_reloaded(struct sluice *gw)
+{
+	struct sluice_event e = {.kind = SLUICE_EVENT_RELOADED, .text = "new policy and names are in force"};
+
+	if (gw->event)
+		tell(gw, &e);
 }
 
 /* --- the guest ----------------------------------------------------------------------------------------------- */

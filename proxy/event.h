@@ -7,6 +7,7 @@
 #define PROXY_EVENT_H
 
 #include "proxy/flow.h"
+#include "proxy/judge.h"
 #include "sluice.h"
 
 /* A host connection or socket exists for f; f->target is known. */
@@ -16,6 +17,28 @@ void event_ended(struct sluice *gw, const struct flow *f);
 /* One that never was a flow; client: of a published port, else NULL. */
 void event_unplaced(struct sluice *gw, const struct tuple *t, const struct endpoint *client,
 		    enum sluice_reason reason);
+
+/*
+ * What policy refused: a flow that never was or is about to end (FLOW_REFUSED; f NULL: it has no number yet, and gets
+ * one), or a request within one that lives (REQUEST_REFUSED).  client: of a published port, else NULL.
+ */
+void event_judged(struct sluice *gw, enum sluice_event_kind kind, const struct tuple *t, const struct flow *f,
+		  const struct endpoint *client, const struct judgment *j);
+/* A query of the guest's, or a part of its answer.  t: the query's way; a: the decision, NULL: it is none of policy's. */
+void event_name_refused(struct sluice *gw, const struct tuple *t, const struct name *n,
+			enum sluice_reason reason, const struct policy_answer *a);
+/* New settings are in force. */
+void event_reloaded(struct sluice *gw);
+
+/* The reason as docs/events.md has it; static. */
+const char *event_code(enum sluice_reason r);
+
+/*
+ * text, at most max bytes of it, as a JSON string with its quotes and without an end; returns its length.  What is no
+ * UTF-8 becomes U+FFFD, controls and what moves a terminal are escaped.  out: EVENT_JSON(max) bytes.
+ */
+#define EVENT_JSON(max) (6 * (max) + 3)
+size_t event_json(const char *text, size_t max, char *out);
 
 /* A guest is attached, on a link that can tell. */
 void event_guest_came(struct sluice *gw);
