@@ -515,6 +515,10 @@ SLUICE_API void sluice_options_apply(const struct sluice_options *o, struct slui
 SLUICE_API int sluice_options_file(struct sluice_options *o, const char *path,
 				   void (*diagnostic)(void *ctx, const struct sluice_diagnostic *d),
 				   void *diagnostic_ctx, char *err, size_t errlen);
+/* What a file says of the program itself: where events go (logging.events; NULL: not said), and how much is logged
+ * (logging.level, an enum sluice_log_level; -1: not said). */
+SLUICE_API const char *sluice_options_events(const struct sluice_options *o);
+SLUICE_API int sluice_options_level(const struct sluice_options *o);
 /* Lines for a --help, from the same table; static. */
 SLUICE_API const char *sluice_options_help(void);
 SLUICE_API void sluice_options_free(struct sluice_options *o);

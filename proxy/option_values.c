@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+#include "dns/local.h"
+#include "dns/servers.h"
+#include "policy/name.h"
+
 /* --- numbers --------------------------------------------------------------------------------------- */
 
 /* The digits at the front; how many there were, or 0 if none or too many. */
@@ -62,6 +66,33 @@ option_size(const char *text, uint64_t *out)
 	if (text[used + (shift != 0)] != '\0' || n > UINT64_MAX >> shift)
 		return false;
 	*out = n << shift;
+	return true;
+}
+
+bool
+option_duration(const char *text, uint64_t *ms)
+{
+	uint64_t n, part = 0;
+	size_t used = digits(text, &n);
+	const char *at = text + used;
+
+	if (used == 0 || n > UINT32_MAX)
+		return false;
+	if (strcmp(at, "ms") == 0) {
+		*ms = n;
+		return true;
+	}
+	if (*at == '.') {
+		size_t places = digits(++at, &part);
+		if (places == 0 || places > 3)
+			return false;
+		at += places;
+		for (; places < 3; places++)
+			part *= 10;
+	}
+	if (strcmp(at, "s") != 0)
+		return false;
+	*ms = n * 1000 + part;
 	return true;
 }
 
@@ -192,6 +223,75 @@ option_domain(const char *text, size_t max)
 			return false;
 		label += n + 1;
 	}
+}
+
+bool
+option_is_pattern(const char *text)
+{
+	struct name n;
+
+	if (strncmp(text, "*.", 2) == 0)
+		text += 2;
+	return name_parse(text, strlen(text), &n) && n.len > 1;
+}
+
+/* Is each of the texts with commas between them what `is` says?  How many there are; 0: not all. */
+static size_t
+each(const char *list, bool (*is)(const char *text))
+{
+	char one[80]; /* the longest: a v6 address in brackets and a port */
+	size_t n = 0;
+
+	for (;; list++) {
+		size_t len = strcspn(list, ",");
+		if (len >= sizeof(one))
+			return 0;
+		memcpy(one, list, len);
+		one[len] = '\0';
+		if (!is(one))
+			return 0;
+		n++;
+		list += len;
+		if (*list == '\0')
+			return n;
+	}
+}
+
+static bool
+is_address(const char *text)
+{
+	struct addr a;
+
+	return option_address(text, &a);
+}
+
+const char *
+option_is_route(const char *text)
+{
+	struct name n;
+	const char *eq = strchr(text, '=');
+
+	if (!eq || !name_parse(text, (size_t)(eq - text), &n))
+		return "not SUFFIX=ADDR[:PORT]; write it as in corp.example=192.0.2.1,192.0.2.2:5353";
+	size_t servers = each(eq + 1, option_endpoint);
+	if (servers == 0)
+		return "what is behind '=' is not ADDR[:PORT], or several with commas between them; IPv6 "
+		       "with a port goes in brackets";
+	return servers > DNS_SERVERS ? "more than 8 servers of one suffix; give fewer" : NULL;
+}
+
+const char *
+option_is_host(const char *text)
+{
+	struct name n;
+	const char *eq = strchr(text, '=');
+
+	if (!eq || !name_parse(text, (size_t)(eq - text), &n) || n.len <= 1)
+		return "not NAME=ADDR; write it as in db.example=192.0.2.7,2001:db8::7";
+	size_t addresses = each(eq + 1, is_address);
+	if (addresses == 0)
+		return "what is behind '=' is not an address, or several with commas between them";
+	return addresses > DNS_LOCAL_ADDRS ? "more than 16 addresses of one name; give fewer" : NULL;
 }
 
 /* --- published ports ------------------------------------------------------------------------------- */

@@ -34,6 +34,16 @@ bool option_mac(const char *text, uint8_t mac[6]);
 /* A domain as it is searched: labels of letters, digits, '-' and '_', at most `max` bytes, not ending in a dot. */
 bool option_domain(const char *text, size_t max);
 
+/* Milliseconds, from "4500ms", "4.5s" or "4s"; at most three digits behind the dot. */
+bool option_duration(const char *text, uint64_t *ms);
+
+/* NAME, or *.SUFFIX: as policy compares names, so '_' and a dot at the end are fine. */
+bool option_is_pattern(const char *text);
+
+/* SUFFIX=ADDR[:PORT][,ADDR[:PORT]...] and NAME=ADDR[,ADDR...].  NULL; or what is wrong, static. */
+const char *option_is_route(const char *text);
+const char *option_is_host(const char *text);
+
 /* [BIND:]HOSTPORT[-END][:GUESTPORT][/udp] */
 struct option_publish {
 	char bind[ADDR_TEXT]; /* "": none given */

@@ -4,8 +4,9 @@
  * One table: what an option is called, whether it takes a value, which function takes it, and its lines of a
  * --help.  The sluice program and every other program that embeds a gateway offer the same ones from here.
  *
- * Pure: no file is opened and nothing is looked up.  What can be judged by looking at one option is judged
- * here; whether the addresses go together is for sluice_new() and sluice_guest_info().
+ * What can be judged by looking at one option is judged here; whether the addresses go together is for sluice_new()
+ * and sluice_guest_info(), and what rules say for sluice_check().  Nothing is looked up, and no file opened but those
+ * of --policy and --floor.
  */
 #include "sluice.h"
 
@@ -13,43 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/option_values.h"
-#include "proxy/resolver.h"
-
-#define PUBLISH_MAX 256
-#define HOSTNAME_MAX 63
-#define DOMAIN_MAX 253    /* a name of 255 bytes on the wire */
-#define FLOWS_MAX 1048576 /* more than Linux lets a process have descriptors (fs.nr_open) */
-
-enum { GUEST, GATEWAY, DNS, ADDRESSES };
-
-struct family_texts {
-	char text[ADDRESSES][ADDR_TEXT + 4]; /* "": not given */
-	bool off;
-};
-
-struct sluice_options {
-	struct family_texts net[FAMILIES];
-	uint32_t mtu; /* 0: not given, as all numbers here */
-	uint8_t mac[6];
-
-	struct option_publish published[PUBLISH_MAX];
-	struct sluice_publish publish[PUBLISH_MAX]; /* the same, bind pointing there */
-	size_t npublish;
-	char server[RESOLVER_SERVERS][ADDR_TEXT + 8];
-	const char *nameservers[RESOLVER_SERVERS];
-	size_t nnameservers;
-	bool udp_endpoint_independent;
-
-	uint32_t max_tcp, max_udp;
-	uint64_t memory;
-
-	char hostname[HOSTNAME_MAX + 1];
-	char domain[SLUICE_SEARCH_MAX][DOMAIN_MAX + 1];
-	const char *search[SLUICE_SEARCH_MAX];
-	size_t nsearch;
-	bool no_dhcp;
-};
+#include "proxy/options.h"
 
 /* --- takers ---------------------------------------------------------------------------------------- */
 
@@ -58,9 +23,9 @@ take_publish(struct setup *su, struct sluice_options *o, const char *value)
 {
 	size_t n = o->npublish;
 
-	if (n == PUBLISH_MAX)
-		return wrong(su, "--publish %s: more than %d of them; join neighbouring ports in ranges",
-			     value, PUBLISH_MAX);
+	if (n == OPTION_PUBLISH)
+		return wrong(su, "--publish %s: more than %u of them; join neighbouring ports in ranges",
+			     value, OPTION_PUBLISH);
 	struct option_publish *p = &o->published[n];
 	if (!option_publish(su, value, p))
 		return false;
@@ -122,7 +87,7 @@ take_guest(struct setup *su, struct sluice_options *o, const char *value)
 	if (!option_prefix(value, &a, &plen))
 		return wrong(su, "--guest %s: not ADDR/PLEN; write it as in 10.0.2.15/24 or fd00::15/64",
 			     value);
-	return take_once(su, o, "guest", value, &a, GUEST, (uint8_t)plen);
+	return take_once(su, o, "guest", value, &a, OPTION_GUEST, (uint8_t)plen);
 }
 
 static bool
@@ -132,7 +97,7 @@ take_gateway(struct setup *su, struct sluice_options *o, const char *value)
 
 	if (!option_address(value, &a))
 		return wrong(su, "--gateway %s: not an address; write it as in 10.0.2.2 or fd00::2", value);
-	return take_once(su, o, "gateway", value, &a, GATEWAY, 0);
+	return take_once(su, o, "gateway", value, &a, OPTION_GATEWAY, 0);
 }
 
 static bool
@@ -142,7 +107,7 @@ take_dns(struct setup *su, struct sluice_options *o, const char *value)
 
 	if (!option_address(value, &a))
 		return wrong(su, "--dns %s: not an address; write it as in 10.0.2.3 or fd00::3", value);
-	return take_once(su, o, "dns", value, &a, DNS, 0);
+	return take_once(su, o, "dns", value, &a, OPTION_DNS, 0);
 }
 
 static bool
@@ -150,7 +115,7 @@ take_off(struct setup *su, struct sluice_options *o, enum family family)
 {
 	struct family_texts *fam = &o->net[family];
 
-	for (size_t i = 0; i < ADDRESSES; i++)
+	for (size_t i = 0; i < OPTION_ADDRESSES; i++)
 		if (fam->text[i][0])
 			return wrong(su, "--no-ipv%d: %s was given as well; leave one of them out",
 				     version_of(o, fam), fam->text[i]);
@@ -185,9 +150,8 @@ take_nameserver(struct setup *su, struct sluice_options *o, const char *value)
 		    su,
 		    "--nameserver %s: not ADDR[:PORT]; write it as in 192.0.2.1, 192.0.2.1:5353 or [::1]:53",
 		    value);
-	if (n == RESOLVER_SERVERS)
-		return wrong(su, "--nameserver %s: more than %u of them; give fewer", value,
-			     RESOLVER_SERVERS);
+	if (n == DNS_SERVERS)
+		return wrong(su, "--nameserver %s: more than %u of them; give fewer", value, DNS_SERVERS);
 	snprintf(o->server[n], sizeof(o->server[n]), "%s", value);
 	o->nameservers[n] = o->server[n];
 	o->nnameservers++;
@@ -210,8 +174,8 @@ take_flows(struct setup *su, const char *name, const char *value, uint32_t *out)
 {
 	uint64_t n;
 
-	if (!option_number(value, 1, FLOWS_MAX, &n))
-		return wrong(su, "--%s %s: give a number of flows from 1 to %d", name, value, FLOWS_MAX);
+	if (!option_number(value, 1, OPTION_FLOWS, &n))
+		return wrong(su, "--%s %s: give a number of flows from 1 to %u", name, value, OPTION_FLOWS);
 	*out = (uint32_t)n;
 	return true;
 }
@@ -251,9 +215,9 @@ take_udp_endpoint_independent(struct setup *su, struct sluice_options *o, const 
 static bool
 take_hostname(struct setup *su, struct sluice_options *o, const char *value)
 {
-	if (!option_domain(value, HOSTNAME_MAX))
-		return wrong(su, "--hostname %s: not a host name; give up to %d letters, digits, '-' and '.'",
-			     value, HOSTNAME_MAX);
+	if (!option_domain(value, OPTION_HOSTNAME))
+		return wrong(su, "--hostname %s: not a host name; give up to %u letters, digits, '-' and '.'",
+			     value, OPTION_HOSTNAME);
 	snprintf(o->hostname, sizeof(o->hostname), "%s", value);
 	return true;
 }
@@ -263,7 +227,7 @@ take_search(struct setup *su, struct sluice_options *o, const char *value)
 {
 	size_t n = o->nsearch;
 
-	if (!option_domain(value, DOMAIN_MAX))
+	if (!option_domain(value, OPTION_DOMAIN))
 		return wrong(su,
 			     "--search %s: not a domain; write one as in lab.example, and give --search "
 			     "again for the next",
@@ -322,13 +286,45 @@ take_no_dhcp(struct setup *su, struct sluice_options *o, const char *value)
 	  "      --memory BYTES        the most that flows may hold, with K, M or G (128M)\n")           \
 	X("udp-endpoint-independent", 0, NULL, take_udp_endpoint_independent,                            \
 	  "      --udp-endpoint-independent\n"                                                           \
-	  "                            one host port per guest UDP port, so that STUN works\n")
+	  "                            one host port per guest UDP port, so that STUN works\n")          \
+	X("rule", 'r', "RULE", option_rule,                                                              \
+	  "  -r, --rule RULE           what the guest may reach, as in 'allow to @host' (which is\n"     \
+	  "                            closed otherwise) or 'deny tcp/25 to @any'; may be given\n"       \
+	  "                            again, and the first that matches decides\n")                     \
+	X("profile", 0, "LIST", option_profile,                                                          \
+	  "      --profile LIST        rules behind those of -r: public, private, host, none or all,\n"  \
+	  "                            or several with commas between them (public: the internet\n"      \
+	  "                            and the name service, nothing else)\n")                           \
+	X("policy", 0, "FILE", option_policy,                                                            \
+	  "      --policy FILE         rules, one a line; FILE.json: a policy of microsandbox\n")        \
+	X("floor", 0, "FILE", option_floor,                                                              \
+	  "      --floor FILE          the same, of whoever runs the machine: what it does not allow\n"  \
+	  "                            too is refused, whatever other rules say\n")                      \
+	X("keep-flows", 0, NULL, option_keep_flows,                                                      \
+	  "      --keep-flows          a reload ends no flow, also where the new policy refuses it\n")   \
+	X("dns-route", 0, "SUFFIX=ADDR[:PORT]", option_dns_route,                                        \
+	  "      --dns-route SUFFIX=ADDR[:PORT][,...]\n"                                                 \
+	  "                            names at and below SUFFIX are asked there alone\n")               \
+	X("host", 0, "NAME=ADDR", option_host,                                                           \
+	  "      --host NAME=ADDR[,ADDR...]\n"                                                           \
+	  "                            a name the gateway answers itself\n")                             \
+	X("no-rebind-protection", 0, NULL, option_no_rebind,                                             \
+	  "      --no-rebind-protection\n"                                                               \
+	  "                            names may lead to private and special addresses\n")               \
+	X("rebind-allow", 0, "NAME", option_rebind_allow,                                                \
+	  "      --rebind-allow NAME   this name may; *.SUFFIX: and all below\n")                        \
+	X("dns-timeout", 0, "TIME", option_dns_timeout,                                                  \
+	  "      --dns-timeout TIME    until a query that nobody answers fails (4500ms)\n")              \
+	X("dns-cache", 0, "N", option_dns_cache,                                                         \
+	  "      --dns-cache N         answers kept; off: none (4096)\n")                                \
+	X("no-status-page", 0, NULL, option_no_status_page,                                              \
+	  "      --no-status-page      http://gateway.sluice.internal/ does not answer\n")
 
 struct option {
 	const char *name;
 	char letter;
 	const char *value;
-	bool (*take)(struct setup *su, struct sluice_options *o, const char *value);
+	option_taker *take;
 };
 
 #define ROW(name, letter, value, take, help) {name, letter, value, take},
@@ -363,6 +359,14 @@ refused(const struct setup *su)
 	return -1;
 }
 
+bool
+option_take_named(struct setup *su, struct sluice_options *o, const char *name, const char *value)
+{
+	const struct option *op = find(name, strlen(name), 0);
+
+	return op ? op->take(su, o, value) : wrong(su, "--%s: no such option", name);
+}
+
 int
 sluice_options_take(struct sluice_options *o, const char *arg, const char *next, char *err, size_t errlen)
 {
@@ -394,66 +398,4 @@ sluice_options_take(struct sluice_options *o, const char *arg, const char *next,
 	if (!op->take(&su, o, value))
 		return refused(&su);
 	return op->value && !joined ? 2 : 1;
-}
-
-/* --- life ------------------------------------------------------------------------------------------ */
-
-struct sluice_options *
-sluice_options_new(void)
-{
-	return calloc(1, sizeof(struct sluice_options));
-}
-
-void
-sluice_options_free(struct sluice_options *o)
-{
-	free(o);
-}
-
-static void
-apply_net(const struct family_texts *fam, struct sluice_net *net)
-{
-	const char **const to[ADDRESSES] = {
-	    [GUEST] = &net->guest, [GATEWAY] = &net->gateway, [DNS] = &net->dns};
-
-	net->off |= fam->off;
-	for (size_t i = 0; i < ADDRESSES; i++)
-		if (fam->text[i][0])
-			*to[i] = fam->text[i];
-}
-
-/* What was not given is left as it is: the program's own defaults. */
-void
-sluice_options_apply(const struct sluice_options *o, struct sluice_config *cfg)
-{
-	static const uint8_t none[6];
-
-	apply_net(&o->net[FAMILY_V4], &cfg->ipv4);
-	apply_net(&o->net[FAMILY_V6], &cfg->ipv6);
-	if (o->mtu)
-		cfg->mtu = o->mtu;
-	if (memcmp(o->mac, none, sizeof(none)) != 0)
-		memcpy(cfg->guest_mac, o->mac, sizeof(cfg->guest_mac));
-	if (o->npublish) {
-		cfg->publish = o->publish;
-		cfg->npublish = o->npublish;
-	}
-	if (o->nnameservers) {
-		cfg->nameservers = o->nameservers;
-		cfg->nnameservers = o->nnameservers;
-	}
-	if (o->max_tcp)
-		cfg->max_tcp = o->max_tcp;
-	if (o->max_udp)
-		cfg->max_udp = o->max_udp;
-	if (o->memory)
-		cfg->memory = o->memory;
-	cfg->udp_endpoint_independent |= o->udp_endpoint_independent;
-	cfg->no_dhcp |= o->no_dhcp;
-	if (o->hostname[0])
-		cfg->hostname = o->hostname;
-	if (o->nsearch) {
-		cfg->search = o->search;
-		cfg->nsearch = o->nsearch;
-	}
 }

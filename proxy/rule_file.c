@@ -1,0 +1,283 @@
+/*
+ * rule_file.c - files of rules: one a line, or a policy as microsandbox writes it (JSON)
+ *
+ * Either way each rule becomes a text of our grammar with its place in the file, so that there is one way in.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy/options.h"
+#include "stack/ip_wire.h"
+
+/* --- files ------------------------------------------------------------------------------------------------- */
+
+static char *
+read_all(FILE *f, size_t *len, const char **why)
+{
+	size_t room = 16384, n = 0;
+	char *text = malloc(room);
+
+	while (text) {
+		n += fread(text + n, 1, room - n, f);
+		if (n < room)
+			break;
+		if (room > OPTION_FILE) {
+			*why = "longer than 4 MiB";
+			free(text);
+			return NULL;
+		}
+		room *= 2;
+		char *more = realloc(text, room);
+		if (!more)
+			free(text);
+		text = more;
+	}
+	if (text && !ferror(f) && n <= OPTION_FILE) {
+		*len = n;
+		return text;
+	}
+	*why = !text ? "no memory" : ferror(f) ? strerror(errno) : "longer than 4 MiB";
+	free(text);
+	return NULL;
+}
+
+char *
+option_read_file(void *ctx, const char *path, size_t *len, const char **why)
+{
+	FILE *f = fopen(path, "re");
+	char *text;
+
+	(void)ctx;
+	if (!f) {
+		*why = strerror(errno);
+		return NULL;
+	}
+	text = read_all(f, len, why);
+	fclose(f);
+	return text;
+}
+
+char *
+option_beside(const char *from, const char *path)
+{
+	const char *slash = strrchr(from, '/');
+	size_t folder = path[0] != '/' && slash ? (size_t)(slash - from) + 1 : 0;
+	char *out = malloc(folder + strlen(path) + 1);
+
+	if (!out)
+		return NULL;
+	memcpy(out, from, folder);
+	memcpy(out + folder, path, strlen(path) + 1);
+	return out;
+}
+
+/* --- lines ------------------------------------------------------------------------------------------------- */
+
+/* Up to a '#' that begins a comment: at the beginning, or behind a blank and outside of quotes. */
+static size_t
+without_comment(const char *line, size_t len)
+{
+	bool quoted = false;
+
+	for (size_t i = 0; i < len; i++) {
+		if (line[i] == '"')
+			quoted = !quoted;
+		if (line[i] == '#' && !quoted && (i == 0 || line[i - 1] == ' ' || line[i - 1] == '\t'))
+			return i;
+	}
+	return len;
+}
+
+static void
+add_line(struct option_rules *to, const char *line, size_t len, struct mark at, struct diag_sink *d)
+{
+	len = without_comment(line, len);
+	while (len > 0 && strchr(" \t\r", line[0])) {
+		line++;
+		len--;
+		at.column++;
+	}
+	while (len > 0 && strchr(" \t\r", line[len - 1]))
+		len--;
+	if (len == 0)
+		return;
+	const char *why = option_add_rule(to, line, len, &at);
+	if (why)
+		diag_error(d, &at, NULL, "the rule %s", why);
+}
+
+static void
+add_lines(struct option_rules *to, const char *file, const char *text, size_t len, struct diag_sink *d)
+{
+	struct mark at = {file, 1, 1};
+
+	for (size_t i = 0; i < len; at.line++) {
+		const char *end = memchr(text + i, '\n', len - i);
+		size_t n = end ? (size_t)(end - text) - i : len - i;
+		add_line(to, text + i, n, at, d);
+		i += n + 1;
+	}
+}
+
+/* --- microsandbox ------------------------------------------------------------------------------------------ */
+
+/* Text that grows; `full` when there is no memory or it is longer than any rule may be. */
+struct text {
+	char *p;
+	size_t n, room;
+	bool full;
+};
+
+static void
+put(struct text *t, const char *more)
+{
+	size_t len = strlen(more);
+
+	if (t->n + len + 1 > t->room) {
+		size_t room = (t->room + len) * 2 + 64;
+		char *p = room <= 4 * OPTION_RULE_TEXT ? realloc(t->p, room) : NULL;
+		t->full |= !p;
+		if (!p)
+			return;
+		t->p = p;
+		t->room = room;
+	}
+	memcpy(t->p + t->n, more, len + 1);
+	t->n += len;
+}
+
+static void
+put_protos(struct text *t, const struct rule *r)
+{
+	for (unsigned i = 0; i < r->nproto; i++) {
+		const struct rule_proto *p = &r->proto[i];
+		char one[32];
+
+		put(t, p->proto == IP_PROTO_TCP ? " tcp" : p->proto == IP_PROTO_UDP ? " udp" : " icmp");
+		for (unsigned k = 0; k < p->nport; k++) {
+			const struct port_range *range = &p->port[k];
+			if (range->first == range->last)
+				snprintf(one, sizeof(one), "%s%u", k ? "," : "/", range->first);
+			else
+				snprintf(one, sizeof(one), "%s%u-%u", k ? "," : "/", range->first,
+					 range->last);
+			put(t, one);
+		}
+	}
+}
+
+static void
+put_target(struct text *t, const struct rule_target *to)
+{
+	char name[NAME_TEXT], addr[ADDR_TEXT], plen[8];
+
+	switch (to->kind) {
+	case TARGET_ANY:
+		put(t, "@any");
+		break;
+	case TARGET_DNS:
+		put(t, "@dns");
+		break;
+	case TARGET_GROUP:
+		put(t, "@");
+		put(t, group_name(to->group));
+		break;
+	case TARGET_SUFFIX:
+		put(t, "*.");
+		put(t, name_text(&to->name, name));
+		break;
+	case TARGET_NAME:
+		put(t, name_text(&to->name, name));
+		break;
+	case TARGET_NET:
+		addr_text(&to->net, addr);
+		snprintf(plen, sizeof(plen), "/%u", to->plen);
+		put(t, addr);
+		put(t, plen);
+		break;
+	case TARGET_LIST:
+		put(t, to->path ? to->path : "@any"); /* has none */
+		break;
+	}
+}
+
+/* The rule of one direction in our grammar, malloc()ed; NULL: no memory. */
+static char *
+rule_as_text(const struct rule *r, bool ingress)
+{
+	static const char *const action[] = {
+	    [RULE_ALLOW] = "allow", [RULE_DENY] = "deny", [RULE_DROP] = "drop"};
+	struct text t = {NULL, 0, 0, false};
+
+	put(&t, action[r->action]);
+	put(&t, ingress ? " ingress" : " egress");
+	put_protos(&t, r);
+	put(&t, ingress ? " from " : " to ");
+	for (unsigned i = 0; i < r->ntarget; i++) {
+		put(&t, i ? ", " : "");
+		put_target(&t, &r->target[i]);
+	}
+	if (t.full) {
+		free(t.p);
+		return NULL;
+	}
+	return t.p;
+}
+
+static void
+add_direction(struct option_rules *to, const char *file, const struct rule *r, bool ingress,
+	      struct diag_sink *d)
+{
+	const struct mark at = {file, r->at.line, r->at.column};
+	char *one = rule_as_text(r, ingress);
+	const char *why = one ? option_add_rule(to, one, strlen(one), &at) : "is too long to be kept";
+
+	if (why)
+		diag_error(d, &at, NULL, "the rule %s", why);
+	free(one);
+}
+
+/* A rule of theirs may be about both directions: two of ours, whose order among themselves does not matter. */
+static void
+add_msb(struct option_rules *to, const char *file, const char *text, size_t len, struct diag_sink *d)
+{
+	struct rules rules = {0};
+
+	if (rules_read_msb(&rules, text, len, file, d))
+		for (uint32_t i = 0; i < rules.n; i++) {
+			if (rules.rule[i].egress)
+				add_direction(to, file, &rules.rule[i], false, d);
+			if (rules.rule[i].ingress)
+				add_direction(to, file, &rules.rule[i], true, d);
+		}
+	rules_free(&rules);
+}
+
+/* --- either ------------------------------------------------------------------------------------------------ */
+
+bool
+option_rule_file(struct sluice_options *o, struct option_rules *to, const char *path, file_reader *read,
+		 void *read_ctx, struct diag_sink *d)
+{
+	unsigned before = d->errors;
+	const char *why = "no memory", *end = strrchr(path, '.');
+	size_t len = 0;
+	char *text = option_add_text(&o->files, path) ? read(read_ctx, path, &len, &why) : NULL;
+
+	if (!text) {
+		diag_error(d, &(struct mark){path, 0, 0}, NULL, "cannot be read: %s; name a file of rules",
+			   why);
+		return false;
+	}
+	/* An empty floor is a floor too: it allows nothing. */
+	to->given = true;
+	const char *file = o->files.text[o->files.n - 1];
+	if (end && strcmp(end, ".json") == 0)
+		add_msb(to, file, text, len, d);
+	else
+		add_lines(to, file, text, len, d);
+	free(text);
+	return d->errors == before;
+}
