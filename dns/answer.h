@@ -42,10 +42,17 @@ enum dns_made { DNS_MADE, DNS_MALFORMED, DNS_EXCESSIVE, DNS_NO_MEMORY };
 /* msg answers q (dns_is_answer_to()).  On DNS_MADE *out is the caller's. */
 enum dns_made dns_answer_make(struct view msg, const struct dns_query *q, const struct dns_filter *f,
 			      struct dns_filtered *did, struct dns_answer **out);
-/* From addresses alone: static hosts and the like.  ttl in seconds.  NULL: no memory. */
+/* From addresses alone: static hosts and the like; those of the family that q asks for are told.  For DNS_ANY it is the
+ * HINFO of RFC 8482.  ttl in seconds.  NULL: no memory. */
 struct dns_answer *dns_answer_local(const struct dns_query *q, const struct addr *a, unsigned n,
 				    uint32_t ttl);
 void dns_answer_free(struct dns_answer *a);
+
+/* What the filter did to it, kept so that an answer of the cache is explained as the first was; NULL: nothing worth
+ * telling.  Lives as long as a. */
+const struct dns_filtered *dns_answer_filtered(const struct dns_answer *a);
+/* Name, type and class are those of q. */
+bool dns_answer_is_for(const struct dns_answer *a, const struct dns_query *q);
 
 uint8_t dns_answer_rcode(const struct dns_answer *a);
 uint32_t dns_answer_ttl(

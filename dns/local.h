@@ -21,10 +21,16 @@ struct dns_local;
 struct dns_local *dns_local_new(const char *const *hosts, size_t n, struct diag_sink *d);
 void dns_local_free(struct dns_local *l);
 
-enum dns_local_is { LOCAL_NOT, LOCAL_ADDRS, LOCAL_NXDOMAIN, LOCAL_NODATA, LOCAL_NOTIMP };
+enum dns_local_is { LOCAL_NOT, LOCAL_ADDRS, LOCAL_NXDOMAIN, LOCAL_NODATA };
 
-/* What becomes of this question; LOCAL_ADDRS: addresses of the type asked for are in out (0: NODATA). */
+/*
+ * What becomes of this question; LOCAL_ADDRS: addresses of the type asked for are in out (0: NODATA), and
+ * dns_answer_local() makes the answer, also to DNS_ANY (RFC 8482), which is never forwarded.  routed: the operator
+ * has servers for a suffix of this name (split DNS); then only the gateway's own names, static hosts and localhost
+ * are answered here.
+ */
 enum dns_local_is dns_local_find(const struct dns_local *l, const struct surroundings *where,
-				 const struct dns_query *q, struct addr out[DNS_LOCAL_ADDRS], unsigned *n);
+				 const struct dns_query *q, bool routed, struct addr out[DNS_LOCAL_ADDRS],
+				 unsigned *n);
 
 #endif

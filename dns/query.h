@@ -18,14 +18,19 @@ enum {
 	DNS_SOA = 6,
 	DNS_PTR = 12,
 	DNS_HINFO = 13,
+	DNS_MX = 15,
 	DNS_TXT = 16,
 	DNS_AAAA = 28,
+	DNS_DNAME = 39,
 	DNS_OPT = 41,
+	DNS_RRSIG = 46,
 	DNS_SVCB = 64,
 	DNS_HTTPS = 65,
-	DNS_AXFR = 252,
+	DNS_META_FIRST = 128, /* types that ask for something else than a record (RFC 6895 3.1) ... */
 	DNS_IXFR = 251,
-	DNS_ANY = 255,
+	DNS_AXFR = 252,
+	DNS_ANY = 255, /* RFC 8482: answered here, see dns_local_find() */
+	DNS_META_LAST = 255,
 };
 enum { DNS_NOERROR, DNS_FORMERR, DNS_SERVFAIL, DNS_NXDOMAIN, DNS_NOTIMP, DNS_REFUSED, DNS_BADVERS = 16 };
 /* Extended DNS Errors (RFC 8914 section 4). */
@@ -44,6 +49,7 @@ enum {
 
 struct dns_query {
 	uint16_t id;
+	uint8_t opcode; /* 0, but in what is answered NOTIMP */
 	bool rd, ad, cd;
 	bool edns, dnssec_ok;
 	uint16_t
@@ -58,7 +64,10 @@ enum dns_reading {
 	DNS_IGNORE, /* not even an error is due: a response, or no header */
 	DNS_ANSWER, /* not to be forwarded: send dns_error() with *rcode; q has as much as there was */
 };
-/* Runs dns_precheck(); counts, opcodes and EDNS versions are judged here (D1, D3). */
+/*
+ * Runs dns_precheck(); counts, opcodes and EDNS versions are judged here (D1, D3).  What is DNS_READ is of class IN and
+ * asks for records: zone transfers and the like are NOTIMP.
+ */
 enum dns_reading dns_query_read(struct view msg, struct dns_query *q, uint8_t *rcode);
 
 /*
@@ -69,7 +78,15 @@ enum dns_reading dns_query_read(struct view msg, struct dns_query *q, uint8_t *r
 size_t dns_error(const struct dns_query *q, uint8_t rcode, int ede, const char *text, uint8_t *out,
 		 size_t room);
 
-/* The query as it goes upstream: id, RD, CD and DO as asked, an OPT of ours (DNS_UDP_MAX), nothing else of the guest's. */
+/* Parts of answers: the flags (QR and RA set, RD and CD as asked), and the OPT, which is there if the guest spoke EDNS. */
+uint16_t dns_flags(const struct dns_query *q, uint8_t rcode);
+size_t dns_opt_size(const struct dns_query *q, int ede, const char *text);
+void dns_opt_write(struct wr *w, const struct dns_query *q, uint8_t rcode, int ede, const char *text);
+
+/*
+ * The query as it goes upstream: id, RD, CD and DO as asked, AD set, the name in lower case, an OPT of ours (DNS_UDP_MAX);
+ * nothing else of the guest's.
+ */
 size_t dns_query_write(const struct dns_query *q, uint16_t id, uint8_t *out, size_t room);
 
 /* Does this message answer what dns_query_write() made (id, QR, opcode, exactly this question)?  RFC 5452 section 9. */
