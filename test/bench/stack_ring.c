@@ -112,6 +112,29 @@ idle_close(struct host *h, int fd, bool reset)
 	(void)h, (void)fd, (void)reset;
 }
 
+static int
+idle_addrs(struct host *h, struct addr **out, size_t *n)
+{
+	(void)h;
+	*out = NULL;
+	*n = 0;
+	return 0;
+}
+
+static int
+idle_addrs_watch(struct host *h, uint64_t token)
+{
+	(void)h, (void)token;
+	return 0;
+}
+
+static bool
+idle_addrs_changed(struct host *h)
+{
+	(void)h;
+	return false;
+}
+
 static void
 make_idle_host(const struct host *real)
 {
@@ -127,6 +150,9 @@ make_idle_host(const struct host *real)
 	idle_ops.pending_error = idle_option;
 	idle_ops.keepalive = idle_keepalive;
 	idle_ops.close = idle_close;
+	idle_ops.addrs = idle_addrs;
+	idle_ops.addrs_watch = idle_addrs_watch;
+	idle_ops.addrs_changed = idle_addrs_changed;
 }
 
 /* --- the guest ------------------------------------------------------------------------------------------------ */
