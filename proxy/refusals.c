@@ -1,22 +1,15 @@
 /*
  * refusals.c - the last things the guest was refused
  *
- * entry[0..n) in the order in which they were first met, round a ring: `next` is where the next one goes, which is
- * the oldest once all are taken.  One that is met again moves to the young end, so that the newest come first
- * by when they were met last.  A guest that is refused often enough pushes out what it was refused before, and
- * nothing else.
+ * One that is met again moves to the front, so that the list is in the order in which they were met last.  A guest that
+ * is refused often enough pushes out what it was refused before, and nothing else.
  */
 #include "proxy/refusals.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* The i-th newest's place; i < r->n. */
-static uint32_t
-place(const struct refusals *r, uint32_t i)
-{
-	return (r->next + REFUSALS - 1 - i) % REFUSALS;
-}
+_Static_assert(REFUSALS <= UINT8_MAX, "places fit into order[]");
 
 static bool
 is_same(const struct refusal *a, const struct refusal *b)
@@ -25,61 +18,64 @@ is_same(const struct refusal *a, const struct refusal *b)
 	       strcmp(a->name, b->name) == 0;
 }
 
-/* To the young end; those that came after it move one place. */
+/* order[i] comes first from now on. */
 static struct refusal *
-renew(struct refusals *r, uint32_t i)
+to_front(struct refusals *r, uint32_t i)
 {
-	struct refusal met = r->entry[place(r, i)];
+	uint8_t at = r->order[i];
 
-	for (; i > 0; i--)
-		r->entry[place(r, i)] = r->entry[place(r, i - 1)];
-	r->entry[place(r, 0)] = met;
-	return &r->entry[place(r, 0)];
+	memmove(r->order + 1, r->order, i);
+	r->order[0] = at;
+	return &r->entry[at];
+}
+
+/* A place for one that is not there yet. */
+static struct refusal *
+take_place(struct refusals *r)
+{
+	if (r->n == REFUSALS)
+		return to_front(r, REFUSALS - 1);
+	r->order[r->n] = (uint8_t)r->n;
+	r->n++;
+	return to_front(r, r->n - 1);
 }
 
 void
 refusals_add(struct refusals *r, const struct refusal *one)
 {
+	struct refusal *to = NULL;
+
 	r->total++;
 	if (!r->entry)
 		r->entry = calloc(REFUSALS, sizeof(*r->entry));
 	if (!r->entry)
 		return;
-	for (uint32_t i = 0; i < r->n; i++) {
-		const struct refusal *old = &r->entry[place(r, i)];
+	for (uint32_t i = 0; i < r->n && !to; i++)
+		if (is_same(&r->entry[r->order[i]], one))
+			to = to_front(r, i);
 
-		if (!is_same(old, one))
-			continue;
-		struct refusal *again = renew(r, i);
-		usec_t first = again->first;
-		uint64_t count = again->count;
-
-		*again = *one;
-		again->first = first;
-		again->last = one->last;
-		again->count = count + 1;
-		return;
-	}
-	r->entry[r->next] = *one;
-	r->entry[r->next].count = 1;
-	r->next = (r->next + 1) % REFUSALS;
-	if (r->n < REFUSALS)
-		r->n++;
+	usec_t first = to ? to->first : one->first;
+	uint64_t count = to ? to->count : 0;
+	if (!to)
+		to = take_place(r);
+	*to = *one;
+	to->first = first;
+	to->count = count + 1;
 }
 
 const struct refusal *
 refusals_at(const struct refusals *r, uint32_t i)
 {
-	return i < r->n ? &r->entry[place(r, i)] : NULL;
+	return i < r->n ? &r->entry[r->order[i]] : NULL;
 }
 
-/* Their bytes too: they are another guest's secrets. */
+/* Their bytes too: they told of another guest. */
 void
 refusals_forget(struct refusals *r)
 {
 	if (r->entry)
 		memset(r->entry, 0, REFUSALS * sizeof(*r->entry));
-	r->n = r->next = 0;
+	r->n = 0;
 	r->total = 0;
 }
 
@@ -88,5 +84,5 @@ refusals_free(struct refusals *r)
 {
 	free(r->entry);
 	r->entry = NULL;
-	r->n = r->next = 0;
+	r->n = 0;
 }

@@ -1,7 +1,7 @@
 /*
  * refusals.h - the last things the guest was refused, for the guest itself
  *
- * A ring of REFUSALS entries; the same refusal again raises a count.  Shown by the status page (status_page.c).
+ * At most REFUSALS of them, the one met longest ago makes room; the same refusal again raises a count.  Shown by the status page (status_page.c).
  */
 #ifndef PROXY_REFUSALS_H
 #define PROXY_REFUSALS_H
@@ -29,7 +29,8 @@ struct refusal {
 
 struct refusals {
 	struct refusal *entry; /* REFUSALS of them; NULL: none yet */
-	uint32_t n, next;
+	uint32_t n;
+	uint8_t order[REFUSALS]; /* entries 0..n-1, the one met last first */
 	uint64_t total;
 };
 
