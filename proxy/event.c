@@ -173,6 +173,20 @@ tell_flow(struct sluice *gw, struct sluice_event *e, const struct tuple *t, cons
 	tell(gw, e);
 }
 
+/* What a flow's judgment was; buf: NAME_TEXT bytes, as long as e lives. */
+static void
+cite_judged(struct sluice_event *e, const struct judged *d, char *buf)
+{
+	if (!d)
+		return;
+	e->verdict = verdict_word(d->verdict);
+	cite_rule(e, d->rule, d->floor);
+	if (d->told.len)
+		cite_name(e, &d->told, d->told_by, buf);
+	else
+		cite_name(e, &d->proof, "evidence", buf);
+}
+
 void
 event_opened(struct sluice *gw, struct flow *f)
 {
@@ -183,7 +197,9 @@ event_opened(struct sluice *gw, struct flow *f)
 
 	struct sluice_event e = {
 	    .kind = SLUICE_EVENT_FLOW_OPENED, .flow = f->number, .published = f->inbound};
+	char name[NAME_TEXT];
 
+	cite_judged(&e, f->judged, name);
 	tell_flow(gw, &e, &f->tuple, &f->target);
 }
 
@@ -203,7 +219,9 @@ event_ended(struct sluice *gw, const struct flow *f)
 	    .bytes_to_guest = f->to_guest,
 	    .age = f->opened ? (uint64_t)(gw->now - f->opened_at) : 0,
 	};
+	char name[NAME_TEXT];
 
+	cite_judged(&e, f->judged, name);
 	tell_flow(gw, &e, &f->tuple, &f->target);
 }
 
