@@ -50,9 +50,9 @@ serve_page()
 }
 
 if [ -w /dev/kvm ] && grep -qE '^flags.* (vmx|svm)( |$)' /proc/cpuinfo; then
-	title "\$ sluice-vmm vmlinuz --initrd initramfs.cpio --append quiet"
+	title "\$ sluice-vmm vmlinuz --initrd initramfs.cpio --append quiet -r 'allow to @host'"
 	serve_page
-	boot=("$vmm" "$assets/vmlinuz" --initrd "$assets/initramfs.cpio" --append quiet)
+	boot=("$vmm" "$assets/vmlinuz" --initrd "$assets/initramfs.cpio" --append quiet -r 'allow to @host')
 else
 	title "\$ sluice-vmm vmlinux --initrd initramfs.cpio   (in an emulated machine, as KVM cannot do it here)"
 	port=8000

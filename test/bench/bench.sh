@@ -8,7 +8,7 @@
 #   sb<PID>_h          the host: servers on its loopback; the gateways run here, so nothing of it can reach
 #                      the machine's own network
 #   sb<PID>_<GATEWAY>  one guest for each gateway: a network namespace with a tap that the gateway serves
-# The guest reaches the host's loopback through the gateway's address, 10.0.2.2.
+# The guest reaches the host's loopback through the gateway's address, 10.0.2.2, which a rule allows.
 #
 # ROWs (default: all; patterns as the shell's, "tcp*"):
 #   tcp_up tcp_down tcp8_up tcp8_down              1 or 8 streams, MTU 1500; seen from the guest
@@ -118,7 +118,7 @@ command_of() # command_of GATEWAY MTU
 	local ns=/run/netns/${name}_$1
 	case $1 in
 	sluice) command=("$PWD/build/sluice" serve "tap:$tap@$ns" --mtu "$2" --guest $guest/24 --gateway $gateway
-		--no-ipv6 "${sluice_options[@]}") ;;
+		--no-ipv6 -r 'allow to @host' "${sluice_options[@]}") ;;
 	pasta) command=(pasta -q -f --runas 0 --netns "$ns" --config-net -I $tap -4 -m "$2" -a $guest -n 24
 		-g $gateway -t none -u none -T none -U none) ;;
 	slirp4netns) command=(slirp4netns --configure --mtu="$2" --netns-type=path "$ns" $tap) ;;

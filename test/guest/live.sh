@@ -34,7 +34,7 @@ dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --user
 await 'dig @127.0.0.1 -p 5353 web.example +short +time=1 +tries=1 | grep -q .' || not_ok 'the name server starts' "$(cat dns.log)"
 
 # serve_guest LINK [OPTIONS]: the gateway of the guests to come
-serve_guest() { gateway vm "$SLUICE" serve "$@" --nameserver 127.0.0.1:5353 -p 9000 --stats=json; }
+serve_guest() { gateway vm "$SLUICE" serve "$@" --nameserver 127.0.0.1:5353 -p 9000 -r 'allow to @host' --stats=json; }
 
 # --- a guest --------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 # capture_test.sh - --pcap: a capture that others can read while it grows, and that is whole in the end
 . "$(dirname "$0")/lib.sh"
 
-serve guest --pcap "$W/guest.pcapng" || exit
+serve guest -r 'allow to @host' --pcap "$W/guest.pcapng" || exit
 guest ping -n -c 2 -i 0.1 $G4 >/dev/null 2>&1
 frames() { tcpdump -n -r "$W/guest.pcapng" "$@" 2>tcpdump.err | wc -l; }
 await '[ "$(frames icmp)" = 4 ]'

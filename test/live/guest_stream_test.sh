@@ -18,7 +18,7 @@ import os, socket, subprocess, sys, time
 sluice, boot = sys.argv[1:]
 ours, guests = socket.socketpair()
 with open("vm.err", "w") as err:
-    gateway = subprocess.Popen([sluice, "serve", f"fd:{ours.fileno()}", "--one-off", "--nameserver", "127.0.0.1:5353", "-p", "9000",
+    gateway = subprocess.Popen([sluice, "serve", f"fd:{ours.fileno()}", "--one-off", "--nameserver", "127.0.0.1:5353", "-p", "9000", "-r", "allow to @host",
                                 "--stats=json", "--pid", "pair.pid"], stderr=err, pass_fds=[ours.fileno()])
 ours.close()
 while gateway.poll() is None and not os.path.exists("pair.pid"):

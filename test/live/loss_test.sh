@@ -38,7 +38,7 @@ lossy_guest() # lossy_guest PERCENT
 	END
 }
 
-serve guest || exit
+serve guest -r 'allow to @host' || exit
 lossy_guest 1
 both_families '1 % in the guest' 4000000
 some_dropped '1 % in the guest' guest
@@ -55,7 +55,7 @@ ip netns add guest
 ip netns add wire
 wire guest eth0 wire port0
 in_ns wire sh -c 'ip link add bridge type bridge; ip link set bridge up; ip link set port0 up master bridge'
-gateway wire "$SLUICE" serve tap:tap0@/run/netns/wire --mac "$(mac_of guest eth0)" || exit
+gateway wire "$SLUICE" serve tap:tap0@/run/netns/wire --mac "$(mac_of guest eth0)" -r 'allow to @host' || exit
 ip -n wire link set tap0 master bridge
 # Frames of the wire's own size, as a lossy wire sees them.
 for end in 'guest eth0' 'wire port0'; do

@@ -31,7 +31,7 @@ F4=192.0.2.34 F6=2001:db8:3::2
 answered() { guest ping -n -c 3 -i 0.1 -W 5 "$@" 2>&1 | sed -n 's/.* \([0-9]*\) received.*/\1/p'; }
 
 for mtu in 1500 65520; do
-	serve guest --mtu $mtu || exit
+	serve guest --profile all --mtu $mtu || exit
 	for to in $G4 $G6 $F4 $F6; do
 		for size in 0 56 1452 8000; do
 			check "ping $to, $size bytes, MTU $mtu" 3 "$(answered -s $size $to)"
@@ -57,14 +57,14 @@ check 'traceroute ICMP, IPv6' "$P6" "$(path -I $F6)"
 stop
 
 # Endpoint-independent sockets are not connected, and still show the path.
-serve guest --udp-endpoint-independent || exit
+serve guest --profile all --udp-endpoint-independent || exit
 check 'traceroute UDP, one port for all, IPv4' "$P4" "$(path $F4)"
 check 'traceroute UDP, one port for all, IPv6' "$P6" "$(path $F6)"
 stop
 
 # --- the host forbids echo sockets: said once, the gateway's own answers are not concerned
 echo '1 0' >/proc/sys/net/ipv4/ping_group_range
-serve guest --stats || exit
+serve guest --profile all --stats || exit
 guest ping -n -c 3 -i 0.1 -W 1 $F4 >/dev/null 2>&1
 guest ping -n -c 3 -i 0.1 -W 1 $F6 >/dev/null 2>&1
 check 'ping of the gateway needs no permission' 3 "$(answered $G4)"

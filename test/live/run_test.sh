@@ -22,7 +22,7 @@ nobody='setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs'
 # --- an ordinary user: a node that is open to all, and nothing else
 mount -t tmpfs none /dev/net
 mknod -m 666 /dev/net/tun c 10 200
-check 'an ordinary user: curl' 'hello from the host' "$($nobody timeout 30 "$SLUICE" run -- curl -sS http://host.sluice.internal:8000/hello 2>&1)"
+check 'an ordinary user: curl' 'hello from the host' "$($nobody timeout 30 "$SLUICE" run -r 'allow to @host' -- curl -sS http://host.sluice.internal:8000/hello 2>&1)"
 check 'an ordinary user: its own uid' 65534 "$($nobody timeout 30 "$SLUICE" run id -u 2>&1)"
 $nobody timeout 30 "$SLUICE" run sh -c 'exit 42'
 check 'an ordinary user: status' 42 $?

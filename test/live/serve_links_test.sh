@@ -8,7 +8,7 @@ met='arp 52:55:0a:00:02:02 ping ping ping '
 meets() { check "$1" "$met" "$(vmm "${@:2}" | tr '\n' ' ')"; }
 
 # link NAME LINK [OPTIONS]: a gateway on it, ready as soon as its pid file is there
-link() { local name=$1; shift; gateway "$name" "$SLUICE" serve "$@" -v; }
+link() { local name=$1; shift; gateway "$name" "$SLUICE" serve "$@" -r 'allow to @host' -v; }
 said() { cat "$W/$1.err"; }
 # ends NAME STATUS: the gateway does so by itself
 ends() { await "ended $gateway"; wait "$gateway"; check "$1" "$2" $?; }

@@ -25,7 +25,7 @@ both_right()
 }
 
 for mtu in 1280 1500 65520; do
-	serve guest --mtu $mtu || exit
+	serve guest --profile all --mtu $mtu || exit
 	for addr in 127.0.0.1 ::1; do
 		at="MTU $mtu, $addr"
 		bulk "$at" $addr "send=$BYTES" "recv=$BYTES"
@@ -38,7 +38,7 @@ for mtu in 1280 1500 65520; do
 	stop
 done
 
-serve guest || exit
+serve guest --profile all || exit
 for addr in 127.0.0.1 ::1; do
 	gate=$G4
 	[ $addr = 127.0.0.1 ] || gate=$G6

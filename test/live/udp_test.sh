@@ -7,7 +7,7 @@ all_right() { for s in $SIZES; do echo "$s right"; done; }
 
 start echo.log "$TOOLS/dgram" echo 127.0.0.1 7007 ::1 7007 || exit
 for mtu in 1280 1500 65520; do
-	serve guest --mtu $mtu -p 7008:7008/udp || exit
+	serve guest --profile all --mtu $mtu -p 7008:7008/udp || exit
 	start_in guest guest.log "$TOOLS/dgram" echo 0.0.0.0 7008 :: 7008
 	for gate in $G4 $G6; do
 		# shellcheck disable=SC2086  # a list of sizes
@@ -21,7 +21,7 @@ for mtu in 1280 1500 65520; do
 	stop
 done
 
-serve guest -p 7009-7010:7109/udp || exit
+serve guest --profile all -p 7009-7010:7109/udp || exit
 for gate in $G4 $G6; do
 	check "refused, $gate" '100 ECONNREFUSED' "$(guest "$TOOLS/dgram" ask $gate 7 100)"
 done
@@ -67,7 +67,7 @@ ask_names()
 ask_names >seen
 check 'four flows, four ports' '4 0' "$(sort -u seen | wc -l) $(grep -c silent seen)"
 stop
-serve guest --udp-endpoint-independent || exit
+serve guest --profile all --udp-endpoint-independent || exit
 ask_names >seen
 check 'endpoint-independent: a guest port is one host port' '2 0' "$(sort -u seen | wc -l) $(grep -c silent seen)"
 for gate in $G4 $G6; do

@@ -13,7 +13,7 @@ assets=${GUEST%/test/guest}/build/guest
 direct()
 {
 	timeout -k 5 100 "$VMM" "$assets/vmlinuz" --initrd "$assets/initramfs.cpio" --append "quiet reboot=t RUN=/check OFFLOADS=yes MTU=1500" \
-		-p 9000 --nameserver 127.0.0.1:5353 </dev/null >console
+		-p 9000 --nameserver 127.0.0.1:5353 -r 'allow to @host' </dev/null >console
 	local status=$?
 	[ $status = 0 ] && grep -aq '^guest is done: status 0,' console && return
 	echo "sluice-vmm: status $status; the console ended with:" >&2
