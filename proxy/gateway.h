@@ -165,12 +165,17 @@ struct sluice { /* "the gateway" */
 	struct settings *settings;                /* policy and names */
 	_Atomic(struct settings *) settings_next; /* left by sluice_reload(); taken at the next turn */
 	struct surroundings where;
-	struct addr *own; /* where.own, as the kernel last said */
-	uint64_t own_version;
+	struct addr *own;  /* where.own, as the host last said: sorted, and our own link-local address */
+	bool own_watched;  /* the host tells of changes */
+	usec_t own_at;     /* when it is to be asked anew all the same; TIME_NEVER */
+	uint64_t own_turn; /* the turn in which it was last asked whether they changed */
+	bool rejudge;      /* they changed: flows are judged again at the next turn */
 	struct evidence *evidence;
 	struct dns_service *dns;
 	struct refusals refusals;
-	bool said_host; /* the remedy for @host was logged */
+	bool said_host;          /* the remedy for @host was logged */
+	usec_t said_refusals_at; /* when the current second of log lines about refusals began */
+	uint32_t said_refusals;  /* lines in it, also those that were left out */
 	struct listener *listener;
 	size_t nlistener;
 
@@ -275,6 +280,8 @@ is_mapping(const struct flow *f)
 
 void tcp_dial(struct sluice *gw, struct tcp_flow *tf, usec_t now);
 void tcp_dial_event(struct sluice *gw, struct tcp_flow *tf, const struct host_event *ev, usec_t now);
+/* The guest's held SYN is answered with a RST; ending the flow is the caller's. */
+void tcp_dial_reset(struct sluice *gw, const struct tcp_flow *tf);
 /* True: time was up, and the flow is gone. */
 bool tcp_dial_late(struct sluice *gw, struct tcp_flow *tf, usec_t now);
 
@@ -298,6 +305,10 @@ void tcp_flow_serve(struct sluice *gw, const struct tuple *tuple, const struct p
 /* From now on a service answers, not the host, whose socket goes. */
 void tcp_flow_hand_over(struct sluice *gw, struct tcp_flow *tf, const struct tcp_service *service,
 			void *state);
+/* tcp_writable() for services: where the pool has no memory, ready() is called again soon. */
+int tcp_flow_room(struct tcp_flow *tf, struct room out[2], usec_t now);
+/* A flow that lives is refused, and knows why: RST to both sides; silent: to the host alone.  It may be gone then. */
+void tcp_flow_refuse(struct sluice *gw, struct tcp_flow *tf, bool silent);
 void tcp_flow_report(struct sluice *gw, struct flow *f, const struct icmp_report *r, usec_t now);
 
 void udp_input(struct sluice *gw, struct packet *pkt, usec_t now);
@@ -325,6 +336,7 @@ void gw_link_changed(struct sluice *gw);
 /* --- publish.c ------------------------------------------------------------------------------------------ */
 
 #define TOKEN_LISTENER FLOW_TOKEN_FLOWS
+#define TOKEN_OWN (TOKEN_DNS - 1)                          /* the host's addresses changed */
 #define TOKEN_DNS (FLOW_TOKEN_FLOWS + ((uint64_t)1 << 56)) /* and beyond: dns_service.c's */
 
 bool publish_open(struct sluice *gw, const struct sluice_publish *p, size_t n, char *err, size_t errlen);

@@ -1,73 +1,199 @@
 /*
- * judge.c - policy asked about flows, and what a refusal does
+ * judge.c - policy asked about flows
+ *
+ * A question is made of what is known: the tuple as the guest names it (whatever the connect hook makes of it later),
+ * what this gateway answered when it was asked for names, and the name that was told.  Two things are refused here that
+ * no rule speaks of: QUIC where a name could still change the outcome (it tells the name where nobody can read it, and
+ * every client that speaks it falls back to TCP), and the other ways to ask for names (which would leave a guest's
+ * destinations without evidence; stub resolvers fall back to port 53).
  */
 #include "proxy/judge.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "proxy/gateway.h"
+#include "stack/ip_wire.h"
+
+#define QUIC_PORT 443u
+
+static const char by_evidence[] = "evidence";
+
+/* DNS over TLS (RFC 7858) and QUIC (RFC 9250), multicast DNS (RFC 6762), LLMNR (RFC 4795), NetBIOS (RFC 1002). */
+static const struct name_service {
+	uint8_t proto;
+	uint16_t port;
+} name_services[] = {
+    {IP_PROTO_TCP, 853}, {IP_PROTO_UDP, 853}, {IP_PROTO_UDP, 5353}, {IP_PROTO_UDP, 5355}, {IP_PROTO_UDP, 137},
+};
+
+static bool
+is_name_service(uint8_t proto, uint16_t port)
+{
+	for (size_t i = 0; i < sizeof(name_services) / sizeof(name_services[0]); i++)
+		if (name_services[i].proto == proto && name_services[i].port == port)
+			return true;
+	return false;
+}
+
+/* Somebody wrote a rule with this very port: not a profile, nor one that is for all ports. */
+static bool
+names_port(const struct rule *r, uint8_t proto, uint16_t port)
+{
+	for (unsigned i = 0; r && !r->profile && i < r->nproto; i++)
+		for (unsigned k = 0; r->proto[i].proto == proto && k < r->proto[i].nport; k++)
+			if (r->proto[i].port[k].first <= port && port <= r->proto[i].port[k].last)
+				return true;
+	return false;
+}
+
+static enum sluice_reason
+reason_of_refusal(const struct policy_answer *a)
+{
+	static const enum sluice_reason reason[] = {
+	    [POLICY_RULE] = SLUICE_REASON_RULE,
+	    [POLICY_DEFAULT] = SLUICE_REASON_RULE,
+	    [POLICY_NO_EVIDENCE] = SLUICE_REASON_NO_EVIDENCE,
+	    [POLICY_WRONG_NAME] = SLUICE_REASON_NAME,
+	};
+
+	return reason[a->reason];
+}
+
+/* The name to speak of: what was told, what an allow rests on, or else the newest this address was found by. */
+static void
+name_it(struct sluice *gw, const struct policy_question *q, const char *told_by, struct judgment *out)
+{
+	const struct name *newest;
+
+	out->name_from = "";
+	if (q->told) {
+		out->name = *q->told;
+		out->name_from = told_by;
+	} else if (out->answer.by.len) {
+		out->name = out->answer.by;
+		out->name_from = by_evidence;
+	} else if (!q->ingress && evidence_names(gw->evidence, &q->remote, gw->now, &newest, 1) == 1) {
+		out->name = *newest;
+		out->name_from = by_evidence;
+	}
+}
+
+static void
+refuse(struct judgment *out, enum sluice_reason reason)
+{
+	out->verdict = VERDICT_DENY;
+	out->reason = reason;
+}
+
+static void
+ask(struct sluice *gw, const struct policy_question *q, const char *told_by, struct judgment *out)
+{
+	const struct policy_answer *a = &out->answer;
+
+	out->name.len = 0;
+	out->reason = SLUICE_REASON_NONE;
+	policy_decide(gw->settings->policy, judge_surroundings(gw), q->ingress ? NULL : gw->evidence, gw->now,
+		      q, &out->answer);
+	out->verdict = a->verdict;
+	name_it(gw, q, told_by, out);
+	if (judge_refuses(out))
+		out->reason = reason_of_refusal(a);
+	else if (!q->ingress && is_name_service(q->proto, q->port) && !names_port(a->rule, q->proto, q->port))
+		refuse(out, SLUICE_REASON_NAME_SERVICE);
+	else if (a->verdict == VERDICT_PEEK && q->proto != IP_PROTO_TCP)
+		refuse(out, SLUICE_REASON_QUIC);
+}
+
+/* May a name still be told?  On port 53 this gateway itself answers; of datagrams only QUIC's have one. */
+static enum claim
+first_claim(const struct tuple *t)
+{
+	if (t->proto == IP_PROTO_TCP)
+		return t->remote.port == DNS_PORT ? CLAIM_NONE : CLAIM_PENDING;
+	return t->proto == IP_PROTO_UDP && t->remote.port == QUIC_PORT ? CLAIM_PENDING : CLAIM_NONE;
+}
+
+static struct policy_question
+question_of(const struct tuple *t, const struct endpoint *client, struct judgment *out)
+{
+	out->ingress = client != NULL;
+	out->client = client ? *client : (struct endpoint){.port = 0};
+	return (struct policy_question){
+	    .ingress = client != NULL,
+	    .proto = t->proto,
+	    .remote = client ? client->addr : t->remote.addr,
+	    .port = client ? t->guest.port : t->remote.port,
+	    .claim = client ? CLAIM_NONE : first_claim(t),
+	};
+}
 
 void
 judge(struct sluice *gw, const struct tuple *t, const struct endpoint *client, struct judgment *out)
 {
-	(void)gw, (void)t, (void)client;
-	*out = (struct judgment){.verdict = VERDICT_ALLOW, .name_from = ""};
+	const struct policy_question q = question_of(t, client, out);
+
+	ask(gw, &q, "", out);
 }
 
-bool
-judge_keep(struct flow *f, const struct judgment *j)
+static const struct name *
+proof_of(const struct flow *f)
 {
-	(void)f, (void)j;
-	return true;
-}
-
-void
-judge_refused(struct sluice *gw, const struct tuple *t, const struct flow *f, const struct endpoint *client,
-	      const struct judgment *j)
-{
-	(void)t, (void)f, (void)client, (void)j;
-	gw->count[GW_POLICY_REFUSED]++;
+	return f->judged && f->judged->proof.len ? &f->judged->proof : NULL;
 }
 
 void
 judge_told(struct sluice *gw, const struct flow *f, const struct name *told, const char *told_by,
 	   struct judgment *out)
 {
-	(void)gw, (void)f;
-	*out = (struct judgment){.verdict = VERDICT_ALLOW, .name_from = told ? told_by : ""};
-	if (told)
-		out->name = *told;
+	struct policy_question q = question_of(&f->tuple, NULL, out);
+
+	q.claim = told ? CLAIM_TOLD : CLAIM_NONE;
+	q.told = told;
+	q.proof = proof_of(f);
+	ask(gw, &q, told_by, out);
 }
 
 void
-judge_name_refused(struct sluice *gw, const struct tuple *t, const struct name *n, enum sluice_reason reason,
-		   const struct policy_answer *a)
+judge_again(struct sluice *gw, const struct flow *f, bool fresh, struct judgment *out)
 {
-	(void)t, (void)n, (void)reason, (void)a;
-	gw->count[GW_POLICY_REFUSED]++;
+	const struct judged *was = f->judged;
+	bool told = was && was->told.len;
+	struct policy_question q = question_of(&f->tuple, f->inbound ? &f->target : NULL, out);
+
+	q.proof = proof_of(f);
+	if (told) {
+		q.claim = CLAIM_TOLD;
+		q.told = &was->told;
+	} else if (f->kind == FLOW_TCP && !fresh) {
+		q.claim = CLAIM_NONE;
+	}
+	ask(gw, &q, told ? was->told_by : "", out);
 }
 
-void
-judge_request_refused(struct sluice *gw, const struct flow *f, const struct judgment *j)
+bool
+judge_keep(struct flow *f, const struct judgment *j)
 {
-	(void)f, (void)j;
-	gw->count[GW_POLICY_REFUSED]++;
-}
+	bool told = j->name.len && j->name_from[0] && strcmp(j->name_from, by_evidence) != 0;
+	struct judged *k = f->judged;
 
-char *
-judge_text(const struct tuple *t, const struct judgment *j, char buf[JUDGE_TEXT])
-{
-	(void)t, (void)j;
-	buf[0] = '\0';
-	return buf;
-}
-
-const struct surroundings *
-judge_surroundings(struct sluice *gw)
-{
-	return &gw->where;
-}
-
-void
-judge_take_settings(struct sluice *gw)
-{
-	(void)gw;
+	/* Nothing was asked for, or nothing said no. */
+	if (!k && !j->answer.rule && !j->answer.by.len && !told && j->verdict == VERDICT_ALLOW)
+		return true;
+	if (!k) {
+		k = calloc(1, sizeof(*k));
+		if (!k)
+			return false;
+		f->judged = k;
+	}
+	k->verdict = j->verdict;
+	k->rule = j->answer.rule;
+	k->floor = j->answer.floor;
+	if (j->answer.by.len)
+		k->proof = j->answer.by;
+	if (told) {
+		k->told = j->name;
+		k->told_by = j->name_from;
+	}
+	return true;
 }

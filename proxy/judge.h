@@ -19,6 +19,8 @@ struct judgment {
 	struct policy_answer answer;
 	struct name name;      /* that was told, or that evidence has; len 0: none */
 	const char *name_from; /* "sni", "host", "evidence"; "" */
+	bool ingress;
+	struct endpoint client; /* ingress: who asks */
 };
 
 /*
@@ -43,8 +45,16 @@ void judge(struct sluice *gw, const struct tuple *t, const struct endpoint *clie
 /* The same once the guest's first flight is known: told NULL: no name.  f->judged is what allowed it so far. */
 void judge_told(struct sluice *gw, const struct flow *f, const struct name *told, const char *told_by,
 		struct judgment *out);
+/* A flow that lives, by the policy in force now and by what allowed it so far.  fresh: nothing the guest said has
+ * passed yet, so a name may still come (TCP: PEEK is a possible verdict). */
+void judge_again(struct sluice *gw, const struct flow *f, bool fresh, struct judgment *out);
 /* Keep what j said in f.  False: no memory. */
 bool judge_keep(struct flow *f, const struct judgment *j);
+static inline bool
+judge_refuses(const struct judgment *j)
+{
+	return j->verdict == VERDICT_DENY || j->verdict == VERDICT_DROP;
+}
 
 /*
  * A refusal: counted, an event, a line in the guest's list of refusals (refusals.h), and once the remedy in the log when a
@@ -53,6 +63,9 @@ bool judge_keep(struct flow *f, const struct judgment *j);
  */
 void judge_refused(struct sluice *gw, const struct tuple *t, const struct flow *f,
 		   const struct endpoint *client, const struct judgment *j);
+/* The same for a flow that ends because of j, which gives it reason, rule and name to be told at its end; ending it is
+ * the caller's. */
+void judge_ends(struct sluice *gw, struct flow *f, const struct judgment *j);
 /* A DNS query or a part of its answer that was refused. */
 void judge_name_refused(struct sluice *gw, const struct tuple *t, const struct name *n,
 			enum sluice_reason reason, const struct policy_answer *a);
@@ -63,12 +76,17 @@ void judge_request_refused(struct sluice *gw, const struct flow *f, const struct
 #define JUDGE_TEXT 512
 char *judge_text(const struct tuple *t, const struct judgment *j, char buf[JUDGE_TEXT]);
 
+/* --- own_addresses.c ------------------------------------------------------------------------------------- */
+
 /* Where the gateway stands now: its addresses, and the host's own as they change. */
 const struct surroundings *judge_surroundings(struct sluice *gw);
+/* Before the first judgment: 0, or -errno: the host's addresses cannot be read. */
+int own_addresses_open(struct sluice *gw);
 
-/* --- settings: sluice_new(), sluice_reload() ---------------------------------------------------------------- */
+/* --- reload.c -------------------------------------------------------------------------------------------- */
 
-/* Takes what sluice_reload() left, if anything: swaps, judges all flows again.  Once a turn. */
+/* Takes what sluice_reload() left, if anything: swaps, judges all flows again.  Once a turn.  Flows are judged again
+ * also when the host's own addresses have changed. */
 void judge_take_settings(struct sluice *gw);
 
 #endif

@@ -179,6 +179,10 @@ host_events(struct sluice *gw, usec_t now)
 
 	gw->host_more = n == (int)TURN_EVENTS;
 	for (int i = 0; i < n; i++) {
+		if (ev[i].token == TOKEN_OWN) {
+			judge_surroundings(gw);
+			continue;
+		}
 		if (ev[i].token >= TOKEN_DNS) {
 			dns_event(gw, &ev[i], now);
 			continue;
@@ -281,7 +285,7 @@ time_left(struct sluice *gw)
 	bool blocked = !gw->sink.room(gw->sink.ctx);
 
 	/* Ready flows that wait for room on the link are woken by the link. */
-	if (gw->link_more || gw->host_more || (gw->flows.ready_first && !blocked))
+	if (gw->link_more || gw->host_more || gw->rejudge || (gw->flows.ready_first && !blocked))
 		return 0;
 	if (gw->link->ops->before_sleep(gw->link))
 		return gw->link_more = true, 0;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proxy/config.h"
+
 #define DNS_TIMEOUT (4500 * USEC_PER_MSEC)
 #define DNS_CACHE 4096u
 #define LIST_MAX (256u << 20) /* bytes of one @file: list */
@@ -175,6 +177,19 @@ settings_new(const struct sluice_config *cfg, struct diag_sink *d)
 		return s;
 	settings_free(s);
 	return NULL;
+}
+
+struct settings *
+settings_read(struct setup *su, const struct sluice_config *cfg)
+{
+	struct diag_sink d = settings_sink(cfg);
+	struct settings *s = settings_new(cfg, &d);
+
+	if (!s && d.errors > 1)
+		wrong(su, "%s (and %u more)", d.first, d.errors - 1);
+	else if (!s)
+		wrong(su, "%s", d.first);
+	return s;
 }
 
 void

@@ -25,6 +25,10 @@ struct settings {
 struct settings *settings_new(const struct sluice_config *cfg, struct diag_sink *d);
 void settings_free(struct settings *s);
 
+/* The same with what was wrong as a sentence. */
+struct setup;
+struct settings *settings_read(struct setup *su, const struct sluice_config *cfg);
+
 /* A sink that hands what it is told to cfg->diagnostic. */
 struct diag_sink settings_sink(const struct sluice_config *cfg);
 

@@ -227,11 +227,9 @@ build(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 	if (!config_stack(su, cfg, &sc) || !config_nameservers(su, cfg, &gw->resolver))
 		return false;
 	gw->stack.cfg = sc;
-	struct diag_sink d = settings_sink(cfg);
-	gw->settings = settings_new(cfg, &d);
+	gw->settings = settings_read(su, cfg);
 	if (!gw->settings)
-		return d.errors > 1 ? wrong(su, "%s (and %u more)", d.first, d.errors - 1)
-				    : wrong(su, "%s", d.first);
+		return false;
 	gw->endpoint_independent = cfg->udp_endpoint_independent;
 	gw->log = cfg->log;
 	gw->log_ctx = cfg->log_ctx;
@@ -245,6 +243,13 @@ build(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 		return false;
 	gw_link_changed(gw);
 	stack_init(&gw->stack, &sc, &gw->sink, gw->now);
+	int addrs = own_addresses_open(gw);
+	if (addrs < 0)
+		return wrong(
+		    su,
+		    "cannot read this machine's addresses, which a guest must not reach by chance: %s; "
+		    "AF_NETLINK sockets must be allowed",
+		    strerror(-addrs));
 	gw->timewait_mem = calloc(1, timewait_size(TIMEWAIT_ENTRIES));
 	if (!gw->timewait_mem)
 		return wrong(su, "no memory for %u TIME-WAIT entries", TIMEWAIT_ENTRIES);

@@ -14,8 +14,8 @@
 
 #define PROXY_WAIT (127 * USEC_PER_SEC) /* for its reply: as long as Linux waits for a connection */
 
-static void
-refuse_held(struct sluice *gw, struct tcp_flow *tf)
+void
+tcp_dial_reset(struct sluice *gw, const struct tcp_flow *tf)
 {
 	struct tcp_hdr syn = {.flags = TCP_SYN, .seq = tf->tcp.irs}, rst;
 	const struct tuple *t = &tf->flow.tuple;
@@ -75,7 +75,7 @@ dial_failed(struct sluice *gw, struct tcp_flow *tf, int error, usec_t now)
 	switch (trouble) {
 	case TROUBLE_REFUSED:
 		gw->count[GW_TCP_REFUSED]++;
-		refuse_held(gw, tf);
+		tcp_dial_reset(gw, tf);
 		break;
 	case TROUBLE_HOST:
 	case TROUBLE_NET:

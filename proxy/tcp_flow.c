@@ -179,6 +179,34 @@ tcp_flow_hand_over(struct sluice *gw, struct tcp_flow *tf, const struct tcp_serv
 }
 
 void
+tcp_flow_refuse(struct sluice *gw, struct tcp_flow *tf, bool silent)
+{
+	if (tf->dialing && !silent)
+		tcp_dial_reset(gw, tf);
+	if (tf->dialing || silent) {
+		gw_end(gw, &tf->flow, SLUICE_REASON_RULE);
+		return;
+	}
+	watch_end(tf);
+	end_service(gw, tf);
+	gw_close(gw, &tf->flow.fd, true);
+	tf->readable = tf->writable = false;
+	tcp_abort(&tf->tcp, true);
+	flow_mark_ready(&gw->flows, &tf->flow);
+}
+
+int
+tcp_flow_room(struct tcp_flow *tf, struct room out[2], usec_t now)
+{
+	int n = tcp_writable(&tf->tcp, out);
+
+	/* A full ring is emptied by ACKs; no ring at all is a shortage of the pool's. */
+	if (n == 0 && tf->tcp.snd.cap == 0)
+		tf->retry_at = now + MEMORY_RETRY;
+	return n;
+}
+
+void
 tcp_flow_publish(struct sluice *gw, struct listener *l, int fd, const struct endpoint *client, usec_t now)
 {
 	enum family fam = addr_family(&l->at.addr);
@@ -316,13 +344,9 @@ pump_to_guest(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 			return true;
 
 		size_t want = 0;
-		int n = tcp_writable(&tf->tcp, room);
-		if (n == 0) {
-			/* A full ring is emptied by ACKs; no ring at all is a shortage of the pool's. */
-			if (tf->tcp.snd.cap == 0)
-				tf->retry_at = now + MEMORY_RETRY;
+		int n = tcp_flow_room(tf, room, now);
+		if (n == 0)
 			return false;
-		}
 		for (int i = 0; i < n; i++) {
 			iov[i] = (struct iovec){room[i].p, room[i].len};
 			want += room[i].len;
@@ -478,7 +502,7 @@ tcp_flow_ready(struct sluice *gw, struct flow *f, usec_t now)
 			f->reason = SLUICE_REASON_GUEST_SILENT;
 		gw_close(gw, &f->fd, true);
 	}
-	if (tf->service && is_open(tf))
+	if (tf->service && tf->tcp.state >= TCP_ESTABLISHED)
 		tf->service->ready(gw, tf, now);
 	if (is_open(tf) && f->fd >= 0 && (!tf->watch || watch_ready(gw, tf, now))) {
 		more |= pump_to_host(gw, tf, now);

@@ -1,0 +1,171 @@
+/*
+ * reload.c - another policy for a gateway that runs
+ *
+ * Whoever reloads builds the new settings whole, in a thread of his own, and leaves them in one atomic pointer; the
+ * gateway takes them at the start of its next turn.  Then every flow is judged again, by the new rules and by what
+ * allowed it before (its evidence, even if that has expired, and the name it told): what would be refused now ends as it
+ * would have been refused at its beginning.  The same happens, without new settings, when the host's own addresses
+ * change.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proxy/config.h"
+#include "proxy/gateway.h"
+#include "stack/ip_wire.h"
+
+int
+sluice_reload(struct sluice *s, const struct sluice_config *given, char *err, size_t errlen)
+{
+	struct setup su = {err, errlen};
+	struct sluice_config whole = {0};
+
+	if (errlen)
+		err[0] = '\0';
+	if (!gw_whole_config(&su, given, &whole))
+		return -1;
+
+	struct settings *next = settings_read(&su, &whole);
+	if (!next)
+		return -1;
+	/* One that was not taken yet will never be. */
+	settings_free(atomic_exchange(&s->settings_next, next));
+	sluice_wake(s);
+	return 0;
+}
+
+/* --- one flow -------------------------------------------------------------------------------------------- */
+
+static bool
+still_allowed(struct sluice *gw, struct flow *f, bool fresh, struct judgment *j)
+{
+	judge_again(gw, f, fresh, j);
+	if (!judge_refuses(j))
+		/* Without memory it goes on with what it knew. */
+		return judge_keep(f, j), true;
+	j->reason = SLUICE_REASON_RELOAD;
+	return false;
+}
+
+static void
+tell_prohibited(struct sluice *gw, const struct tuple *t, usec_t now)
+{
+	enum family fam = addr_family(&t->guest.addr);
+
+	stack_send_error_flow(&gw->stack, ICMP_ERR_PROHIBITED, 0, &gw->stack.cfg.net[fam].gateway, t,
+			      t->proto == IP_PROTO_UDP ? 0 : (uint32_t)t->guest.port << 16, now);
+}
+
+static void
+rejudge_tcp(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+{
+	struct flow *f = &tf->flow;
+	bool fresh = !f->inbound && f->to_host == 0 && !tf->service;
+	struct judgment j;
+
+	/* It ends already, or nothing of it gets out: a service of the gateway's, but for resolvers of the guest's. */
+	if (f->fd < 0 && !tf->dialing && !(tf->service && f->tuple.remote.port == DNS_PORT))
+		return;
+	if (tf->service && dial_is_dns(gw, &f->tuple.remote.addr))
+		return;
+	if (still_allowed(gw, f, fresh || tf->watch, &j)) {
+		if (j.verdict != VERDICT_PEEK || tf->watch || watch_begin(tf, now))
+			return;
+		j.reason = SLUICE_REASON_FULL;
+	}
+	gw->count[GW_POLICY_REJUDGED]++;
+	judge_ends(gw, f, &j);
+	tcp_flow_refuse(gw, tf, j.verdict == VERDICT_DROP);
+}
+
+/* A mapping is as good as the remote ends it may still reach. */
+static bool
+rejudge_peers(struct sluice *gw, struct udp_flow *uf, usec_t now)
+{
+	struct endpoint gone[UDP_PEERS];
+	(void)gw, (void)now, (void)gone, (void)uf;
+	return true;
+}
+
+static void
+rejudge_datagrams(struct sluice *gw, struct flow *f, usec_t now)
+{
+	struct judgment j;
+
+	if (is_mapping(f)) {
+		rejudge_peers(gw, (struct udp_flow *)(void *)f, now);
+		return;
+	}
+	if (still_allowed(gw, f, false, &j))
+		return;
+	gw->count[GW_POLICY_REJUDGED]++;
+	judge_ends(gw, f, &j);
+	if (j.verdict != VERDICT_DROP && !f->inbound)
+		tell_prohibited(gw, &f->tuple, now);
+	gw_end(gw, f, SLUICE_REASON_RELOAD);
+}
+
+/* --- all of them ----------------------------------------------------------------------------------------- */
+
+static void
+each_flow(struct sluice *gw, void (*what)(struct sluice *gw, struct flow *f, usec_t now))
+{
+	for (int k = 0; k < FLOW_KINDS; k++) {
+		for (uint32_t i = 0; i < gw->flows.kind[k].fresh; i++) {
+			struct flow *f = flow_at(&gw->flows, (enum flow_kind)k, i);
+
+			if (f->ops)
+				what(gw, f, gw->now);
+		}
+	}
+}
+
+/* The rules go with their policy. */
+static void
+forget_rule(struct sluice *gw, struct flow *f, usec_t now)
+{
+	(void)gw, (void)now;
+	if (f->judged)
+		f->judged->rule = NULL;
+}
+
+static void
+rejudge(struct sluice *gw, struct flow *f, usec_t now)
+{
+	if (f->kind == FLOW_TCP)
+		rejudge_tcp(gw, (struct tcp_flow *)(void *)f, now);
+	else
+		rejudge_datagrams(gw, f, now);
+}
+
+static void
+swap(struct sluice *gw, struct settings *next)
+{
+	struct settings *old = gw->settings;
+
+	gw->settings = next;
+	each_flow(gw, forget_rule);
+	settings_free(old);
+	dns_settings_changed(gw);
+	gw->said_host = false;
+	gw_log(gw, SLUICE_LOG_INFO, "policy and names were reloaded");
+	event_reloaded(gw);
+}
+
+void
+judge_take_settings(struct sluice *gw)
+{
+	struct settings *next = NULL;
+	bool all = gw->rejudge;
+
+	/* Looking costs less than taking, and there is seldom anything. */
+	if (atomic_load_explicit(&gw->settings_next, memory_order_relaxed))
+		next = atomic_exchange(&gw->settings_next, NULL);
+	if (next) {
+		swap(gw, next);
+		all |= !next->keep_flows;
+	}
+	gw->rejudge = false;
+	if (all)
+		each_flow(gw, rejudge);
+}
