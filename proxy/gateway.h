@@ -72,6 +72,7 @@ enum gateway_count {
 	GW_DNS_FAILED,   /* SERVFAIL of our own: nobody answered, or nonsense */
 	GW_DNS_FULL,     /* queries that made room for others */
 	GW_DNS_FILTERED, /* answers something was taken out of */
+	GW_DNS_STRAY,    /* messages of nameservers that answer nothing that was asked */
 	GW_BYTES_TO_HOST,
 	GW_BYTES_TO_GUEST,
 	GW_COUNTS,
@@ -118,6 +119,11 @@ struct tcp_flow {
 
 #define UDP_PEERS 16u /* remote ends an endpoint-independent mapping remembers */
 
+struct udp_peer {
+	struct endpoint at;    /* as the guest names it */
+	struct judged *judged; /* as a flow's; NULL: nothing to remember */
+};
+
 struct udp_flow {
 	struct flow flow;
 	bool readable;
@@ -130,7 +136,7 @@ struct udp_flow {
 	struct endpoint aim;  /* what dial_target() said; flow.target is where the socket is connected */
 	struct listener *via; /* published: answers leave through the listener's socket, to flow.target */
 	uint8_t npeer;
-	struct endpoint peer[UDP_PEERS]; /* mapped: guest-side name of those it has sent to, newest first */
+	struct udp_peer peer[UDP_PEERS]; /* mapped: those it has sent to, newest first */
 };
 
 struct ping_flow {
@@ -266,8 +272,12 @@ struct route {
  */
 bool dial_route(struct sluice *gw, struct flow *f, const struct endpoint *remote, unsigned attempt,
 		struct route *r, usec_t now);
+/* The same where r->aim is known already. */
+void dial_route_to(struct sluice *gw, struct flow *f, const struct endpoint *remote, struct route *r);
 /* A socket of f's kind, armed, on its way along r: 0, -EINPROGRESS or -errno. f->fd is closed before. */
 int dial_open(struct sluice *gw, struct flow *f, const struct route *r);
+/* The same, armed with this token: f is no flow of the table. */
+int dial_open_as(struct sluice *gw, struct flow *f, const struct route *r, uint64_t token);
 
 /* A UDP flow that is an endpoint-independent mapping has no remote end of its own. */
 static inline bool
@@ -305,14 +315,14 @@ void tcp_flow_serve(struct sluice *gw, const struct tuple *tuple, const struct p
 /* From now on a service answers, not the host, whose socket goes. */
 void tcp_flow_hand_over(struct sluice *gw, struct tcp_flow *tf, const struct tcp_service *service,
 			void *state);
-/* tcp_writable() for services: where the pool has no memory, ready() is called again soon. */
-int tcp_flow_room(struct tcp_flow *tf, struct room out[2], usec_t now);
 /* A flow that lives is refused, and knows why: RST to both sides; silent: to the host alone.  It may be gone then. */
 void tcp_flow_refuse(struct sluice *gw, struct tcp_flow *tf, bool silent);
 void tcp_flow_report(struct sluice *gw, struct flow *f, const struct icmp_report *r, usec_t now);
 
 void udp_input(struct sluice *gw, struct packet *pkt, usec_t now);
 void udp_flush(struct sluice *gw, usec_t now); /* send the gathered batch */
+/* The n-th remote end of a mapping is forgotten: it may neither be sent to nor answer. */
+void udp_forget_peer(struct udp_flow *uf, uint8_t n);
 /* Datagrams at a published port. */
 void udp_publish(struct sluice *gw, struct listener *l, usec_t now);
 

@@ -137,9 +137,9 @@ judge(struct sluice *gw, const struct tuple *t, const struct endpoint *client, s
 }
 
 static const struct name *
-proof_of(const struct flow *f)
+proof_of(const struct judged *was)
 {
-	return f->judged && f->judged->proof.len ? &f->judged->proof : NULL;
+	return was && was->proof.len ? &was->proof : NULL;
 }
 
 void
@@ -150,22 +150,22 @@ judge_told(struct sluice *gw, const struct flow *f, const struct name *told, con
 
 	q.claim = told ? CLAIM_TOLD : CLAIM_NONE;
 	q.told = told;
-	q.proof = proof_of(f);
+	q.proof = proof_of(f->judged);
 	ask(gw, &q, told_by, out);
 }
 
 void
-judge_again(struct sluice *gw, const struct flow *f, bool fresh, struct judgment *out)
+judge_again(struct sluice *gw, const struct tuple *t, const struct endpoint *client, const struct judged *was,
+	    bool fresh, struct judgment *out)
 {
-	const struct judged *was = f->judged;
 	bool told = was && was->told.len;
-	struct policy_question q = question_of(&f->tuple, f->inbound ? &f->target : NULL, out);
+	struct policy_question q = question_of(t, client, out);
 
-	q.proof = proof_of(f);
+	q.proof = proof_of(was);
 	if (told) {
 		q.claim = CLAIM_TOLD;
 		q.told = &was->told;
-	} else if (f->kind == FLOW_TCP && !fresh) {
+	} else if (t->proto == IP_PROTO_TCP && !fresh) {
 		q.claim = CLAIM_NONE;
 	}
 	ask(gw, &q, told ? was->told_by : "", out);
@@ -174,8 +174,14 @@ judge_again(struct sluice *gw, const struct flow *f, bool fresh, struct judgment
 bool
 judge_keep(struct flow *f, const struct judgment *j)
 {
+	return judge_keep_in(&f->judged, j);
+}
+
+bool
+judge_keep_in(struct judged **in, const struct judgment *j)
+{
 	bool told = j->name.len && j->name_from[0] && strcmp(j->name_from, by_evidence) != 0;
-	struct judged *k = f->judged;
+	struct judged *k = *in;
 
 	/* Nothing was asked for, or nothing said no. */
 	if (!k && !j->answer.rule && !j->answer.by.len && !told && j->verdict == VERDICT_ALLOW)
@@ -184,7 +190,7 @@ judge_keep(struct flow *f, const struct judgment *j)
 		k = calloc(1, sizeof(*k));
 		if (!k)
 			return false;
-		f->judged = k;
+		*in = k;
 	}
 	k->verdict = j->verdict;
 	k->rule = j->answer.rule;

@@ -47,9 +47,11 @@ void judge_told(struct sluice *gw, const struct flow *f, const struct name *told
 		struct judgment *out);
 /* A flow that lives, by the policy in force now and by what allowed it so far.  fresh: nothing the guest said has
  * passed yet, so a name may still come (TCP: PEEK is a possible verdict). */
-void judge_again(struct sluice *gw, const struct flow *f, bool fresh, struct judgment *out);
-/* Keep what j said in f.  False: no memory. */
+void judge_again(struct sluice *gw, const struct tuple *t, const struct endpoint *client,
+		 const struct judged *was, bool fresh, struct judgment *out);
+/* Keep what j said in f, or in *in (malloc()ed when there is something to keep).  False: no memory. */
 bool judge_keep(struct flow *f, const struct judgment *j);
+bool judge_keep_in(struct judged **in, const struct judgment *j);
 static inline bool
 judge_refuses(const struct judgment *j)
 {

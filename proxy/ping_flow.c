@@ -63,9 +63,27 @@ not_carried(struct sluice *gw, const struct packet *pkt, int error, bool no_sock
 			 now);
 }
 
+static void
+refuse(struct sluice *gw, const struct tuple *t, const struct packet *pkt, const struct judgment *j,
+       usec_t now)
+{
+	judge_refused(gw, t, NULL, NULL, j);
+	if (j->verdict != VERDICT_DROP)
+		stack_send_error(&gw->stack, ICMP_ERR_PROHIBITED, 0,
+				 &gw->stack.cfg.net[addr_family(&pkt->src)].gateway, pkt->net, now);
+}
+
 static struct flow *
 open_flow(struct sluice *gw, const struct tuple *t, const struct packet *pkt, usec_t now)
 {
+	struct judgment j;
+
+	judge(gw, t, NULL, &j);
+	if (judge_refuses(&j)) {
+		refuse(gw, t, pkt, &j, now);
+		return NULL;
+	}
+
 	struct flow *f = flow_new(&gw->flows, FLOW_PING, &ping_flow_ops, t);
 
 	if (!f) {
@@ -76,7 +94,7 @@ open_flow(struct sluice *gw, const struct tuple *t, const struct packet *pkt, us
 	ping_flow_of(f)->used = now;
 	flow_touch(&gw->flows, f);
 
-	int r = open_socket(gw, f, now);
+	int r = judge_keep(f, &j) ? open_socket(gw, f, now) : -ENOMEM;
 	if (r == 0) {
 		gw->count[GW_PING_OPENED]++;
 		event_opened(gw, f);

@@ -37,14 +37,17 @@ sluice_reload(struct sluice *s, const struct sluice_config *given, char *err, si
 /* --- one flow -------------------------------------------------------------------------------------------- */
 
 static bool
-still_allowed(struct sluice *gw, struct flow *f, bool fresh, struct judgment *j)
+still_allowed(struct sluice *gw, const struct tuple *t, const struct endpoint *client, struct judged **was,
+	      bool fresh, struct judgment *j)
 {
-	judge_again(gw, f, fresh, j);
-	if (!judge_refuses(j))
-		/* Without memory it goes on with what it knew. */
-		return judge_keep(f, j), true;
-	j->reason = SLUICE_REASON_RELOAD;
-	return false;
+	judge_again(gw, t, client, *was, fresh, j);
+	if (judge_refuses(j)) {
+		j->reason = SLUICE_REASON_RELOAD;
+		return false;
+	}
+	/* Without memory it goes on with what it knew. */
+	judge_keep_in(was, j);
+	return true;
 }
 
 static void
@@ -68,7 +71,8 @@ rejudge_tcp(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 		return;
 	if (tf->service && dial_is_dns(gw, &f->tuple.remote.addr))
 		return;
-	if (still_allowed(gw, f, fresh || tf->watch, &j)) {
+	if (still_allowed(gw, &f->tuple, f->inbound ? &f->target : NULL, &f->judged, fresh || tf->watch,
+			  &j)) {
 		if (j.verdict != VERDICT_PEEK || tf->watch || watch_begin(tf, now))
 			return;
 		j.reason = SLUICE_REASON_FULL;
@@ -78,13 +82,26 @@ rejudge_tcp(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 	tcp_flow_refuse(gw, tf, j.verdict == VERDICT_DROP);
 }
 
-/* A mapping is as good as the remote ends it may still reach. */
-static bool
-rejudge_peers(struct sluice *gw, struct udp_flow *uf, usec_t now)
+/* A mapping lives as long as there is a remote end it may still reach. */
+static void
+rejudge_mapping(struct sluice *gw, struct udp_flow *uf, usec_t now)
 {
-	struct endpoint gone[UDP_PEERS];
-	(void)gw, (void)now, (void)gone, (void)uf;
-	return true;
+	struct judgment j;
+
+	for (uint8_t i = uf->npeer; i-- > 0;) {
+		struct tuple t = {uf->flow.tuple.guest, uf->peer[i].at, IP_PROTO_UDP};
+
+		if (still_allowed(gw, &t, NULL, &uf->peer[i].judged, false, &j))
+			continue;
+		judge_refused(gw, &t, NULL, NULL, &j);
+		udp_forget_peer(uf, i);
+		if (j.verdict != VERDICT_DROP)
+			tell_prohibited(gw, &t, now);
+	}
+	if (uf->npeer > 0)
+		return;
+	gw->count[GW_POLICY_REJUDGED]++;
+	gw_end(gw, &uf->flow, SLUICE_REASON_RELOAD);
 }
 
 static void
@@ -93,10 +110,10 @@ rejudge_datagrams(struct sluice *gw, struct flow *f, usec_t now)
 	struct judgment j;
 
 	if (is_mapping(f)) {
-		rejudge_peers(gw, (struct udp_flow *)(void *)f, now);
+		rejudge_mapping(gw, (struct udp_flow *)(void *)f, now);
 		return;
 	}
-	if (still_allowed(gw, f, false, &j))
+	if (still_allowed(gw, &f->tuple, f->inbound ? &f->target : NULL, &f->judged, false, &j))
 		return;
 	gw->count[GW_POLICY_REJUDGED]++;
 	judge_ends(gw, f, &j);
@@ -127,6 +144,12 @@ forget_rule(struct sluice *gw, struct flow *f, usec_t now)
 	(void)gw, (void)now;
 	if (f->judged)
 		f->judged->rule = NULL;
+	if (!is_mapping(f))
+		return;
+	struct udp_flow *uf = (struct udp_flow *)(void *)f;
+	for (uint8_t i = 0; i < uf->npeer; i++)
+		if (uf->peer[i].judged)
+			uf->peer[i].judged->rule = NULL;
 }
 
 static void

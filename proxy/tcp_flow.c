@@ -212,8 +212,18 @@ tcp_flow_publish(struct sluice *gw, struct listener *l, int fd, const struct end
 	enum family fam = addr_family(&l->at.addr);
 	struct tuple t = {.guest = {stack_guest_addr(&gw->stack, fam, now), l->guest_port},
 			  .proto = IP_PROTO_TCP};
-	struct flow *f = publish_name(gw, &t, client, now) ? new_flow(gw, &t) : NULL;
+	bool named = publish_name(gw, &t, client, now);
+	struct judgment j;
 
+	/* The host's kernel has answered the client: a reset is the least it can hear. */
+	judge(gw, &t, client, &j);
+	if (judge_refuses(&j)) {
+		judge_refused(gw, &t, NULL, client, &j);
+		gw_close(gw, &fd, true);
+		return;
+	}
+
+	struct flow *f = named ? new_flow(gw, &t) : NULL;
 	if (!f) {
 		gw_limit(gw, GW_PUBLISH_FULL, "TCP table full: a client of a published port was turned away",
 			 0);
@@ -232,7 +242,7 @@ tcp_flow_publish(struct sluice *gw, struct listener *l, int fd, const struct end
 	flow_touch(&gw->flows, f);
 
 	const struct host_ops *host = gw->host->ops;
-	if (host->arm(gw->host, fd, flow_token(&gw->flows, f)) < 0 ||
+	if (!judge_keep(f, &j) || host->arm(gw->host, fd, flow_token(&gw->flows, f)) < 0 ||
 	    !tcp_connect(&tf->tcp, &gw->tcp_conf, (uint8_t)fam, tcp_iss(&t, gw->stack.cfg.secret, now),
 			 now)) {
 		gw_limit(gw, GW_PUBLISH_FULL, "no memory for a client of a published port", 0);

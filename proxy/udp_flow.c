@@ -14,6 +14,7 @@
  * port; its filter lets in only ends the guest has sent to.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include <linux/errqueue.h>
@@ -64,20 +65,40 @@ used(struct sluice *gw, struct udp_flow *uf, usec_t now)
 	flow_schedule(&gw->flows, &uf->flow);
 }
 
-/* Remember, newest first, whom a mapping has sent to: only they may answer. */
-static void
-remember_peer(struct udp_flow *uf, const struct endpoint *remote)
+void
+udp_forget_peer(struct udp_flow *uf, uint8_t n)
 {
-	uint8_t at = 0;
+	free(uf->peer[n].judged);
+	uf->npeer--;
+	memmove(&uf->peer[n], &uf->peer[n + 1], (uf->npeer - n) * sizeof(uf->peer[0]));
+}
 
-	while (at < uf->npeer && !endpoint_eq(&uf->peer[at], remote))
-		at++;
-	if (at == uf->npeer && uf->npeer < UDP_PEERS)
-		uf->npeer++;
-	if (at == UDP_PEERS)
-		at = UDP_PEERS - 1;
-	memmove(&uf->peer[1], &uf->peer[0], at * sizeof(uf->peer[0]));
-	uf->peer[0] = *remote;
+/* Remember, newest first, whom a mapping has sent to, and what allowed it: only they may answer. */
+static void
+remember_peer(struct udp_flow *uf, const struct endpoint *remote, struct judged *judged)
+{
+	if (uf->npeer == UDP_PEERS)
+		udp_forget_peer(uf, UDP_PEERS - 1);
+	memmove(&uf->peer[1], &uf->peer[0], uf->npeer * sizeof(uf->peer[0]));
+	uf->peer[0] = (struct udp_peer){*remote, judged};
+	uf->npeer++;
+}
+
+/* True: it is known, and now the newest. */
+static bool
+find_peer(struct udp_flow *uf, const struct endpoint *remote)
+{
+	uint8_t n = 0;
+
+	while (n < uf->npeer && !endpoint_eq(&uf->peer[n].at, remote))
+		n++;
+	if (n == uf->npeer)
+		return false;
+
+	struct udp_peer found = uf->peer[n];
+	memmove(&uf->peer[1], &uf->peer[0], n * sizeof(uf->peer[0]));
+	uf->peer[0] = found;
+	return true;
 }
 
 /* --- opening ---------------------------------------------------------------------------------------------- */
@@ -136,10 +157,41 @@ refuse(struct sluice *gw, const struct packet *pkt, int error, usec_t now)
 			 pkt->net, now);
 }
 
+/* May the guest's datagram go there?  If not it is told, but by `drop`. */
+static bool
+is_allowed(struct sluice *gw, const struct packet *pkt, struct judgment *j, usec_t now)
+{
+	const struct tuple t = {{pkt->src, pkt->udp.sport}, {pkt->dst, pkt->udp.dport}, IP_PROTO_UDP};
+
+	judge(gw, &t, NULL, j);
+	if (!judge_refuses(j))
+		return true;
+	judge_refused(gw, &t, NULL, NULL, j);
+	if (j->verdict != VERDICT_DROP)
+		stack_send_error(&gw->stack, ICMP_ERR_PROHIBITED, 0,
+				 &gw->stack.cfg.net[addr_family(&pkt->src)].gateway, pkt->net, now);
+	return false;
+}
+
+/* Keep it with a mapping's remote end, or with a flow that has but one. */
+static bool
+keep(struct udp_flow *uf, const struct endpoint *remote, const struct judgment *j)
+{
+	struct judged *judged = NULL;
+
+	if (!uf->mapped)
+		return judge_keep(&uf->flow, j);
+	if (!judge_keep_in(&judged, j))
+		return false;
+	remember_peer(uf, remote, judged);
+	return true;
+}
+
 static struct udp_flow *
 open_flow(struct sluice *gw, const struct tuple *t, const struct packet *pkt, usec_t now)
 {
-	struct flow *f = new_flow(gw, t);
+	struct judgment j;
+	struct flow *f = is_allowed(gw, pkt, &j, now) ? new_flow(gw, t) : NULL;
 
 	if (!f)
 		return NULL;
@@ -148,14 +200,12 @@ open_flow(struct sluice *gw, const struct tuple *t, const struct packet *pkt, us
 	struct endpoint remote = {pkt->dst, pkt->udp.dport};
 	uf->mapped = is_mapping(f);
 	uf->used = now;
-	int r = open_socket(gw, uf, &remote, 0, now);
+	int r = keep(uf, &remote, &j) ? open_socket(gw, uf, &remote, 0, now) : -ENOMEM;
 	if (r < 0) {
 		refuse(gw, pkt, -r, now);
 		gw_end(gw, f, reason_of(-r));
 		return NULL;
 	}
-	if (uf->mapped)
-		remember_peer(uf, &remote);
 	gw->count[GW_UDP_OPENED]++;
 	event_opened(gw, f);
 	return uf;
@@ -333,26 +383,17 @@ set_hops(struct sluice *gw, struct udp_flow *uf, const struct packet *pkt, usec_
 	uf->tos = tos;
 }
 
-static bool
-knows_peer(const struct udp_flow *uf, const struct endpoint *remote)
-{
-	for (uint8_t i = 0; i < uf->npeer; i++)
-		if (endpoint_eq(&uf->peer[i], remote))
-			return true;
-	return false;
-}
-
 /* The connect hook is asked for each remote end a mapping does not know: a
  * guest could else reach any through a mapping that was made for one.  The
  * socket is there, so all it can do is to refuse. */
 static bool
-may_reach(struct sluice *gw, struct udp_flow *uf, const struct packet *pkt, const struct endpoint *remote,
-	  usec_t now)
+hook_allows(struct sluice *gw, struct udp_flow *uf, const struct packet *pkt, const struct endpoint *remote,
+	    usec_t now)
 {
 	struct tuple t = {uf->flow.tuple.guest, *remote, IP_PROTO_UDP};
 	struct route r = {.error = 0};
 
-	if (!gw->connect || knows_peer(uf, remote))
+	if (!gw->connect)
 		return true;
 	if (!dial_route(gw, &uf->flow, remote, 0, &r, now))
 		r.error = -ECONNREFUSED;
@@ -364,6 +405,23 @@ may_reach(struct sluice *gw, struct udp_flow *uf, const struct packet *pkt, cons
 	return false;
 }
 
+/* As policy, and for the same reason. */
+static bool
+may_reach(struct sluice *gw, struct udp_flow *uf, const struct packet *pkt, const struct endpoint *remote,
+	  usec_t now)
+{
+	struct judgment j;
+
+	if (find_peer(uf, remote))
+		return true;
+	if (!is_allowed(gw, pkt, &j, now) || !hook_allows(gw, uf, pkt, remote, now))
+		return false;
+	if (keep(uf, remote, &j))
+		return true;
+	refuse(gw, pkt, ENOMEM, now);
+	return false;
+}
+
 static void
 send_mapped(struct sluice *gw, struct udp_flow *uf, const struct packet *pkt, const struct endpoint *remote,
 	    usec_t now)
@@ -372,12 +430,10 @@ send_mapped(struct sluice *gw, struct udp_flow *uf, const struct packet *pkt, co
 
 	if (!may_reach(gw, uf, pkt, remote, now))
 		return;
-	if (!dial_target(gw, remote, 0, now, &to)) {
+	if (dial_target(gw, remote, 0, now, &to))
+		send_now(gw, uf, pkt, &to, now);
+	else
 		refuse(gw, pkt, ECONNREFUSED, now);
-		return;
-	}
-	remember_peer(uf, remote);
-	send_now(gw, uf, pkt, &to, now);
 }
 
 static void
@@ -521,7 +577,7 @@ name_of_peer(const struct sluice *gw, const struct udp_flow *uf, const struct en
 	     struct endpoint *name)
 {
 	for (uint8_t i = 0; i < uf->npeer; i++) {
-		const struct endpoint *p = &uf->peer[i];
+		const struct endpoint *p = &uf->peer[i].at;
 		bool loop = addr_is_loopback(&peer->addr) && stack_is_ours(&gw->stack, &p->addr);
 
 		if (p->port == peer->port && (loop || addr_eq(&p->addr, &peer->addr))) {
@@ -673,6 +729,8 @@ udp_flow_close(struct sluice *gw, struct flow *f)
 
 	if (gw->batch.flow == uf)
 		gw->batch.n = gw->batch.bytes = 0;
+	while (uf->npeer > 0)
+		udp_forget_peer(uf, (uint8_t)(uf->npeer - 1));
 	gw_close(gw, &f->fd, false);
 }
 
@@ -687,8 +745,45 @@ static const struct flow_ops udp_flow_ops = {
 
 /* --- published ports -------------------------------------------------------------------------------------------------- */
 
+static struct udp_flow *
+not_carried(struct sluice *gw, const struct listener *l, const struct endpoint *client, usec_t now)
+{
+	gw_limit(gw, GW_PUBLISH_FULL, "a datagram at a published port was not carried on", 0);
+	publish_lost(gw, l, client, now);
+	return NULL;
+}
+
+/* A client that is refused hears nothing, as from a port where nobody is. */
+static struct udp_flow *
+open_client(struct sluice *gw, struct listener *l, const struct tuple *t, const struct endpoint *client,
+	    usec_t now)
+{
+	struct judgment j;
+
+	judge(gw, t, client, &j);
+	if (judge_refuses(&j)) {
+		judge_refused(gw, t, NULL, client, &j);
+		return NULL;
+	}
+
+	struct flow *f = new_flow(gw, t);
+	if (!f)
+		return not_carried(gw, l, client, now);
+	f->inbound = true;
+	f->target = *client;
+	udp_flow_of(f)->via = l;
+	if (!judge_keep(f, &j)) {
+		gw_end(gw, f, SLUICE_REASON_FULL);
+		return NULL;
+	}
+	gw->count[GW_PUBLISHED]++;
+	gw->count[GW_UDP_OPENED]++;
+	event_opened(gw, f);
+	return udp_flow_of(f);
+}
+
 /* The flow of a client, or a new one: the client's port with the gateway's address, or another port when
- * that name is taken by another client. */
+ * that name is taken by another client.  NULL: it is not let in. */
 static struct udp_flow *
 client_flow(struct sluice *gw, struct listener *l, const struct endpoint *client, usec_t now)
 {
@@ -700,24 +795,13 @@ client_flow(struct sluice *gw, struct listener *l, const struct endpoint *client
 	for (unsigned i = 0; i < NAME_TRIES; i++) {
 		struct flow *f = flow_find(&gw->flows, &t);
 
-		if (!f) {
-			f = new_flow(gw, &t);
-			if (!f)
-				return NULL;
-			struct udp_flow *uf = udp_flow_of(f);
-			f->inbound = true;
-			uf->via = l;
-			f->target = *client;
-			gw->count[GW_PUBLISHED]++;
-			gw->count[GW_UDP_OPENED]++;
-			event_opened(gw, f);
-			return uf;
-		}
+		if (!f)
+			return open_client(gw, l, &t, client, now);
 		if (udp_flow_of(f)->via == l && endpoint_eq(&f->target, client))
 			return udp_flow_of(f);
 		t.remote.port = (uint16_t)(32768 + (client->port * 31u + i * 977u) % 28000);
 	}
-	return NULL;
+	return not_carried(gw, l, client, now);
 }
 
 void
@@ -730,11 +814,8 @@ udp_publish(struct sluice *gw, struct listener *l, usec_t now)
 	for (int i = 0; i < n; i++) {
 		struct udp_flow *uf = client_flow(gw, l, &d[i].peer, now);
 
-		if (!uf) {
-			gw_limit(gw, GW_PUBLISH_FULL, "a datagram at a published port was not carried on", 0);
-			publish_lost(gw, l, &d[i].peer, now);
+		if (!uf)
 			continue;
-		}
 		struct run run = {
 		    .flow = &uf->flow, .from = uf->flow.tuple.remote, .to = uf->flow.tuple.guest};
 		deliver(gw, &run, &d[i]);
