@@ -3,7 +3,8 @@
  *
  * Disagreement about framing is the attack (H1, H2), so what can be read in two ways is refused: bare LF, folds,
  * blanks before a colon, several or no Host, several lengths, a length with a coding, unknown codings.  Pure:
- * bytes in, views into the same bytes out.
+ * bytes in, views into the same bytes out.  What is found does not depend on how the bytes were cut: it is
+ * found at the first byte that settles it.
  */
 #ifndef HTTP_HEAD_H
 #define HTTP_HEAD_H
@@ -12,6 +13,7 @@
 #include "stack/addr.h"
 
 #define HTTP_HEAD_MAX 65536u
+#define HTTP_METHOD_MAX 32u
 
 enum http_reading {
 	HTTP_MORE, /* what is there begins a request; more is needed */
@@ -25,35 +27,54 @@ enum http_body {
 	HTTP_BODY_NONE,
 	HTTP_BODY_LENGTH,
 	HTTP_BODY_CHUNKED,
-	HTTP_BODY_TUNNEL /* CONNECT, Upgrade: bytes of
-	* another protocol may follow */
+	HTTP_BODY_TUNNEL, /* CONNECT, Upgrade: bytes of another protocol may follow, if the server says so */
 };
 
 struct http_head {
 	size_t len; /* bytes of the head, the empty line included */
 	struct view method, target, accept;
-	struct view
-	    authority; /* Host's value, or the absolute target's authority (they must agree); empty in 1.0 */
+	/* Host's value, or the absolute (CONNECT's) target's authority (they must agree); empty in 1.0, or where
+	 * Host is. */
+	struct view authority;
 	uint8_t minor; /* HTTP/1.minor */
 	/* The authority, read: a name or an address; port 0: none is written. */
 	struct name name; /* len 0: it is not a name */
 	struct addr addr; /* unspecified: it is not an address */
 	uint16_t port;
 	enum http_body body;
-	uint64_t length; /* HTTP_BODY_LENGTH */
+	uint64_t length; /* HTTP_BODY_LENGTH: at least 1 */
 	bool close;      /* the client says that this is its last request */
 	bool expects;    /* Expect: 100-continue */
 	const char *why; /* HTTP_BAD: static */
 };
 
-/* bytes begin where a request should (empty lines before it are HTTP_BAD). */
+/*
+ * Bytes begin where a request should (empty lines before it are HTTP_BAD).  Not HTTP is what has a first line that neither
+ * ends in "HTTP/..." nor is HTTP/0.9's; HTTP/2's preface is not HTTP/1.
+ */
 enum http_reading http_head_read(struct view bytes, struct http_head *out);
 
-/* A chunked body, byte runs at a time: how far the bytes are part of it. */
+/* The same for bytes that come piecemeal: all zero before, then asked with all bytes so far, each time, which may have
+ * moved.  Each byte is looked at once (and each line a second time, when it is whole). */
+struct http_reader {
+	uint32_t at;   /* looked at so far */
+	uint32_t line; /* where the present line begins */
+	uint8_t step;
+	uint8_t minor;
+	uint16_t seen;           /* which fields there were */
+	uint32_t method, target; /* lengths; the target begins after the method and a space */
+	uint32_t host, host_len; /* Host's value */
+	uint32_t accept, accept_len;
+	uint64_t length;
+	const char *why;
+};
+enum http_reading http_reader_read(struct http_reader *r, struct view bytes, struct http_head *out);
+
+/* A chunked body, byte runs at a time: how far the bytes are part of it.  All zero before. */
 struct http_chunks {
 	uint8_t step;
-	uint64_t left;
-	uint32_t line; /* bytes of the present line, bounded */
+	uint64_t left; /* of the present chunk */
+	uint32_t line; /* bytes of the present line, or of the whole trailer: bounded */
 };
 /* Bytes taken, at most bytes.len; *done: the body ends with them.  -1: it breaks the protocol. */
 ptrdiff_t http_chunks_read(struct http_chunks *c, struct view bytes, bool *done);
