@@ -179,6 +179,7 @@ struct sluice { /* "the gateway" */
 	struct evidence *evidence;
 	struct dns_service *dns;
 	struct refusals refusals;
+	uint32_t status_pages;   /* being served: status_page.c */
 	bool said_host;          /* the remedy for @host was logged */
 	usec_t said_refusals_at; /* when the current second of log lines about refusals began */
 	uint32_t said_refusals;  /* lines in it, also those that were left out */

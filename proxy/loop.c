@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "proxy/gateway.h"
+#include "proxy/status_page.h"
 
 #define TRIM_AFTER USEC_PER_SEC
 
@@ -33,7 +34,10 @@ answer_segment(struct sluice *gw, const struct packet *pkt, struct tcp_hdr *h)
 static void
 open_connection(struct sluice *gw, const struct tuple *t, const struct packet *pkt, uint32_t iss, usec_t now)
 {
-	tcp_flow_open(gw, t, pkt, iss, now);
+	if (status_page_is_at(gw, &t->remote))
+		tcp_flow_serve(gw, t, pkt, iss, &status_page_service, now);
+	else
+		tcp_flow_open(gw, t, pkt, iss, now);
 }
 
 /* A segment for which there is no flow: TIME-WAIT answers, a SYN begins one, the rest is refused. */
