@@ -140,7 +140,7 @@ take_file(struct setup *su, struct sluice_options *o, struct option_rules *to, c
 
 	if (*path == '\0')
 		return wrong(su, "--%s: the file's name is empty; give one", name);
-	if (option_rule_file(o, to, path, option_read_file, NULL, &d))
+	if (option_rule_file(o, to, path, NULL, option_read_file, NULL, &d))
 		return true;
 	if (d.errors > 1)
 		return wrong(su, "--%s %s: %s (and %u more)", name, path, d.first, d.errors - 1);

@@ -107,11 +107,12 @@ void option_texts_free(struct option_texts *t);
 /* --- rule_file.c --- */
 
 /*
- * A file of rules, one a line, or a policy of microsandbox's (path ends in .json).  What is wrong is told to d.
+ * A file of rules, one a line, or a policy of microsandbox's (path ends in .json).  What is wrong is told to d. 
+ * at: where the file is named; NULL: nowhere with a place.
  * False: something was.
  */
-bool option_rule_file(struct sluice_options *o, struct option_rules *to, const char *path, file_reader *read,
-		      void *read_ctx, struct diag_sink *d);
+bool option_rule_file(struct sluice_options *o, struct option_rules *to, const char *path,
+		      const struct mark *at, file_reader *read, void *read_ctx, struct diag_sink *d);
 
 /* A whole file of at most OPTION_FILE bytes: a file_reader; ctx is not used. */
 char *option_read_file(void *ctx, const char *path, size_t *len, const char **why);

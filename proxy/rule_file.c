@@ -258,8 +258,8 @@ add_msb(struct option_rules *to, const char *file, const char *text, size_t len,
 /* --- either ------------------------------------------------------------------------------------------------ */
 
 bool
-option_rule_file(struct sluice_options *o, struct option_rules *to, const char *path, file_reader *read,
-		 void *read_ctx, struct diag_sink *d)
+option_rule_file(struct sluice_options *o, struct option_rules *to, const char *path, const struct mark *at,
+		 file_reader *read, void *read_ctx, struct diag_sink *d)
 {
 	unsigned before = d->errors;
 	const char *why = "no memory", *end = strrchr(path, '.');
@@ -267,8 +267,8 @@ option_rule_file(struct sluice_options *o, struct option_rules *to, const char *
 	char *text = option_add_text(&o->files, path) ? read(read_ctx, path, &len, &why) : NULL;
 
 	if (!text) {
-		diag_error(d, &(struct mark){path, 0, 0}, NULL, "cannot be read: %s; name a file of rules",
-			   why);
+		diag_error(d, at ? at : &(struct mark){path, 0, 0}, at ? path : NULL,
+			   "cannot be read: %s; name a file of rules", why);
 		return false;
 	}
 	/* An empty floor is a floor too: it allows nothing. */

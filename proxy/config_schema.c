@@ -1,0 +1,319 @@
+/*
+ * config_schema.c - the table of keys
+ */
+#include "proxy/config_schema.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "link/link.h"
+#include "stack/frag.h"
+#include "stack/pool.h"
+
+/* --- takers of what is no option --------------------------------------------------------------------------- */
+
+static bool
+take_number(struct setup *su, const char *value, uint64_t min, uint64_t max, uint32_t *out)
+{
+	uint64_t n;
+
+	if (!option_number(value, min, max, &n))
+		return wrong(su, "give a number from %llu to %llu", (unsigned long long)min,
+			     (unsigned long long)max);
+	*out = (uint32_t)n;
+	return true;
+}
+
+static bool
+take_ping(struct setup *su, struct sluice_options *o, const char *value)
+{
+	return take_number(su, value, 1, OPTION_FLOWS, &o->max_ping);
+}
+
+static bool
+take_files(struct setup *su, struct sluice_options *o, const char *value)
+{
+	return take_number(su, value, 64, OPTION_FLOWS, &o->max_files);
+}
+
+static bool
+take_fragmented(struct setup *su, struct sluice_options *o, const char *value)
+{
+	return take_number(su, value, 1, FRAG_SETS, &o->max_fragmented);
+}
+
+static bool
+take_batch(struct setup *su, struct sluice_options *o, const char *value)
+{
+	return take_number(su, value, 1, LINK_BATCH, &o->max_batch);
+}
+
+static bool
+take_fragment_memory(struct setup *su, struct sluice_options *o, const char *value)
+{
+	uint64_t n;
+
+	if (!option_size(value, &n) || n < 65536 || n > FRAG_BLOCKS * FRAG_BLOCK)
+		return wrong(su, "give bytes from 64K to 256K");
+	o->fragment_memory = (uint32_t)n;
+	return true;
+}
+
+static bool
+take_ring(struct setup *su, struct sluice_options *o, const char *value)
+{
+	uint64_t n;
+
+	if (!option_size(value, &n) || n < POOL_BLOCK_MIN || n > POOL_BLOCK_MAX || (n & (n - 1)) != 0)
+		return wrong(su, "give a power of two from 4K to 1M");
+	o->max_ring = (uint32_t)n;
+	return true;
+}
+
+static bool
+take_level(struct setup *su, struct sluice_options *o, const char *value)
+{
+	static const char *const level[] = {
+	    [SLUICE_LOG_ERROR] = "error",
+	    [SLUICE_LOG_WARNING] = "warning",
+	    [SLUICE_LOG_INFO] = "info",
+	    [SLUICE_LOG_DEBUG] = "debug",
+	};
+
+	for (int i = 0; i <= SLUICE_LOG_DEBUG; i++)
+		if (strcmp(value, level[i]) == 0) {
+			o->level = i + 1;
+			return true;
+		}
+	return wrong(su, "give error, warning, info or debug");
+}
+
+/* --- the table --------------------------------------------------------------------------------------------- */
+
+#define FAMILY_KEYS(name, fam, net, gw, ns)                                                              \
+	{.path = "guest." name,                                                                          \
+	 .kind = KEY_FAMILY,                                                                             \
+	 .family = (fam),                                                                                \
+	 .type = "ADDR/PLEN, off, or a section",                                                         \
+	 .limit = "",                                                                                    \
+	 .fallback = net,                                                                                \
+	 .about = "the guest's address; off: it does not have this family"},                             \
+	    {.path = "guest." name ".address",                                                           \
+	     .kind = KEY_VALUE,                                                                          \
+	     .option = "guest",                                                                          \
+	     .family = (fam),                                                                            \
+	     .one_family = true,                                                                         \
+	     .type = "ADDR/PLEN",                                                                        \
+	     .limit = "",                                                                                \
+	     .fallback = net,                                                                            \
+	     .about = "the guest's address"},                                                            \
+	    {.path = "guest." name ".gateway",                                                           \
+	     .kind = KEY_VALUE,                                                                          \
+	     .option = "gateway",                                                                        \
+	     .family = (fam),                                                                            \
+	     .one_family = true,                                                                         \
+	     .type = "address",                                                                          \
+	     .limit = "in the guest's subnet",                                                           \
+	     .fallback = gw,                                                                             \
+	     .about = "the gateway's address, which is the host"},                                       \
+	{                                                                                                \
+		.path = "guest." name ".dns", .kind = KEY_VALUE, .option = "dns", .family = (fam),       \
+		.one_family = true, .type = "address", .limit = "in the guest's subnet", .fallback = ns, \
+		.about = "where the guest asks names"                                                    \
+	}
+
+static const struct config_key table[] = {
+    {"guest", KEY_SECTION, .type = "section", .about = "the guest's network, and what it is told of it"},
+    FAMILY_KEYS("ipv4", FAMILY_V4, "10.0.2.15/24", "10.0.2.2", "10.0.2.3"),
+    FAMILY_KEYS("ipv6", FAMILY_V6, "fd73:6c75:6963:65::15/64", "fd73:6c75:6963:65::2",
+		"fd73:6c75:6963:65::3"),
+    {"guest.mac", KEY_VALUE, .option = "mac", .type = "MAC", .limit = "of one station",
+     .fallback = "that of its first frame", .about = "the guest's Ethernet address"},
+    {"guest.mtu", KEY_VALUE, .option = "mtu", .type = "number", .limit = "1280 to 65520",
+     .fallback = "1500; 65520 for run and streams", .about = "the longest IP packet, in bytes"},
+    {"guest.hostname", KEY_VALUE, .option = "hostname", .type = "name", .limit = "63 bytes",
+     .fallback = "none", .about = "the guest's name, told by DHCP"},
+    {"guest.search", KEY_LIST, .option = "search", .type = "list of domains", .limit = "6 of 253 bytes",
+     .fallback = "none", .about = "where names are searched, told by DHCP and router advertisements"},
+    {"guest.dhcp", KEY_FLAG, .option = "no-dhcp", .when = false, .type = "true or false", .limit = "",
+     .fallback = "true", .about = "DHCP and DHCPv6 are answered"},
+    {"guest.udp_endpoint_independent", KEY_FLAG, .option = "udp-endpoint-independent", .when = true,
+     .type = "true or false", .limit = "", .fallback = "false",
+     .about = "one host port per guest UDP port, so that STUN works"},
+
+    {"limits", KEY_SECTION, .type = "section", .about = "how much a guest may use"},
+    {"limits.tcp", KEY_VALUE, .option = "max-tcp", .type = "number", .limit = "1 to 1048576",
+     .fallback = "4096", .about = "TCP flows at once"},
+    {"limits.udp", KEY_VALUE, .option = "max-udp", .type = "number", .limit = "1 to 1048576",
+     .fallback = "1024", .about = "UDP flows at once"},
+    {"limits.ping", KEY_VALUE, .take = take_ping, .type = "number", .limit = "1 to 1048576", .fallback = "64",
+     .about = "echo flows at once"},
+    {"limits.memory", KEY_VALUE, .option = "memory", .type = "size", .limit = "2M to 1024G",
+     .fallback = "128M", .about = "the most that the data of all flows may take"},
+    {"limits.ring", KEY_VALUE, .take = take_ring, .type = "size", .limit = "a power of two, 4K to 1M",
+     .fallback = "1M", .about = "what one TCP flow may grow to, each way"},
+    {"limits.files", KEY_VALUE, .take = take_files, .type = "number", .limit = "64 to 1048576",
+     .fallback = "RLIMIT_NOFILE - 32", .about = "descriptors the gateway may have open"},
+    {"limits.fragmented", KEY_VALUE, .take = take_fragmented, .type = "number", .limit = "1 to 64",
+     .fallback = "64", .about = "datagrams of the guest being put together"},
+    {"limits.fragment_memory", KEY_VALUE, .take = take_fragment_memory, .type = "size",
+     .limit = "64K to 256K", .fallback = "256K", .about = "bytes of their fragments"},
+    {"limits.batch", KEY_VALUE, .take = take_batch, .type = "number", .limit = "1 to 64", .fallback = "64",
+     .about = "frames taken from the guest at a time"},
+
+    {"publish", KEY_LIST, .option = "publish", .type = "list of [BIND:]HOSTPORT[-END][:GUESTPORT][/udp]",
+     .limit = "256", .fallback = "none",
+     .about = "host ports that lead to the guest; without BIND on the loopback alone"},
+
+    {"policy", KEY_SECTION, .type = "section", .about = "what the guest may reach, and who may reach it"},
+    {"policy.rules", KEY_RULES, .type = "list of rules", .limit = "65536", .fallback = "none",
+     .about = "the first that matches decides (docs/policy.md)"},
+    {"policy.profiles", KEY_PROFILES, .type = "list of public, private, host, none, all", .limit = "",
+     .fallback = "public", .about = "rules behind those of policy.rules and policy.files"},
+    {"policy.files", KEY_FILES, .type = "list of files", .limit = "4 MiB each", .fallback = "none",
+     .about = "further rules, one a line, in their place; NAME.json: a policy of microsandbox"},
+    {"policy.keep_flows", KEY_FLAG, .option = "keep-flows", .when = true, .type = "true or false",
+     .limit = "", .fallback = "false",
+     .about = "a reload ends no flow, also where the new policy refuses it"},
+    {"policy.floor", KEY_SECTION, .floor = true, .type = "section",
+     .about = "what this does not allow too is refused, whatever the rules above say"},
+    {"policy.floor.rules", KEY_RULES, .floor = true, .type = "list of rules", .limit = "65536",
+     .fallback = "none", .about = "as policy.rules"},
+    {"policy.floor.profiles", KEY_PROFILES, .floor = true, .type = "list of public, private, host, none, all",
+     .limit = "", .fallback = "none", .about = "as policy.profiles"},
+    {"policy.floor.files", KEY_FILES, .floor = true, .type = "list of files", .limit = "4 MiB each",
+     .fallback = "none", .about = "as policy.files"},
+
+    {"dns", KEY_SECTION, .type = "section", .about = "names"},
+    {"dns.nameservers", KEY_LIST, .option = "nameserver", .type = "list of ADDR[:PORT]", .limit = "8",
+     .fallback = "those of /etc/resolv.conf", .about = "where names are asked, tried in order"},
+    {"dns.routes", KEY_PAIRS, .option = "dns-route", .type = "SUFFIX: ADDR[:PORT], or a list of them",
+     .limit = "64 of 8", .fallback = "none", .about = "names at and below SUFFIX are asked there alone"},
+    {"dns.hosts", KEY_PAIRS, .option = "host", .type = "NAME: ADDR, or a list of them", .limit = "4096 of 16",
+     .fallback = "none", .about = "names the gateway answers itself"},
+    {"dns.rebind_protection", KEY_FLAG, .option = "no-rebind-protection", .when = false,
+     .type = "true or false", .limit = "", .fallback = "true",
+     .about = "names may not lead to private and special addresses that no rule allows"},
+    {"dns.rebind_allow", KEY_LIST, .option = "rebind-allow", .type = "list of NAME, *.SUFFIX",
+     .limit = "4096", .fallback = "none", .about = "names that may"},
+    {"dns.timeout", KEY_VALUE, .option = "dns-timeout", .type = "time", .limit = "100ms to 30s",
+     .fallback = "4500ms", .about = "until a query that nobody answers fails"},
+    {"dns.cache", KEY_VALUE, .option = "dns-cache", .type = "number, or off", .limit = "1 to 1048576",
+     .fallback = "4096", .about = "answers kept"},
+
+    {"logging", KEY_SECTION, .type = "section", .about = "what is told while it runs"},
+    {"logging.events", KEY_EVENTS, .type = "file, fd:N or -", .limit = "", .fallback = "none",
+     .about = "events as JSON lines (docs/events.md), added to the file; -: standard output"},
+    {"logging.level", KEY_VALUE, .take = take_level, .type = "error, warning, info or debug", .limit = "",
+     .fallback = "warning", .about = "how much is said on standard error"},
+
+    {"status_page", KEY_FLAG, .option = "no-status-page", .when = false, .type = "true or false", .limit = "",
+     .fallback = "true", .about = "http://gateway.sluice.internal/ tells the guest what it was refused"},
+};
+
+#define KEYS (sizeof(table) / sizeof(table[0]))
+
+const struct config_key *
+config_keys(size_t *n)
+{
+	*n = KEYS;
+	return table;
+}
+
+const struct config_key *
+config_key(const char *section, const char *key, size_t len)
+{
+	size_t head = strlen(section);
+
+	/* Linear: there are four dozen. */
+	for (size_t i = 0; i < KEYS; i++) {
+		const char *rest = table[i].path;
+		if (strncmp(rest, section, head) != 0 || (head && rest[head] != '.'))
+			continue;
+		rest += head ? head + 1 : 0;
+		if (strlen(rest) == len && memcmp(rest, key, len) == 0 && !memchr(key, '.', len))
+			return &table[i];
+	}
+	return NULL;
+}
+
+/* --- what was meant ---------------------------------------------------------------------------------------- */
+
+#define NEAR_MAX 32 /* no key is longer */
+
+/* How many letters have to be changed, added or left out (Levenshtein). */
+static size_t
+distance(const char *a, const char *b)
+{
+	size_t row[NEAR_MAX + 1], n = strlen(a), m = strlen(b);
+
+	if (n > NEAR_MAX || m > NEAR_MAX)
+		return NEAR_MAX;
+	for (size_t j = 0; j <= m; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= n; i++) {
+		size_t corner = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= m; j++) {
+			size_t up = row[j], best = corner + (a[i - 1] != b[j - 1]);
+			if (up + 1 < best)
+				best = up + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			corner = up;
+			row[j] = best;
+		}
+	}
+	return row[m];
+}
+
+/* The last word of a path if the path is directly in section; NULL: it is elsewhere. */
+static const char *
+inside(const char *section, const char *path)
+{
+	size_t head = strlen(section);
+
+	if (strncmp(path, section, head) != 0 || (head && path[head] != '.'))
+		return NULL;
+	path += head ? head + 1 : 0;
+	return *path && !strchr(path, '.') ? path : NULL;
+}
+
+static const char *
+last_word(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+
+	return dot ? dot + 1 : path;
+}
+
+void
+config_suggest(const char *section, const char *key, char *to, size_t size)
+{
+	const char *best = NULL;
+	size_t least = strlen(key) / 3 + 1, used = 0;
+
+	for (size_t i = 0; i < KEYS; i++) {
+		const char *word = inside(section, table[i].path);
+		size_t far = word ? distance(key, word) : NEAR_MAX;
+		if (far <= least && (!best || far < least)) {
+			least = far;
+			best = word;
+		}
+	}
+	if (best) {
+		snprintf(to, size, "did you mean '%s'?", best);
+		return;
+	}
+	for (size_t i = 0; i < KEYS; i++)
+		if (strcmp(last_word(table[i].path), key) == 0) {
+			snprintf(to, size, "did you mean '%s'?", table[i].path);
+			return;
+		}
+	for (size_t i = 0; i < KEYS; i++) {
+		const char *word = inside(section, table[i].path);
+		if (word && used < size)
+			used += (size_t)snprintf(to + used, size - used, "%s%s",
+						 used ? ", " : "there are: ", word);
+	}
+}
