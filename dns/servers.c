@@ -342,6 +342,12 @@ dns_servers_pick(const struct dns_servers *s, const struct name *name, unsigned 
 	return false;
 }
 
+bool
+dns_servers_routed(const struct dns_servers *s, const struct name *name)
+{
+	return row_of(s, name) != &s->all;
+}
+
 static void
 lost(struct row *r, const struct endpoint *server, usec_t now)
 {

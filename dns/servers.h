@@ -38,6 +38,8 @@ bool dns_servers_only_stub(const struct dns_servers *s);
  * False: there are no more. */
 bool dns_servers_pick(const struct dns_servers *s, const struct name *name, unsigned attempt, usec_t now,
 		      struct endpoint *out);
+/* Has name servers of its own, by its suffix? */
+bool dns_servers_routed(const struct dns_servers *s, const struct name *name);
 void dns_servers_lost(struct dns_servers *s, const struct endpoint *server, usec_t now);
 void dns_servers_answered(struct dns_servers *s, const struct endpoint *server);
 

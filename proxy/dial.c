@@ -150,6 +150,20 @@ ask_hook(struct sluice *gw, struct flow *f, const struct endpoint *remote, struc
 	return rc < 0 ? rc : -rc;
 }
 
+void
+dial_route_to(struct sluice *gw, struct flow *f, const struct endpoint *remote, struct route *r)
+{
+	r->to = r->aim;
+	r->proxied = false;
+	f->reason = SLUICE_REASON_NONE;
+	f->why = NULL;
+	if (!is_mapping(f))
+		f->target = r->to;
+	r->error = gw->connect ? ask_hook(gw, f, remote, r) : 0;
+	if (r->error)
+		f->reason = SLUICE_REASON_HOOK;
+}
+
 bool
 dial_route(struct sluice *gw, struct flow *f, const struct endpoint *remote, unsigned attempt,
 	   struct route *r, usec_t now)
@@ -160,15 +174,7 @@ dial_route(struct sluice *gw, struct flow *f, const struct endpoint *remote, uns
 		return false;
 	if (f->kind == FLOW_PING)
 		r->aim = *remote;
-	r->to = r->aim;
-	r->proxied = false;
-	f->reason = SLUICE_REASON_NONE;
-	f->why = NULL;
-	if (!is_mapping(f))
-		f->target = r->to;
-	r->error = gw->connect ? ask_hook(gw, f, remote, r) : 0;
-	if (r->error)
-		f->reason = SLUICE_REASON_HOOK;
+	dial_route_to(gw, f, remote, r);
 	return true;
 }
 
@@ -197,6 +203,12 @@ no_way_out(struct sluice *gw, struct flow *f, const struct route *r, int error)
 int
 dial_open(struct sluice *gw, struct flow *f, const struct route *r)
 {
+	return dial_open_as(gw, f, r, flow_token(&gw->flows, f));
+}
+
+int
+dial_open_as(struct sluice *gw, struct flow *f, const struct route *r, uint64_t token)
+{
 	static const enum host_kind kind[FLOW_KINDS] = {HOST_TCP, HOST_UDP, HOST_PING};
 	const struct host_ops *host = gw->host->ops;
 
@@ -208,7 +220,7 @@ dial_open(struct sluice *gw, struct flow *f, const struct route *r)
 
 	int rc = is_mapping(f) ? 0 : host->connect(gw->host, fd, &r->to);
 	if (rc == 0 || rc == -EINPROGRESS) {
-		int armed = host->arm(gw->host, fd, flow_token(&gw->flows, f));
+		int armed = host->arm(gw->host, fd, token);
 
 		if (armed < 0)
 			return armed;

@@ -131,6 +131,12 @@ tcp_flow_open(struct sluice *gw, const struct tuple *tuple, const struct packet 
 		return;
 	}
 
+	/* A nameserver of the guest's own choice: what it is asked is judged too. */
+	if (tuple->remote.port == DNS_PORT) {
+		tcp_flow_serve(gw, tuple, pkt, iss, &dns_tcp_service, now);
+		return;
+	}
+
 	struct tcp_flow *tf = hold(gw, tuple, pkt, iss, now);
 	if (!tf)
 		return;

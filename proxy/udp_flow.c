@@ -472,8 +472,12 @@ udp_input(struct sluice *gw, struct packet *pkt, usec_t now)
 	struct tuple t = {{pkt->src, pkt->udp.sport}, {pkt->dst, pkt->udp.dport}, IP_PROTO_UDP};
 	struct flow *f = flow_find(&gw->flows, &t);
 
-	/* Names are asked for as without mappings: who answers is not who was asked. */
-	if (!f && gw->endpoint_independent && !dial_is_dns(gw, &pkt->dst)) {
+	/* But for a client of a published port that has this one. */
+	if (!f && pkt->udp.dport == DNS_PORT) {
+		dns_udp_input(gw, pkt, now);
+		return;
+	}
+	if (!f && gw->endpoint_independent) {
 		t.remote = (struct endpoint){.addr = addr_is_v4(&pkt->src) ? addr_v4(0) : (struct addr){{0}}};
 		f = flow_find(&gw->flows, &t);
 	}

@@ -1,0 +1,174 @@
+/*
+ * dns_int.h - what the files of the name service share
+ *
+ *     guest ── dns_udp.c, dns_tcp.c ── dns_ask() ──► dns_service.c   judged by name, answered from what is known, or
+ *                                                        │           dns_pend()
+ *           ◄── dns_say() ──────────────────────── dns_pending.c     who waits for which question
+ *                                                        │
+ *                                                  dns_upstream.c    the sockets on which it is asked, and when
+ *                                                  dns_host.c        resolv.conf; which families lead anywhere
+ *
+ * A guest's question that waits is an asker; askers of the same question share what is pending.  Both come from tables of
+ * DNS_PENDING places; the asker that waits longest makes room.
+ */
+#ifndef PROXY_DNS_INT_H
+#define PROXY_DNS_INT_H
+
+#include "dns/cache.h"
+#include "proxy/gateway.h"
+
+#define DNS_TRIES 4u             /* sockets of one question at a time */
+#define DNS_STRAYS 16u           /* datagrams on one socket that answer nothing: then TCP is used */
+#define DNS_HEDGE USEC_PER_SEC   /* the second server is asked too */
+#define DNS_BY_TCP USEC_PER_SEC  /* and after that, TCP is tried */
+#define DNS_UDP_ANSWER_MAX 65507 /* payload of the largest IPv4 datagram */
+#define DNS_TCP_PREFIX 2u        /* the length before each message (RFC 1035 4.2.2) */
+
+/* Where a question came from, and where its answer goes. */
+struct dns_from {
+	struct tuple t;
+	uint64_t flow; /* TCP: the token of its flow */
+};
+
+struct dns_pending;
+
+struct dns_asker {
+	struct dns_asker *older, *newer; /* by age; of free places: newer */
+	struct dns_asker *sibling;       /* asks the same */
+	struct dns_pending *pending;
+	struct dns_from from;
+	struct dns_query q;
+};
+
+/* A connection to a nameserver. */
+struct dns_stream {
+	bool connected;
+	bool proxied, asking; /* by a SOCKS proxy; which is being asked for target */
+	struct endpoint target;
+	struct socks socks;
+	size_t out_len, sent;
+	uint8_t out[DNS_TCP_PREFIX + DNS_UDP_MIN];
+	uint8_t head[DNS_TCP_PREFIX];
+	size_t got;   /* bytes of the prefix and the message that have come */
+	uint8_t *msg; /* NULL until its length is known */
+	uint16_t len;
+};
+
+/* One attempt to have a question answered. */
+struct dns_try {
+	int fd;     /* -1: none */
+	bool waits; /* not yet counted as lost */
+	uint8_t strays;
+	uint16_t id;
+	struct endpoint server;
+	struct dns_stream *stream; /* NULL: UDP */
+};
+
+/* What came of a question so far: what is said when nothing better comes. */
+enum dns_fate {
+	DNS_FATE_SILENCE,   /* nobody answered */
+	DNS_FATE_ERROR,     /* ... could not be asked: error */
+	DNS_FATE_SAID,      /* rcode */
+	DNS_FATE_MALFORMED, /* what came was not to be understood */
+	DNS_FATE_EXCESSIVE,
+	DNS_FATE_MEMORY,
+};
+
+struct dns_pending {
+	struct dns_pending *prev, *next; /* of those in use; of free places: next */
+	uint32_t gen;                    /* of this place: tells a stale event from a new one */
+	bool chosen;                     /* asked of the server the guest chose, over its transport */
+	struct endpoint remote;          /* ... which is this, as the guest names it */
+	bool tcp;
+	struct dns_query q;
+	struct dns_asker *asker;
+	struct endpoint server[DNS_SERVERS]; /* in the order they are asked */
+	uint8_t nserver, asked;
+	bool other_file; /* the servers are of the other file already */
+	uint8_t stage;   /* enum dns_stage */
+	usec_t next_at, end_at;
+	enum dns_fate fate;
+	uint8_t rcode;
+	int error;
+	struct dns_try attempt[DNS_TRIES];
+};
+
+struct dns_service {
+	struct dns_cache *cache; /* NULL: none */
+	struct dns_asker asker[DNS_PENDING];
+	struct dns_pending pending[DNS_PENDING];
+	struct dns_asker *free_asker, *oldest, *newest;
+	struct dns_pending *free_pending, *first;
+	usec_t next_at; /* nothing of what is pending is due before */
+
+	/* dns_host.c */
+	int64_t version;   /* of the file last read */
+	bool read;         /* it was */
+	usec_t look_at;    /* not before */
+	usec_t stub_until; /* the stub is not there: another file is read instead */
+	struct {
+		bool leads;
+		usec_t until;
+	} path[FAMILIES];
+
+	/* dns_tcp.c: bytes of answers that wait for room in a connection, of all connections. */
+	size_t queued;
+
+	uint8_t in[DNS_MESSAGE_MAX + 1];
+	uint8_t out[DNS_TCP_PREFIX + DNS_MESSAGE_MAX];
+};
+
+/* --- dns_service.c ---------------------------------------------------------------------------------------- */
+
+/* A message of the guest.  False: nothing will ever be said to it. */
+bool dns_ask(struct sluice *gw, const struct dns_from *from, struct view msg, usec_t now);
+/* The answer to q, made `age` seconds ago. */
+void dns_give(struct sluice *gw, const struct dns_from *from, const struct dns_query *q,
+	      const struct dns_answer *a, uint32_t age, usec_t now);
+void dns_give_error(struct sluice *gw, const struct dns_from *from, const struct dns_query *q, uint8_t rcode,
+		    int ede, const char *text, usec_t now);
+/* An upstream answered p's question with msg: told to all who wait for it.  False: it was of no use, p->fate says why,
+ * and p is still there. */
+bool dns_answered(struct sluice *gw, struct dns_pending *p, struct view msg, usec_t now);
+
+/* --- dns_pending.c ---------------------------------------------------------------------------------------- */
+
+void dns_pending_init(struct dns_service *d);
+/* q waits for an upstream; chosen: for the server at from->t.remote.  False: the same guest asks it again, and waits already.
+ */
+bool dns_pend(struct sluice *gw, const struct dns_from *from, const struct dns_query *q, bool chosen,
+	      usec_t now);
+/* Told to all who wait: p is gone. */
+void dns_pending_fail(struct sluice *gw, struct dns_pending *p, usec_t now);
+void dns_pending_done(struct sluice *gw, struct dns_pending *p);
+/* A connection of the guest ended: nobody waits there any more. */
+void dns_forget(struct sluice *gw, uint64_t flow);
+void dns_forget_all(struct sluice *gw);
+
+/* --- dns_upstream.c --------------------------------------------------------------------------------------- */
+
+/* p is new: it is asked for the first time.  It may be gone when this returns. */
+void dns_upstream_begin(struct sluice *gw, struct dns_pending *p, usec_t now);
+/* Its time has come. */
+void dns_upstream_late(struct sluice *gw, struct dns_pending *p, usec_t now);
+void dns_upstream_close(struct sluice *gw, struct dns_pending *p);
+usec_t dns_upstream_deadline(const struct dns_pending *p);
+
+/* --- dns_host.c ------------------------------------------------------------------------------------------- */
+
+/* The host's resolv.conf is looked at, at most once a second, if it is asked for. */
+void dns_host_follow(struct sluice *gw, usec_t now);
+/* Nobody answers at systemd-resolved's stub: read the file that names whom it would ask.  True: there it is. */
+bool dns_host_beyond_stub(struct sluice *gw, usec_t now);
+/* New settings: read again what they are to know. */
+void dns_host_again(struct sluice *gw);
+/* Would an address of this family be of no use to the guest, while one of the other is? */
+bool dns_host_suppresses(struct sluice *gw, enum family fam, usec_t now);
+
+/* --- dns_udp.c, dns_tcp.c --------------------------------------------------------------------------------- */
+
+/* A message of len bytes that lies in gw->dns->out behind its prefix. */
+void dns_udp_say(struct sluice *gw, const struct dns_from *from, size_t len);
+void dns_tcp_say(struct sluice *gw, const struct dns_from *from, size_t len, usec_t now);
+
+#endif

@@ -1,0 +1,519 @@
+/*
+ * dns_upstream.c - one question, asked of nameservers until one answers or its time is up
+ *
+ *     0 s      the first server, by UDP
+ *     1 s      the second one too, or the first again; whoever answers first is believed
+ *     2 s      by TCP: something on the way may not like datagrams
+ *     4.5 s    (dns_timeout) SERVFAIL, before the guest's own resolver gives up
+ *
+ * A server that refuses, says SERVFAIL or the like makes place for the next at once; one whose answer was truncated is
+ * asked again by TCP at once.  A server the guest chose is asked as the guest asked: by datagrams, twice, or by
+ * TCP, once.
+ *
+ * Each attempt has a socket of its own, connected, with a port that the kernel draws and an id that is drawn here
+ * (RFC 5452): what does not answer exactly this question from exactly this server is passed over and counted, and
+ * after DNS_STRAYS of those on one socket, which nobody sees who is not being lied to, TCP is used.
+ */
+#include "proxy/dns_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum dns_stage { STAGE_FIRST, STAGE_HEDGED, STAGE_TCP };
+
+static uint64_t
+token_of(struct sluice *gw, const struct dns_pending *p, const struct dns_try *t)
+{
+	return TOKEN_DNS +
+	       ((uint64_t)p->gen << 24 | (uint64_t)(p - gw->dns->pending) << 8 | (uint64_t)(t - p->attempt));
+}
+
+/* NULL: it is gone. */
+static struct dns_pending *
+by_token(struct sluice *gw, uint64_t token, struct dns_try **t)
+{
+	uint64_t n = (token - TOKEN_DNS) >> 8 & 0xffff, attempt = token & 0xff;
+
+	if (n >= DNS_PENDING || attempt >= DNS_TRIES)
+		return NULL;
+
+	struct dns_pending *p = &gw->dns->pending[n];
+	*t = &p->attempt[attempt];
+	return p->gen == (uint32_t)((token - TOKEN_DNS) >> 24) && (*t)->fd >= 0 ? p : NULL;
+}
+
+static void
+close_try(struct sluice *gw, struct dns_try *t)
+{
+	gw_close(gw, &t->fd, t->stream != NULL);
+	if (t->stream)
+		free(t->stream->msg);
+	free(t->stream);
+	t->stream = NULL;
+}
+
+void
+dns_upstream_close(struct sluice *gw, struct dns_pending *p)
+{
+	for (unsigned i = 0; i < DNS_TRIES; i++)
+		if (p->attempt[i].fd >= 0)
+			close_try(gw, &p->attempt[i]);
+}
+
+static bool
+is_asked(const struct dns_pending *p)
+{
+	for (unsigned i = 0; i < DNS_TRIES; i++)
+		if (p->attempt[i].fd >= 0)
+			return true;
+	return false;
+}
+
+/* It did not answer in time, or not at all. */
+static void
+count_lost(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t now)
+{
+	if (t->waits && !p->chosen)
+		dns_servers_lost(gw->settings->servers, &t->server, now);
+	t->waits = false;
+}
+
+/* What a server said, it said: a later failure tells less. */
+static void
+note(struct dns_pending *p, enum dns_fate fate, int error)
+{
+	if (p->fate == DNS_FATE_SAID && fate != DNS_FATE_SAID)
+		return;
+	p->fate = fate;
+	p->error = error;
+}
+
+/* --- asking ----------------------------------------------------------------------------------------------- */
+
+/* A place for an attempt; the oldest datagram's where there is none. */
+static struct dns_try *
+place(struct sluice *gw, struct dns_pending *p)
+{
+	for (unsigned i = 0; i < DNS_TRIES; i++)
+		if (p->attempt[i].fd < 0)
+			return &p->attempt[i];
+	close_try(gw, &p->attempt[0]);
+	return &p->attempt[0];
+}
+
+static bool
+send_datagram(struct sluice *gw, const struct dns_pending *p, struct dns_try *t, int *error)
+{
+	uint8_t msg[DNS_UDP_MIN];
+	struct iovec iov = {msg, dns_query_write(&p->q, t->id, msg, sizeof(msg))};
+	struct host_dgram d = {.iov = &iov, .iovlen = 1, .len = iov.iov_len};
+	int sent = gw->host->ops->sendmmsg(gw->host, t->fd, &d, 1);
+
+	*error = sent < 0 ? -sent : 0;
+	/* On a loopback a refusal is there already: look for it in this very turn. */
+	gw->host_more |= addr_is_loopback(&t->server.addr);
+	return sent > 0 || sent == -EAGAIN; /* lost on the way, as datagrams are */
+}
+
+static bool
+begin_stream(const struct dns_pending *p, struct dns_try *t, const struct route *r,
+	     const struct endpoint *target, int *error)
+{
+	struct dns_stream *s = calloc(1, sizeof(*s));
+	struct wr prefix;
+
+	*error = ENOMEM;
+	if (!s)
+		return false;
+	s->proxied = r->proxied;
+	s->target = *target;
+	s->out_len = dns_query_write(&p->q, t->id, s->out + DNS_TCP_PREFIX, sizeof(s->out) - DNS_TCP_PREFIX);
+	prefix = wr_of(s->out, DNS_TCP_PREFIX);
+	wr_u16(&prefix, (uint16_t)s->out_len);
+	s->out_len += DNS_TCP_PREFIX;
+	t->stream = s;
+	return true;
+}
+
+/* False: it cannot be asked; p->error says why. */
+static bool
+ask_server(struct sluice *gw, struct dns_pending *p, const struct endpoint *server, bool tcp)
+{
+	struct dns_try *t = place(gw, p);
+	struct flow f = {.kind = tcp ? FLOW_TCP : FLOW_UDP, .fd = -1, .tuple = p->asker->from.t};
+	struct route r = {.aim = *server, .opts = {.errors = !tcp}};
+	int error = 0;
+
+	f.tuple.proto = tcp ? IP_PROTO_TCP : IP_PROTO_UDP;
+	dial_route_to(gw, &f, &f.tuple.remote, &r);
+	*t = (struct dns_try){.fd = -1, .waits = true, .server = *server};
+	gw->host->ops->random(gw->host, &t->id, sizeof(t->id));
+
+	int rc = r.error ? r.error : dial_open_as(gw, &f, &r, token_of(gw, p, t));
+	t->fd = f.fd;
+	bool asked = rc == 0 || rc == -EINPROGRESS;
+	if (!asked)
+		error = -rc;
+	else
+		asked = tcp ? begin_stream(p, t, &r, &f.target, &error) : send_datagram(gw, p, t, &error);
+	if (!asked) {
+		note(p, DNS_FATE_ERROR, error);
+		close_try(gw, t);
+	}
+	return asked;
+}
+
+/* The next server that can be asked.  False: there is none left. */
+static bool
+ask_next(struct sluice *gw, struct dns_pending *p, usec_t now)
+{
+	bool tcp = p->chosen && p->tcp;
+
+	while (p->asked < p->nserver) {
+		const struct endpoint *server = &p->server[p->asked++];
+
+		if (ask_server(gw, p, server, tcp))
+			return true;
+		if (!p->chosen && trouble_of(p->error) != TROUBLE_FULL)
+			dns_servers_lost(gw->settings->servers, server, now);
+	}
+	return false;
+}
+
+static void
+find_servers(struct sluice *gw, struct dns_pending *p, usec_t now)
+{
+	unsigned n = 0;
+
+	if (p->chosen) {
+		while (n < FAMILIES && dial_target(gw, &p->remote, n, now, &p->server[n]))
+			n++;
+	} else {
+		while (n < DNS_SERVERS &&
+		       dns_servers_pick(gw->settings->servers, &p->q.name, n, now, &p->server[n]))
+			n++;
+	}
+	p->nserver = (uint8_t)n;
+	p->asked = 0;
+}
+
+/* An attempt came to nothing: the next server, or the end.  p may be gone then. */
+static void
+go_on(struct sluice *gw, struct dns_pending *p, usec_t now)
+{
+	if (ask_next(gw, p, now) || is_asked(p))
+		return;
+	if (!p->chosen && !p->other_file && p->fate != DNS_FATE_SAID && dns_host_beyond_stub(gw, now)) {
+		p->other_file = true;
+		find_servers(gw, p, now);
+		if (ask_next(gw, p, now))
+			return;
+	}
+	dns_pending_fail(gw, p, now);
+}
+
+static void
+try_failed(struct sluice *gw, struct dns_pending *p, struct dns_try *t, enum dns_fate fate, int error,
+	   usec_t now)
+{
+	count_lost(gw, p, t, now);
+	close_try(gw, t);
+	note(p, fate, error);
+	go_on(gw, p, now);
+}
+
+void
+dns_upstream_begin(struct sluice *gw, struct dns_pending *p, usec_t now)
+{
+	if (!p->chosen)
+		dns_host_follow(gw, now);
+	find_servers(gw, p, now);
+	p->stage = STAGE_FIRST;
+	p->next_at = now + DNS_HEDGE;
+	p->end_at = now + gw->settings->dns_timeout;
+	gw->dns->next_at = time_min(gw->dns->next_at, dns_upstream_deadline(p));
+	gw->count[GW_DNS_FORWARDED]++;
+	go_on(gw, p, now);
+}
+
+/* --- time ------------------------------------------------------------------------------------------------- */
+
+usec_t
+dns_upstream_deadline(const struct dns_pending *p)
+{
+	return time_min(p->next_at, p->end_at);
+}
+
+/* Another datagram: the second server's, or the first one's again. */
+static void
+hedge(struct sluice *gw, struct dns_pending *p, usec_t now)
+{
+	for (unsigned i = 0; i < DNS_TRIES; i++)
+		if (p->attempt[i].fd >= 0 && !p->attempt[i].stream)
+			count_lost(gw, p, &p->attempt[i], now);
+	p->stage = STAGE_HEDGED;
+	p->next_at = p->chosen ? TIME_NEVER : now + DNS_BY_TCP;
+	if (p->chosen && p->tcp)
+		return;
+	if (!ask_next(gw, p, now) && p->nserver)
+		ask_server(gw, p, &p->server[0], false);
+}
+
+static bool
+has_stream(const struct dns_pending *p)
+{
+	for (unsigned i = 0; i < DNS_TRIES; i++)
+		if (p->attempt[i].fd >= 0 && p->attempt[i].stream)
+			return true;
+	return false;
+}
+
+static void
+by_tcp(struct sluice *gw, struct dns_pending *p)
+{
+	p->stage = STAGE_TCP;
+	p->next_at = TIME_NEVER;
+	if (!has_stream(p) && p->nserver)
+		ask_server(gw, p, &p->server[0], true);
+}
+
+void
+dns_upstream_late(struct sluice *gw, struct dns_pending *p, usec_t now)
+{
+	if (now >= p->end_at) {
+		for (unsigned i = 0; i < DNS_TRIES; i++)
+			if (p->attempt[i].fd >= 0)
+				count_lost(gw, p, &p->attempt[i], now);
+		note(p, DNS_FATE_SILENCE, 0);
+		if (!p->chosen && p->fate == DNS_FATE_SILENCE)
+			dns_host_beyond_stub(gw, now);
+		dns_pending_fail(gw, p, now);
+		return;
+	}
+	if (p->stage == STAGE_FIRST)
+		hedge(gw, p, now);
+	else
+		by_tcp(gw, p);
+	if (!is_asked(p))
+		dns_pending_fail(gw, p, now);
+}
+
+/* --- answers ---------------------------------------------------------------------------------------------- */
+
+/* Answers that another server may better: something is wrong there, not with the name. */
+static bool
+is_trouble(uint8_t rcode)
+{
+	return rcode != DNS_NOERROR && rcode != DNS_NXDOMAIN;
+}
+
+/* A message that answers the question.  The attempt, and perhaps p, are gone afterwards. */
+static void
+take_answer(struct sluice *gw, struct dns_pending *p, struct dns_try *t, struct view msg, usec_t now)
+{
+	struct endpoint server = t->server;
+	bool by_udp = !t->stream;
+
+	t->waits = false;
+	if (!p->chosen)
+		dns_servers_answered(gw->settings->servers, &server);
+	if (is_trouble(dns_rcode(msg))) {
+		p->rcode = dns_rcode(msg);
+		try_failed(gw, p, t, DNS_FATE_SAID, 0, now);
+	} else if (by_udp && !p->chosen && dns_is_truncated(msg)) {
+		close_try(gw, t);
+		if (!ask_server(gw, p, &server, true))
+			go_on(gw, p, now);
+	} else if (!dns_answered(gw, p, msg, now)) {
+		try_failed(gw, p, t, p->fate, 0, now);
+	}
+}
+
+/* Somebody guesses ids: nobody can on a connection. */
+static void
+mistrust(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t now)
+{
+	struct endpoint server = t->server;
+
+	close_try(gw, t);
+	if (p->chosen || !ask_server(gw, p, &server, true))
+		go_on(gw, p, now);
+}
+
+static void
+datagrams(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t now)
+{
+	while (t->strays < DNS_STRAYS) {
+		struct iovec iov = {gw->dns->in, sizeof(gw->dns->in)};
+		struct host_dgram d = {.iov = &iov, .iovlen = 1};
+		int n = gw->host->ops->recvmmsg(gw->host, t->fd, &d, 1);
+
+		if (n == -EAGAIN || n == 0)
+			return;
+		if (n < 0) {
+			try_failed(gw, p, t, DNS_FATE_ERROR, -n, now);
+			return;
+		}
+		struct view msg = view_of(gw->dns->in, d.len);
+		if (dns_is_answer_to(msg, &p->q, t->id)) {
+			take_answer(gw, p, t, msg, now);
+			return;
+		}
+		gw->count[GW_DNS_STRAY]++;
+		t->strays++;
+	}
+	mistrust(gw, p, t, now);
+}
+
+/* --- connections ------------------------------------------------------------------------------------------ */
+
+/* As far as it goes without waiting.  False: the proxy did not do it; error says what it would have said. */
+static bool
+talk_to_proxy(struct sluice *gw, struct dns_try *t, int *error)
+{
+	struct socks *s = &t->stream->socks;
+	uint8_t bytes[SOCKS_IN_MAX];
+	size_t len;
+
+	while ((len = socks_output(s, bytes)) > 0 || (len = socks_want(s)) > 0) {
+		bool out = socks_want(s) == 0;
+		struct iovec iov = {bytes, len};
+		ssize_t n = out ? gw->host->ops->writev(gw->host, t->fd, &iov, 1)
+				: gw->host->ops->readv(gw->host, t->fd, &iov, 1);
+
+		if (n == -EAGAIN || (out && n == 0))
+			return true;
+		if (n <= 0)
+			socks_ended(s);
+		else if (out)
+			socks_sent(s, (size_t)n);
+		else
+			socks_input(s, view_of(bytes, (size_t)n));
+	}
+	t->stream->asking = s->step != SOCKS_DONE && s->step != SOCKS_FAILED;
+	*error = s->error;
+	return s->step != SOCKS_FAILED;
+}
+
+/* 0, or -errno; -EAGAIN: the socket is full. */
+static ssize_t
+write_query(struct sluice *gw, struct dns_try *t)
+{
+	struct dns_stream *s = t->stream;
+
+	while (s->sent < s->out_len) {
+		struct iovec iov = {s->out + s->sent, s->out_len - s->sent};
+		ssize_t n = gw->host->ops->writev(gw->host, t->fd, &iov, 1);
+
+		if (n <= 0)
+			return n ? n : -EAGAIN;
+		s->sent += (size_t)n;
+	}
+	return 0;
+}
+
+/* Bytes of the prefix, then of the message: 0 when all of it is there, else -errno. */
+static ssize_t
+read_answer(struct sluice *gw, struct dns_try *t)
+{
+	struct dns_stream *s = t->stream;
+
+	while (!s->msg || s->got < DNS_TCP_PREFIX + (size_t)s->len) {
+		struct iovec iov = {s->head + s->got, DNS_TCP_PREFIX - s->got};
+
+		if (s->msg)
+			iov = (struct iovec){s->msg + (s->got - DNS_TCP_PREFIX),
+					     s->len - (s->got - DNS_TCP_PREFIX)};
+		ssize_t n = gw->host->ops->readv(gw->host, t->fd, &iov, 1);
+		if (n <= 0)
+			return n ? n : -ECONNRESET;
+		s->got += (size_t)n;
+		if (!s->msg && s->got == DNS_TCP_PREFIX) {
+			struct rd r = rd_of(view_of(s->head, sizeof(s->head)));
+
+			s->len = rd_u16(&r);
+			s->msg = s->len ? malloc(s->len) : NULL;
+			if (!s->msg)
+				return s->len ? -ENOMEM : -EBADMSG;
+		}
+	}
+	return 0;
+}
+
+static void
+stream_ready(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t now)
+{
+	struct dns_stream *s = t->stream;
+	int error = 0;
+
+	if (s->asking && !talk_to_proxy(gw, t, &error)) {
+		try_failed(gw, p, t, DNS_FATE_ERROR, error, now);
+		return;
+	}
+	if (s->asking)
+		return;
+
+	ssize_t rc = write_query(gw, t);
+	if (rc == 0)
+		rc = read_answer(gw, t);
+	if (rc == -EAGAIN)
+		return;
+	if (rc < 0) {
+		try_failed(gw, p, t, rc == -EBADMSG ? DNS_FATE_MALFORMED : DNS_FATE_ERROR, (int)-rc, now);
+		return;
+	}
+
+	/* The attempt ends before its message has been read. */
+	uint8_t *msg = s->msg;
+	s->msg = NULL;
+	if (dns_is_answer_to(view_of(msg, s->len), &p->q, t->id)) {
+		take_answer(gw, p, t, view_of(msg, s->len), now);
+	} else {
+		gw->count[GW_DNS_STRAY]++;
+		try_failed(gw, p, t, DNS_FATE_MALFORMED, 0, now);
+	}
+	free(msg);
+}
+
+static void
+stream_event(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t now)
+{
+	struct dns_stream *s = t->stream;
+
+	if (!s->connected) {
+		int rc = gw->host->ops->connect_result(gw->host, t->fd);
+
+		if (rc == -EINPROGRESS)
+			return;
+		if (rc < 0) {
+			try_failed(gw, p, t, DNS_FATE_ERROR, -rc, now);
+			return;
+		}
+		s->connected = true;
+		s->asking = s->proxied;
+		if (s->proxied)
+			socks_start(&s->socks, &s->target);
+	}
+	stream_ready(gw, p, t, now);
+}
+
+void
+dns_event(struct sluice *gw, const struct host_event *ev, usec_t now)
+{
+	struct dns_try *t;
+	struct dns_pending *p = by_token(gw, ev->token, &t);
+
+	if (!p)
+		return;
+	if (t->stream) {
+		stream_event(gw, p, t, now);
+		return;
+	}
+
+	int error = ev->error ? gw->host->ops->pending_error(gw->host, t->fd) : 0;
+	if (error < 0)
+		try_failed(gw, p, t, DNS_FATE_ERROR, -error, now);
+	else if (ev->readable)
+		datagrams(gw, p, t, now);
+}
