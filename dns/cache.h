@@ -1,7 +1,7 @@
 /*
  * cache.h - answers kept for as long as their TTL says, positive and negative (RFC 2308)
  *
- * Keyed by name, type, class, DO and CD.  Bounded in entries and bytes; the one used longest ago makes room.
+ * Keyed by name, type, class, DO, CD and RD.  Bounded in entries and bytes; the one used longest ago makes room.
  */
 #ifndef DNS_CACHE_H
 #define DNS_CACHE_H
@@ -10,9 +10,11 @@
 #include "stack/time.h"
 
 #define DNS_CACHE_BYTES (4u << 20)
+#define DNS_CACHE_ENTRIES (1u << 20) /* at most, whatever is asked for */
 
 struct dns_cache;
 
+/* entries 0: a cache that keeps nothing. */
 struct dns_cache *dns_cache_new(uint32_t entries, size_t bytes,
 				const uint8_t secret[16]); /* NULL: no memory */
 void dns_cache_free(struct dns_cache *c);
