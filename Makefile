@@ -170,7 +170,7 @@ $(patsubst %.c,build/$(1)/%,$(TEST_C) $(BENCH_C)): build/$(1)/%: build/$(1)/%.o 
 endef
 
 # There every allocation of the library can be made to fail, and every descriptor it makes or watches.
-WRAPPED := malloc calloc aligned_alloc free mmap munmap socket epoll_create1 epoll_ctl eventfd timerfd_create
+WRAPPED := malloc realloc calloc aligned_alloc free mmap munmap socket epoll_create1 epoll_ctl eventfd timerfd_create
 $(foreach b,release asan cov,build/$(b)/test/unit/setup_fault_test): TEST_LIBS += $(WRAPPED:%=-Wl,--wrap=%)
 
 # Fuzz targets without libFuzzer: a main() that feeds them files.

@@ -30,12 +30,14 @@ static long live;            /* blocks and mappings taken and not given back, wh
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
 void *__real_aligned_alloc(size_t align, size_t n);
 void __real_free(void *p);
 void *__real_mmap(void *at, size_t n, int prot, int flags, int fd, off_t off);
 int __real_munmap(void *at, size_t n);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
 void *__wrap_aligned_alloc(size_t align, size_t n);
 void __wrap_free(void *p);
 void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t off);
@@ -77,6 +79,17 @@ void *
 __wrap_calloc(size_t n, size_t size)
 {
 	return runs_out(MEMORY, ENOMEM) ? NULL : taken(__real_calloc(n, size));
+}
+
+void *
+__wrap_realloc(void *p, size_t n)
+{
+	bool first = !p;
+
+	if (runs_out(MEMORY, ENOMEM))
+		return NULL;
+	void *q = __real_realloc(p, n);
+	return first ? taken(q) : q;
 }
 
 void *
@@ -240,7 +253,7 @@ G6_each_allocation_fails(void **state)
 		is_a_sentence(err);
 	}
 	/* The gateway, three kinds of flow, buckets, heap, pool and its book, slots, TIME-WAIT, listeners: at least. */
-	assert_in_range(nth, 11, 100);
+	assert_in_range(nth, 11, 400);
 	build_once();
 	close_host();
 }
@@ -411,12 +424,14 @@ G6_a_gateway_of_each_link(void **state)
 		assert_true(!d->connect || vmm >= 0);
 		while (nth_fails(d, MEMORY, nth, &survived))
 			nth++;
-		assert_in_range(nth, d->allocations, 100);
+		assert_in_range(nth, d->allocations, 400);
 		assert_int_equal(survived, 0);
 		for (nth = 1; nth_fails(d, DESCRIPTORS, nth, &survived);)
 			nth++;
 		assert_in_range(nth, d->descriptors, 100);
-		assert_int_equal(survived, 1); /* the spare one */
+		/* The spare one; the one that tells of addresses that change, and its being watched: they are looked
+		 * at now and then instead. */
+		assert_int_equal(survived, 3);
 		if (d->connect) {
 			unlink(path);
 			close(vmm);
