@@ -12,7 +12,10 @@
 #include "policy/diag.h"
 #include "policy/group.h"
 
+#define DNS_HOST_NAME "host.sluice.internal"
+#define DNS_GATEWAY_NAME "gateway.sluice.internal"
 #define DNS_LOCAL_TTL 60u
+#define DNS_LOCAL_HOSTS 4096u
 #define DNS_LOCAL_ADDRS 16u /* of one static host */
 
 struct dns_local;
@@ -26,8 +29,8 @@ enum dns_local_is { LOCAL_NOT, LOCAL_ADDRS, LOCAL_NXDOMAIN, LOCAL_NODATA };
 /*
  * What becomes of this question; LOCAL_ADDRS: addresses of the type asked for are in out (0: NODATA), and
  * dns_answer_local() makes the answer, also to DNS_ANY (RFC 8482), which is never forwarded.  routed: the operator
- * has servers for a suffix of this name (split DNS); then only the gateway's own names, static hosts and localhost
- * are answered here.
+ * has servers for a suffix of this name (split DNS); then zones like local and the reverse ones of private addresses
+ * are not answered here.
  */
 enum dns_local_is dns_local_find(const struct dns_local *l, const struct surroundings *where,
 				 const struct dns_query *q, bool routed, struct addr out[DNS_LOCAL_ADDRS],
