@@ -31,7 +31,7 @@ vmm    vmm sluice.h
 END
 
 # Outside stack/ only its value headers are in use, but for proxy/, which composes everything.
-values='addr|time|wire|siphash|ring|frame|pool|csum|siphash|eth_wire|arp_wire|ip_wire|icmp_wire|ndp_wire|tcp_wire|udp_wire'
+values='addr|time|wire|siphash|ring|frame|pool|csum|eth_wire|arp_wire|ip_wire|icmp_wire|ndp_wire|tcp_wire|udp_wire'
 found=$(grep -nE '^#include "stack/' policy/*.[ch] link/*.[ch] dns/*.[ch] tls/*.[ch] http/*.[ch] 2>/dev/null |
 	grep -vE "\"stack/($values)\.h\"")
 [ -z "$found" ] || complain "not a value header of stack/:
