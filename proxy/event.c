@@ -196,7 +196,7 @@ event_opened(struct sluice *gw, struct flow *f)
 		return;
 
 	struct sluice_event e = {
-	    .kind = SLUICE_EVENT_FLOW_OPENED, .flow = f->number, .published = f->inbound};
+	    .kind = SLUICE_EVENT_FLOW_OPENED, .text = "opened", .flow = f->number, .published = f->inbound};
 	char name[NAME_TEXT];
 
 	cite_judged(&e, f->judged, name);

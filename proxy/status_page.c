@@ -23,7 +23,6 @@
 #define REQUEST_TIME (10 * USEC_PER_SEC)
 #define ANSWER_TIME (60 * USEC_PER_SEC)
 #define CLOSE_TIME (10 * USEC_PER_SEC)
-#define MEMORY_RETRY (20 * USEC_PER_MSEC)
 #define VIEWS 16
 
 enum stage {
@@ -42,7 +41,6 @@ struct text {
 struct page {
 	enum stage stage;
 	usec_t until; /* the stage ends the connection */
-	usec_t retry; /* the pool had nothing; TIME_NEVER */
 	size_t got;   /* bytes of the request */
 	struct text answer;
 	size_t said; /* of the answer */
@@ -424,16 +422,11 @@ write_answer(struct tcp_flow *tf, struct page *pg, usec_t now)
 {
 	struct room room[2];
 
-	pg->retry = TIME_NEVER;
 	while (pg->said < pg->answer.len) {
-		int n = tcp_writable(&tf->tcp, room);
+		int n = tcp_flow_room(tf, room, now);
 
-		if (n == 0) {
-			/* A full ring is emptied by acknowledgments; no ring is a shortage of the pool's. */
-			if (tf->tcp.snd.cap == 0)
-				pg->retry = now + MEMORY_RETRY;
+		if (n == 0)
 			return;
-		}
 		for (int i = 0; i < n && pg->said < pg->answer.len; i++) {
 			size_t left = pg->answer.len - pg->said,
 			       len = room[i].len < left ? room[i].len : left;
@@ -460,7 +453,6 @@ page_of(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 	if (!pg)
 		return NULL;
 	pg->until = now + REQUEST_TIME;
-	pg->retry = TIME_NEVER;
 	gw->status_pages++;
 	tf->state = pg;
 	return pg;
@@ -497,7 +489,7 @@ page_deadline(const struct tcp_flow *tf)
 
 	if (!pg || tf->tcp.state == TCP_CLOSED || tf->tcp.state == TCP_TIME_WAIT)
 		return TIME_NEVER;
-	return time_min(pg->until, pg->retry);
+	return pg->until;
 }
 
 static void

@@ -13,7 +13,8 @@
 
 struct seen {
 	struct sluice_event e; /* its texts are the copies below */
-	char text[256], guest[64], remote[64], target[64];
+	char text[512], guest[64], remote[64], target[64];
+	char name[256], rule_text[256], file[256]; /* the other texts are static */
 };
 
 static struct seen seen[EVENTS];
@@ -24,7 +25,7 @@ static inline void
 on_event(void *ctx, const struct sluice_event *e)
 {
 	bool flow = e->kind == SLUICE_EVENT_FLOW_OPENED || e->kind == SLUICE_EVENT_FLOW_REFUSED ||
-		    e->kind == SLUICE_EVENT_FLOW_CLOSED;
+		    e->kind == SLUICE_EVENT_FLOW_CLOSED || e->kind == SLUICE_EVENT_REQUEST_REFUSED;
 	bool ends = e->kind == SLUICE_EVENT_FLOW_REFUSED || e->kind == SLUICE_EVENT_FLOW_CLOSED;
 	struct seen *s = &seen[nseen++];
 
@@ -32,7 +33,11 @@ on_event(void *ctx, const struct sluice_event *e)
 	assert_true(nseen <= EVENTS);
 	assert_int_equal(e->size, sizeof(*e));
 	assert_true(e->text && e->text[0] && e->guest && e->remote && e->target);
-	assert_true(flow == (e->flow != 0) && flow == (e->protocol != 0));
+	assert_true(e->code && e->code[0] && e->name && e->name_from && e->verdict && e->rule_text &&
+		    e->file);
+	assert_true(flow == (e->flow != 0));
+	assert_true((flow || e->kind == SLUICE_EVENT_NAME_REFUSED) == (e->protocol != 0));
+	assert_true((e->name[0] != 0) == (e->name_from[0] != 0));
 	assert_true(!ends || e->reason != SLUICE_REASON_NONE);
 	assert_true(e->now >= last_now);
 	assert_true(e->kind == SLUICE_EVENT_FLOW_CLOSED ||
@@ -43,6 +48,9 @@ on_event(void *ctx, const struct sluice_event *e)
 	s->e.guest = strncpy(s->guest, e->guest, sizeof(s->guest) - 1);
 	s->e.remote = strncpy(s->remote, e->remote, sizeof(s->remote) - 1);
 	s->e.target = strncpy(s->target, e->target, sizeof(s->target) - 1);
+	s->e.name = strncpy(s->name, e->name, sizeof(s->name) - 1);
+	s->e.rule_text = strncpy(s->rule_text, e->rule_text, sizeof(s->rule_text) - 1);
+	s->e.file = strncpy(s->file, e->file, sizeof(s->file) - 1);
 }
 
 static inline void
