@@ -99,7 +99,8 @@ struct dns_service {
 	struct dns_pending pending[DNS_PENDING];
 	struct dns_asker *free_asker, *oldest, *newest;
 	struct dns_pending *free_pending, *first;
-	usec_t next_at; /* nothing of what is pending is due before */
+	unsigned nasker, npending; /* places that were ever used: no page is touched before */
+	usec_t next_at;            /* nothing of what is pending is due before */
 
 	/* dns_host.c */
 	int64_t version;   /* of the file last read */
@@ -133,7 +134,6 @@ bool dns_answered(struct sluice *gw, struct dns_pending *p, struct view msg, use
 
 /* --- dns_pending.c ---------------------------------------------------------------------------------------- */
 
-void dns_pending_init(struct dns_service *d);
 /* q waits for an upstream; chosen: for the server at from->t.remote.  False: the same guest asks it again, and waits already.
  */
 bool dns_pend(struct sluice *gw, const struct dns_from *from, const struct dns_query *q, bool chosen,

@@ -6,22 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-void
-dns_pending_init(struct dns_service *d)
-{
-	for (unsigned i = DNS_PENDING; i-- > 0;) {
-		struct dns_pending *p = &d->pending[i];
-
-		for (unsigned t = 0; t < DNS_TRIES; t++)
-			p->attempt[t].fd = -1;
-		p->next = d->free_pending;
-		d->free_pending = p;
-		d->asker[i].newer = d->free_asker;
-		d->free_asker = &d->asker[i];
-	}
-	d->next_at = TIME_NEVER;
-}
-
 /* --- who waits -------------------------------------------------------------------------------------------- */
 
 static bool
@@ -45,7 +29,10 @@ new_asker(struct dns_service *d, const struct dns_from *from, const struct dns_q
 {
 	struct dns_asker *a = d->free_asker;
 
-	d->free_asker = a->newer;
+	if (a)
+		d->free_asker = a->newer;
+	else
+		a = &d->asker[d->nasker++];
 	a->older = d->newest;
 	a->newer = NULL;
 	*(a->older ? &a->older->newer : &d->oldest) = a;
@@ -89,12 +76,26 @@ dns_forget_all(struct sluice *gw)
 
 /* --- what is asked ---------------------------------------------------------------------------------------- */
 
+/* A place that was never used.  There is one: askers have no fewer, and each waits for one question. */
+static struct dns_pending *
+fresh_pending(struct dns_service *d)
+{
+	struct dns_pending *p = &d->pending[d->npending++];
+
+	for (unsigned i = 0; i < DNS_TRIES; i++)
+		p->attempt[i].fd = -1;
+	return p;
+}
+
 static struct dns_pending *
 new_pending(struct dns_service *d, const struct dns_from *from, const struct dns_query *q, bool chosen)
 {
 	struct dns_pending *p = d->free_pending;
 
-	d->free_pending = p->next;
+	if (p)
+		d->free_pending = p->next;
+	else
+		p = fresh_pending(d);
 	p->prev = NULL;
 	p->next = d->first;
 	if (p->next)
@@ -183,7 +184,7 @@ dns_pend(struct sluice *gw, const struct dns_from *from, const struct dns_query 
 		p = p->next;
 	if (p && waits_already(p, from, q))
 		return false;
-	if (!d->free_asker) {
+	if (!d->free_asker && d->nasker == DNS_PENDING) {
 		/* What makes room may be all that asked the same. */
 		if (p && p->asker == d->oldest && !p->asker->sibling)
 			p = NULL;

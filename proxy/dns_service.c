@@ -27,7 +27,7 @@ dns_service_new(struct sluice *gw)
 
 	if (!d)
 		return NULL;
-	dns_pending_init(d);
+	d->next_at = TIME_NEVER;
 	d->cache = new_cache(gw);
 	if (d->cache || gw->settings->dns_cache == 0)
 		return d;
