@@ -134,20 +134,12 @@ static enum http_reading
 not_a_request(struct http_reader *r, struct view line, const char *why)
 {
 	static const char preface[] = "PRI * HTTP/2.0\r"; /* RFC 9113 3.4 */
-	static const char *const methods[] = {"get", "head", "post", "put", "delete", "options", "connect"};
 
 	if (line.len == sizeof(preface) - 1 && memcmp(line.p, preface, line.len) == 0)
 		return HTTP_NOT;
-	if (names_http(line))
+	/* HTTP/0.9 has no more than "GET" and a target. */
+	if (names_http(line) || (line.len > 3 && memcmp(line.p, "GET", 3) == 0 && words(line) == 2))
 		return bad(r, why);
-	/* HTTP/0.9 has no more than a method and a target. */
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-		size_t n = strlen(methods[i]);
-
-		if (line.len > n && is_blank(line.p[n]) && same_text(part(line, 0, n), methods[i]) &&
-		    words(line) == 2)
-			return bad(r, why);
-	}
 	return HTTP_NOT;
 }
 
@@ -196,9 +188,8 @@ first_line_byte(struct http_reader *r, struct view line, uint8_t c)
 			return HTTP_NOT;
 		return HTTP_MORE;
 	}
-	if (is_control(c) && !is_blank(c))
-		return not_a_request(r, line, "a control character in the request line");
-	return HTTP_MORE;
+	/* Another protocol's first words may never come to a line's end (git's); what could be a method is waited for. */
+	return is_control(c) && !is_blank(c) && !is_letter(line.p[0]) ? HTTP_NOT : HTTP_MORE;
 }
 
 /* --- fields (RFC 9112 5) ------------------------------------------------------------------------------------------ */

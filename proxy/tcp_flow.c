@@ -14,8 +14,7 @@
 
 #include "proxy/gateway.h"
 
-#define KEEPALIVE_IDLE_S 7200             /* towards the host: RFC 9293 MUST-28 */
-#define MEMORY_RETRY (20 * USEC_PER_MSEC) /* the pool was empty: look again */
+#define KEEPALIVE_IDLE_S 7200 /* towards the host: RFC 9293 MUST-28 */
 #define IDLE_AFTER USEC_PER_SEC
 
 static const struct flow_ops tcp_flow_ops;
@@ -288,34 +287,68 @@ no_delay(struct sluice *gw, struct tcp_flow *tf)
 	tf->wrote = true;
 }
 
+/* What may be written to the host now, as far as one call takes it; returns how many bytes that is. */
+static size_t
+offer(const struct tcp_flow *tf, struct iovec iov[LINK_BATCH], int *n)
+{
+	struct view from[LINK_BATCH], held = {NULL, 0};
+	size_t left = tf->watch ? watch_passed(tf, &held) : SIZE_MAX;
+	size_t waiting, offered = held.len;
+
+	*n = 0;
+	if (held.len)
+		iov[(*n)++] = (struct iovec){(void *)(uintptr_t)held.p, held.len};
+	for (int i = 0, views = tcp_readable(&tf->tcp, from, LINK_BATCH - *n, &waiting); i < views && left;
+	     i++) {
+		size_t len = from[i].len < left ? from[i].len : left;
+
+		iov[(*n)++] = (struct iovec){(void *)(uintptr_t)from[i].p, len};
+		left -= len;
+		offered += len;
+	}
+	return offered;
+}
+
+/* n of these bytes were written. */
+static void
+written(struct sluice *gw, struct tcp_flow *tf, size_t n, usec_t now)
+{
+	gw->count[GW_BYTES_TO_HOST] += n;
+	tf->flow.to_host += n;
+	if (tf->watch)
+		n = watch_wrote(tf, n);
+	tcp_consume(&tf->tcp, n, now);
+}
+
+/* The guest has said all it will, and the host has had it. */
+static void
+pass_eof(struct sluice *gw, struct tcp_flow *tf)
+{
+	if (!tcp_at_eof(&tf->tcp) || tf->watch || tf->host_shut || tf->flow.fd < 0)
+		return;
+	gw->host->ops->shutdown_write(gw->host, tf->flow.fd);
+	tf->host_shut = true;
+}
+
 /* Guest to host.  True: stopped by the budget, there is more to do. */
 static bool
 pump_to_host(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 {
-	struct view from[LINK_BATCH];
 	struct iovec iov[LINK_BATCH];
-	size_t moved = 0, waiting;
+	size_t moved = 0, offered;
+	int n;
 
-	while (tf->writable && tcp_has_readable(&tf->tcp)) {
-		size_t passed = tf->watch ? watch_passed(tf) : SIZE_MAX;
-
+	for (;;) {
+		if (tf->watch && !watch_ready(gw, tf, now))
+			return false;
+		offered = tf->writable ? offer(tf, iov, &n) : 0;
+		if (offered == 0)
+			break;
 		if (moved >= TURN_FLOW_BYTES)
 			return true;
-		if (passed == 0)
-			return false;
-
-		/* Not all that waits need fit into one call, nor be judged. */
-		size_t offered = 0;
-		int n = tcp_readable(&tf->tcp, from, LINK_BATCH, &waiting), used = 0;
-		for (; used < n && offered < passed; used++) {
-			size_t len = from[used].len < passed - offered ? from[used].len : passed - offered;
-
-			iov[used] = (struct iovec){(void *)(uintptr_t)from[used].p, len};
-			offered += len;
-		}
 
 		no_delay(gw, tf);
-		ssize_t took = gw->host->ops->writev(gw->host, tf->flow.fd, iov, used);
+		ssize_t took = gw->host->ops->writev(gw->host, tf->flow.fd, iov, n);
 		if (took < 0 && took != -EAGAIN) {
 			host_reset(gw, tf, (int)-took);
 			return false;
@@ -324,18 +357,11 @@ pump_to_host(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 		if (took < (ssize_t)offered)
 			tf->writable = false;
 		if (took > 0) {
-			tcp_consume(&tf->tcp, (size_t)took, now);
-			if (tf->watch)
-				watch_wrote(tf, (size_t)took);
+			written(gw, tf, (size_t)took, now);
 			moved += (size_t)took;
-			gw->count[GW_BYTES_TO_HOST] += (size_t)took;
-			tf->flow.to_host += (size_t)took;
 		}
 	}
-	if (tcp_at_eof(&tf->tcp) && !tf->host_shut && tf->flow.fd >= 0) {
-		gw->host->ops->shutdown_write(gw->host, tf->flow.fd);
-		tf->host_shut = true;
-	}
+	pass_eof(gw, tf);
 	return false;
 }
 
@@ -347,13 +373,24 @@ host_ended(struct tcp_flow *tf, usec_t now)
 	tcp_shutdown(&tf->tcp, now);
 }
 
-/* Host to guest.  True: stopped by the budget, there is more to do. */
+/* n bytes that were read into room.  True: what the guest said may pass now. */
+static bool
+host_said(struct tcp_flow *tf, const struct room room[2], size_t n)
+{
+	size_t first = n < room[0].len ? n : room[0].len;
+	bool more = watch_heard(tf, view_of(room[0].p, first));
+
+	return n > first ? watch_heard(tf, view_of(room[1].p, n - first)) : more;
+}
+
+/* Host to guest.  True: there is more to do: it was stopped by the budget, or the other way is free. */
 static bool
 pump_to_guest(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 {
 	struct room room[2];
 	struct iovec iov[2];
 	size_t moved = 0;
+	bool more = false;
 
 	while (tf->readable && !tf->host_eof) {
 		if (moved >= TURN_FLOW_BYTES)
@@ -362,7 +399,7 @@ pump_to_guest(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 		size_t want = 0;
 		int n = tcp_flow_room(tf, room, now);
 		if (n == 0)
-			return false;
+			break;
 		for (int i = 0; i < n; i++) {
 			iov[i] = (struct iovec){room[i].p, room[i].len};
 			want += room[i].len;
@@ -371,11 +408,14 @@ pump_to_guest(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 		ssize_t got = gw->host->ops->readv(gw->host, tf->flow.fd, iov, n);
 		if (got == 0) {
 			host_ended(tf, now);
+			more |= tf->watch != NULL;
 		} else if (got == -EAGAIN) {
 			tf->readable = false;
 		} else if (got < 0) {
 			host_reset(gw, tf, (int)-got);
 		} else {
+			if (tf->watch)
+				more |= host_said(tf, room, (size_t)got);
 			tcp_commit(&tf->tcp, (size_t)got);
 			moved += (size_t)got;
 			gw->count[GW_BYTES_TO_GUEST] += (size_t)got;
@@ -385,7 +425,7 @@ pump_to_guest(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 				tf->readable = false;
 		}
 	}
-	return false;
+	return more;
 }
 
 /* --- the flow's functions --------------------------------------------------------------------------------- */
@@ -459,7 +499,7 @@ finished(const struct tcp_flow *tf)
 	if (tf->service)
 		return true;
 	/* What the guest sent before its FIN still has to reach the host. */
-	return tf->host_shut || tf->flow.fd < 0 || !tcp_has_readable(t);
+	return tf->host_shut || tf->flow.fd < 0 || (!tcp_has_readable(t) && !tf->watch);
 }
 
 static void
@@ -520,7 +560,7 @@ tcp_flow_ready(struct sluice *gw, struct flow *f, usec_t now)
 	}
 	if (tf->service && tf->tcp.state >= TCP_ESTABLISHED)
 		tf->service->ready(gw, tf, now);
-	if (is_open(tf) && f->fd >= 0 && (!tf->watch || watch_ready(gw, tf, now))) {
+	if (is_open(tf) && f->fd >= 0) {
 		more |= pump_to_host(gw, tf, now);
 		if (f->fd >= 0)
 			more |= pump_to_guest(gw, tf, now);

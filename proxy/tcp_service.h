@@ -25,6 +25,8 @@ struct tcp_service {
 	void (*close)(struct sluice *gw, struct tcp_flow *tf);
 };
 
+#define MEMORY_RETRY (20 * USEC_PER_MSEC) /* the pool was empty: look again */
+
 /* tcp_writable() for services: where the pool has no memory, ready() is called again soon. */
 int tcp_flow_room(struct tcp_flow *tf, struct room out[2], usec_t now);
 

@@ -1,50 +1,593 @@
 /*
  * watch.c - a TCP flow whose first flight, or whose every request, decides
+ *
+ * What the guest says is taken out of the connection into a block of the pool (so the guest's window opens as for any flow, a
+ * head may be longer than the connection's ring, and nobody can rewrite what is judged), read there, and passed on:
+ *
+ *         from           passed                 to
+ *          | may go        | not judged yet      |          then: the connection's own ring
+ *     -----+---------------+---------------------+-----
+ *
+ *     STEP_FIRST    nothing has come
+ *     STEP_TLS      a first byte of 22: a ClientHello is read; what follows it is never looked at
+ *     STEP_HEAD     an HTTP request's head, the first or a later one; what is no HTTP decides without a name
+ *     STEP_LENGTH   its body, by length, which goes straight from the connection's ring
+ *     STEP_CHUNKED  its body, in chunks
+ *     STEP_TUNNEL   CONNECT or Upgrade: nothing passes until the host has said whether it agrees
+ *     STEP_OVER     all that comes passes
+ *
+ * A refusal is told in the guest's protocol where that can be done cleanly: to the first flight, if the host has said nothing
+ * yet; to a later request, if the host has answered since the one before went out and the guest has acknowledged all of
+ * that.  (Whether an answer is complete is not read; a guest that does not pipeline asks only when it is.)
+ * Otherwise the guest is reset.
  */
 #include "proxy/watch.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/head.h"
 #include "proxy/gateway.h"
+#include "proxy/refused_page.h"
+#include "tls/hello.h"
+
+#define WATCH_TIME (5 * USEC_PER_SEC) /* from the first byte of a flight or a head to its last */
+#define WATCH_HOLD HTTP_HEAD_MAX      /* bytes held at most */
+#define STATUS_LEN 12u                /* "HTTP/1.1 101" */
+#define TLS_HANDSHAKE 22
+
+enum step { STEP_FIRST, STEP_TLS, STEP_HEAD, STEP_LENGTH, STEP_CHUNKED, STEP_TUNNEL, STEP_OVER };
 
 struct watch {
-	size_t passed;
+	uint8_t step;
+	bool connect; /* STEP_TUNNEL: asked for with CONNECT, not with Upgrade */
+	bool starved; /* the pool had no room for what has come */
+	uint8_t *hold;
+	uint32_t room, from, passed, to;
+	uint32_t read;     /* STEP_TLS: up to here the reader has had them */
+	uint32_t requests; /* that passed */
+	uint64_t answered; /* bytes the host had said when the last of them was judged */
+	uint64_t left;     /* STEP_LENGTH: of the body, not passed yet */
+	usec_t until;      /* TIME_NEVER: nothing is unfinished */
+	struct http_reader head;
+	struct http_chunks chunks;
+	struct hello_reader *hello;
+	uint8_t nstatus;
+	char status[STATUS_LEN]; /* STEP_TUNNEL: how the host's answer begins */
 };
+
+/* What a step came to. */
+enum outcome {
+	WAIT,  /* for more bytes, or the host */
+	AGAIN, /* there is another step to take */
+	LEFT,  /* refused: tf->watch is gone */
+};
+
+/* --- bytes that are held ---------------------------------------------------------------------------------------- */
+
+static struct pool *
+pool_of(const struct tcp_flow *tf)
+{
+	return tf->tcp.conf->pool;
+}
+
+static void
+let_go(struct tcp_flow *tf)
+{
+	struct watch *w = tf->watch;
+
+	pool_free(pool_of(tf), w->hold, w->room);
+	w->hold = NULL;
+	w->room = w->from = w->passed = w->to = w->read = 0;
+}
+
+static uint32_t
+unjudged(const struct watch *w)
+{
+	return w->to - w->passed;
+}
+
+static struct view
+unjudged_view(const struct watch *w)
+{
+	return w->hold ? view_of(w->hold + w->passed, unjudged(w)) : view_of(NULL, 0);
+}
+
+static void
+pass(struct watch *w, uint32_t n)
+{
+	w->passed += n;
+}
+
+/* Room for n more bytes, or for as many as there may be. */
+static bool
+make_room(struct tcp_flow *tf, size_t n)
+{
+	struct watch *w = tf->watch;
+	uint32_t have = w->to - w->from, size = w->room ? w->room : POOL_BLOCK_MIN;
+
+	while (size < WATCH_HOLD && size - have < n)
+		size *= 2;
+	if (size > w->room) {
+		uint8_t *block = pool_alloc(pool_of(tf), size);
+
+		if (!block)
+			return w->room - w->to > 0;
+		if (have)
+			memcpy(block, w->hold + w->from, have);
+		pool_free(pool_of(tf), w->hold, w->room);
+		w->hold = block;
+		w->room = size;
+	} else if (w->room - w->to < n && w->from > 0) {
+		memmove(w->hold, w->hold + w->from, have);
+	} else {
+		return w->room - w->to > 0;
+	}
+	w->passed -= w->from;
+	w->read -= w->read < w->from ? w->read : w->from;
+	w->to = have;
+	w->from = 0;
+	return w->room - w->to > 0;
+}
+
+/* Take what has come out of the connection, as far as there is room. */
+static void
+take(struct tcp_flow *tf, usec_t now)
+{
+	struct watch *w = tf->watch;
+	struct view from[2];
+	size_t waiting, taken = 0;
+	int n = tcp_readable(&tf->tcp, from, 2, &waiting);
+
+	w->starved = false;
+	if (n == 0)
+		return;
+	if (!make_room(tf, waiting)) {
+		w->starved = w->to - w->from < WATCH_HOLD;
+		return;
+	}
+	for (int i = 0; i < n && w->to < w->room; i++) {
+		size_t len = from[i].len < w->room - w->to ? from[i].len : w->room - w->to;
+
+		memcpy(w->hold + w->to, from[i].p, len);
+		w->to += (uint32_t)len;
+		taken += len;
+	}
+	tcp_consume(&tf->tcp, taken, now);
+}
+
+/* --- refusing ------------------------------------------------------------------------------------------------------- */
+
+/* In what the guest is told. */
+enum answer_in { IN_TLS, IN_HTTP, IN_HTTP_HEAD, IN_NOTHING };
+
+/* May words of ours follow what the guest has had so far? */
+static bool
+can_say(const struct tcp_flow *tf)
+{
+	const struct watch *w = tf->watch;
+
+	if (tf->tcp.fin_wanted || tf->tcp.state < TCP_ESTABLISHED)
+		return false;
+	if (w->requests == 0)
+		return tf->flow.to_guest == 0;
+	return tf->flow.to_guest > w->answered && ring_len(&tf->tcp.snd) == 0;
+}
+
+static bool
+say(struct sluice *gw, struct tcp_flow *tf, const struct judgment *j, enum answer_in in, usec_t now)
+{
+	bool bad = j->reason == SLUICE_REASON_BAD_QUERY;
+	char text[JUDGE_TEXT];
+
+	if (j->verdict == VERDICT_DROP || in == IN_NOTHING || !can_say(tf))
+		return false;
+	if (in == IN_TLS)
+		return refused_with_alert(gw, tf, bad ? TLS_ALERT_DECODE_ERROR : TLS_ALERT_ACCESS_DENIED,
+					  now);
+	judge_text(&tf->flow.tuple, j, text);
+	return refused_with_page(gw, tf, bad ? "400 Bad Request" : "403 Forbidden", text, in == IN_HTTP_HEAD,
+				 now);
+}
+
+static enum outcome
+refuse(struct sluice *gw, struct tcp_flow *tf, const struct judgment *j, enum answer_in in, usec_t now)
+{
+	struct flow *f = &tf->flow;
+
+	if (tf->watch->requests > 0) {
+		judge_request_refused(gw, f, j);
+		f->reason = (uint8_t)j->reason;
+		judge_keep(f, j);
+	} else {
+		judge_ends(gw, f, j);
+	}
+	if (say(gw, tf, j, in, now))
+		return LEFT;
+	watch_end(tf);
+	gw_close(gw, &f->fd, true);
+	tf->readable = tf->writable = false;
+	tcp_abort(&tf->tcp, j->verdict != VERDICT_DROP);
+	return LEFT;
+}
+
+/* For what it is, not for where it goes; why: static, NULL: the reason says it all. */
+static enum outcome
+refuse_it(struct sluice *gw, struct tcp_flow *tf, enum sluice_reason reason, const char *why,
+	  enum answer_in in, usec_t now)
+{
+	struct judgment j = {.verdict = VERDICT_DENY, .reason = reason, .name_from = ""};
+
+	tf->flow.why = why;
+	return refuse(gw, tf, &j, in, now);
+}
+
+/* A flight that is unfinished: it may be late, or too long, or there is no memory for it. */
+static enum outcome
+wait_for_more(struct sluice *gw, struct tcp_flow *tf, enum answer_in in, usec_t now)
+{
+	struct watch *w = tf->watch;
+
+	/* Time counts once what came before is out: that is for the host to take. */
+	if (w->passed > w->from) {
+		w->until = TIME_NEVER;
+		return WAIT;
+	}
+	if (w->until == TIME_NEVER)
+		w->until = now + WATCH_TIME;
+	if (w->to - w->from >= WATCH_HOLD)
+		return refuse_it(gw, tf, SLUICE_REASON_BAD_QUERY, "a first flight that is too long", in, now);
+	if (now < w->until)
+		return WAIT;
+	if (w->starved)
+		return refuse_it(gw, tf, SLUICE_REASON_FULL, "no memory to read it", in, now);
+	return refuse_it(gw, tf, SLUICE_REASON_NO_NAME, "it did not come to an end in time", in, now);
+}
+
+/* --- judging --------------------------------------------------------------------------------------------------------- */
+
+/* told NULL: no name.  WAIT: it may not pass for want of memory; AGAIN: it may. */
+static enum outcome
+ask(struct sluice *gw, struct tcp_flow *tf, const struct name *told, const char *told_by, enum answer_in in,
+    usec_t now)
+{
+	struct judgment j;
+
+	judge_told(gw, &tf->flow, told, told_by, &j);
+	if (j.verdict != VERDICT_ALLOW)
+		return refuse(gw, tf, &j, in, now);
+	if (!judge_keep(&tf->flow, &j))
+		return refuse_it(gw, tf, SLUICE_REASON_FULL, "no memory to judge it", in, now);
+	tf->watch->until = TIME_NEVER;
+	return AGAIN;
+}
+
+/* All that has come and will come passes, if that is allowed without a name. */
+static enum outcome
+decide_without_name(struct sluice *gw, struct tcp_flow *tf, enum answer_in in, usec_t now)
+{
+	enum outcome got = ask(gw, tf, NULL, "", in, now);
+
+	if (got == AGAIN)
+		tf->watch->step = STEP_OVER;
+	return got;
+}
+
+/* --- TLS ---------------------------------------------------------------------------------------------------------------- */
+
+static enum outcome
+read_tls(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+{
+	struct watch *w = tf->watch;
+	struct hello h;
+
+	if (!w->hello)
+		w->hello = hello_reader_new();
+	if (!w->hello)
+		return refuse_it(gw, tf, SLUICE_REASON_FULL, "no memory to read it", IN_TLS, now);
+
+	enum hello_reading got = hello_read(w->hello, view_of(w->hold + w->read, w->to - w->read), &h);
+	w->read = w->to;
+	if (got == HELLO_BAD)
+		return refuse_it(gw, tf, SLUICE_REASON_BAD_QUERY, h.why, IN_TLS, now);
+	if (got == HELLO_MORE && !tcp_at_eof(&tf->tcp))
+		return wait_for_more(gw, tf, IN_TLS, now);
+	if (got == HELLO_DONE && h.ech)
+		return refuse_it(gw, tf, SLUICE_REASON_ECH, NULL, IN_TLS, now);
+
+	/* One that breaks off names nobody. */
+	bool named = got == HELLO_DONE && h.has_name;
+	enum outcome then = ask(gw, tf, named ? &h.name : NULL, named ? "sni" : "", IN_TLS, now);
+	if (then == AGAIN)
+		w->step = STEP_OVER;
+	return then;
+}
+
+/* --- HTTP --------------------------------------------------------------------------------------------------------------- */
+
+static void
+expect_head(struct watch *w)
+{
+	w->step = STEP_HEAD;
+	w->head = (struct http_reader){.at = 0};
+	w->until = TIME_NEVER;
+}
+
+static void
+expect_body(struct watch *w, const struct http_head *h)
+{
+	switch (h->body) {
+	case HTTP_BODY_NONE:
+		expect_head(w);
+		break;
+	case HTTP_BODY_LENGTH:
+		w->step = STEP_LENGTH;
+		w->left = h->length;
+		break;
+	case HTTP_BODY_CHUNKED:
+		w->step = STEP_CHUNKED;
+		w->chunks = (struct http_chunks){.left = 0};
+		break;
+	case HTTP_BODY_TUNNEL:
+		w->step = STEP_TUNNEL;
+		w->connect = h->method.len == 7 && (h->method.p[0] | 0x20) == 'c';
+		w->nstatus = 0;
+		break;
+	}
+}
+
+static enum outcome
+judge_request(struct sluice *gw, struct tcp_flow *tf, const struct http_head *h, usec_t now)
+{
+	struct watch *w = tf->watch;
+	bool is_head = h->method.len == 4 && memcmp(h->method.p, "HEAD", 4) == 0;
+	/* An address, or no Host at all, tells no name. */
+	enum outcome got =
+	    ask(gw, tf, h->name.len ? &h->name : NULL, "host", is_head ? IN_HTTP_HEAD : IN_HTTP, now);
+
+	if (got != AGAIN)
+		return got;
+	pass(w, (uint32_t)h->len);
+	w->requests++;
+	w->answered = tf->flow.to_guest;
+	expect_body(w, h);
+	return AGAIN;
+}
+
+static enum outcome
+read_head(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+{
+	struct watch *w = tf->watch;
+	bool eof = tcp_at_eof(&tf->tcp);
+	struct http_head h;
+
+	if (unjudged(w) == 0) {
+		/* Between two requests. */
+		w->step = eof ? STEP_OVER : STEP_HEAD;
+		return eof ? AGAIN : WAIT;
+	}
+	switch (http_reader_read(&w->head, unjudged_view(w), &h)) {
+	case HTTP_DONE:
+		return judge_request(gw, tf, &h, now);
+	case HTTP_BAD:
+		return refuse_it(gw, tf, SLUICE_REASON_BAD_QUERY, h.why, IN_HTTP, now);
+	case HTTP_LONG:
+		return refuse_it(gw, tf, SLUICE_REASON_BAD_QUERY, "a request head that is too long", IN_HTTP,
+				 now);
+	case HTTP_NOT:
+		if (w->requests == 0)
+			return decide_without_name(gw, tf, IN_NOTHING, now);
+		return refuse_it(gw, tf, SLUICE_REASON_BAD_QUERY, "what follows a request is none", IN_HTTP,
+				 now);
+	case HTTP_MORE:
+		break;
+	}
+	/* Some servers answer a head that breaks off. */
+	if (eof)
+		return refuse_it(gw, tf, SLUICE_REASON_BAD_QUERY, "a request head that breaks off", IN_HTTP,
+				 now);
+	return wait_for_more(gw, tf, IN_HTTP, now);
+}
+
+/* Nothing more can come but the end: a body that breaks off is the host's to complain of. */
+static enum outcome
+rest_of_body(struct tcp_flow *tf)
+{
+	if (!tcp_at_eof(&tf->tcp))
+		return WAIT;
+	tf->watch->step = STEP_OVER;
+	return AGAIN;
+}
+
+static enum outcome
+read_length(struct tcp_flow *tf)
+{
+	struct watch *w = tf->watch;
+	uint32_t n = unjudged(w) < w->left ? unjudged(w) : (uint32_t)w->left;
+
+	pass(w, n);
+	w->left -= n;
+	if (w->left > 0)
+		return rest_of_body(tf);
+	expect_head(w);
+	return AGAIN;
+}
+
+static enum outcome
+read_chunks(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+{
+	struct watch *w = tf->watch;
+	bool done;
+	ptrdiff_t n = http_chunks_read(&w->chunks, unjudged_view(w), &done);
+
+	if (n < 0)
+		return refuse_it(gw, tf, SLUICE_REASON_BAD_QUERY, "a chunked body that is broken", IN_NOTHING,
+				 now);
+	pass(w, (uint32_t)n);
+	if (!done)
+		return rest_of_body(tf);
+	expect_head(w);
+	return AGAIN;
+}
+
+/* RFC 9110 7.8 and 9.3.6: another protocol begins with 101, or with 2xx to CONNECT.  Without, HTTP goes on. */
+static enum outcome
+read_answer(struct tcp_flow *tf)
+{
+	struct watch *w = tf->watch;
+
+	if (w->nstatus < STATUS_LEN && !tf->host_eof)
+		return unjudged(w) > 0 ? WAIT : rest_of_body(tf);
+
+	bool http = w->nstatus == STATUS_LEN && memcmp(w->status, "HTTP/1.", 7) == 0 && w->status[8] == ' ';
+	bool agreed = w->connect ? w->status[9] == '2' : memcmp(w->status + 9, "101", 3) == 0;
+	if (http && agreed)
+		w->step = STEP_OVER;
+	else
+		expect_head(w);
+	return AGAIN;
+}
+
+/* --- the flow's calls -------------------------------------------------------------------------------------------------- */
+
+/* Does this step want more than it has?  Bodies by length go their own way, tunnels wait. */
+static bool
+is_reading(const struct watch *w)
+{
+	return w->step <= STEP_HEAD || w->step == STEP_CHUNKED;
+}
+
+static enum outcome
+begin(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+{
+	struct watch *w = tf->watch;
+
+	if (unjudged(w) == 0)
+		return tcp_at_eof(&tf->tcp) ? decide_without_name(gw, tf, IN_NOTHING, now) : WAIT;
+	w->step = w->hold[w->passed] == TLS_HANDSHAKE ? STEP_TLS : STEP_HEAD;
+	return AGAIN;
+}
+
+static enum outcome
+take_step(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+{
+	switch ((enum step)tf->watch->step) {
+	case STEP_FIRST:
+		return begin(gw, tf, now);
+	case STEP_TLS:
+		return read_tls(gw, tf, now);
+	case STEP_HEAD:
+		return read_head(gw, tf, now);
+	case STEP_LENGTH:
+		return read_length(tf);
+	case STEP_CHUNKED:
+		return read_chunks(gw, tf, now);
+	case STEP_TUNNEL:
+		return read_answer(tf);
+	case STEP_OVER:
+		break;
+	}
+	pass(tf->watch, unjudged(tf->watch));
+	return WAIT;
+}
+
+/* All that was held has been written. */
+static void
+drained(struct tcp_flow *tf)
+{
+	struct watch *w = tf->watch;
+
+	if (w->to > w->from)
+		return;
+	if (w->step == STEP_OVER)
+		watch_end(tf);
+	else
+		let_go(tf);
+}
 
 bool
 watch_begin(struct tcp_flow *tf, usec_t now)
 {
-	(void)tf, (void)now;
+	(void)now;
+	tf->watch = calloc(1, sizeof(*tf->watch));
+	if (!tf->watch)
+		return false;
+	tf->watch->until = TIME_NEVER;
 	return true;
 }
 
 bool
 watch_ready(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 {
-	(void)gw, (void)tf, (void)now;
+	enum outcome got;
+
+	do {
+		if (is_reading(tf->watch))
+			take(tf, now);
+		got = take_step(gw, tf, now);
+	} while (got == AGAIN);
+	if (got == LEFT)
+		return false;
+	if (tf->watch->starved)
+		tf->retry_at = now + MEMORY_RETRY;
+	drained(tf);
 	return true;
 }
 
 size_t
-watch_passed(const struct tcp_flow *tf)
+watch_passed(const struct tcp_flow *tf, struct view *held)
 {
-	(void)tf;
-	return SIZE_MAX;
+	const struct watch *w = tf->watch;
+
+	*held = w->hold ? view_of(w->hold + w->from, w->passed - w->from) : view_of(NULL, 0);
+	return w->step == STEP_LENGTH && w->left < SIZE_MAX ? (size_t)w->left : 0;
 }
 
-void
+size_t
 watch_wrote(struct tcp_flow *tf, size_t n)
 {
-	(void)tf, (void)n;
+	struct watch *w = tf->watch;
+	size_t held = w->passed - w->from;
+
+	if (held > n)
+		held = n;
+	w->from += (uint32_t)held;
+	if (w->step == STEP_LENGTH)
+		w->left -= n - held;
+	drained(tf);
+	return n - held;
+}
+
+bool
+watch_heard(struct tcp_flow *tf, struct view bytes)
+{
+	struct watch *w = tf->watch;
+
+	/* An answer to a request that has not gone out whole is another's. */
+	if (w->step != STEP_TUNNEL || w->passed > w->from)
+		return false;
+	while (bytes.len && w->nstatus < STATUS_LEN) {
+		w->status[w->nstatus++] = (char)*bytes.p++;
+		bytes.len--;
+	}
+	return w->nstatus == STATUS_LEN;
 }
 
 usec_t
 watch_deadline(const struct tcp_flow *tf)
 {
-	(void)tf;
-	return TIME_NEVER;
+	return tf->watch->until;
 }
 
 void
 watch_end(struct tcp_flow *tf)
 {
+	struct watch *w = tf->watch;
+
+	if (!w)
+		return;
+	let_go(tf);
+	hello_reader_free(w->hello);
+	free(w);
 	tf->watch = NULL;
 }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "stack/time.h"
+#include "stack/wire.h"
 
 struct sluice;
 struct tcp_flow;
@@ -19,12 +20,15 @@ struct watch;
 
 /* tf begins with VERDICT_PEEK.  False: no memory. */
 bool watch_begin(struct tcp_flow *tf, usec_t now);
-/* Look at what has come.  False: the flow was refused and is now answered by a service, or aborted: leave it. */
+/* Look at what has come.  False: the flow was refused and is now answered by a service, or aborted: leave it.  tf->watch may be
+ * NULL afterwards: the watch is over. */
 bool watch_ready(struct sluice *gw, struct tcp_flow *tf, usec_t now);
-/* Bytes of the guest that may be written to the host now; SIZE_MAX: all, the watch is over. */
-size_t watch_passed(const struct tcp_flow *tf);
-/* n of them were. */
-void watch_wrote(struct tcp_flow *tf, size_t n);
+/* Bytes that may be written to the host now: first those of `held`, then as many of the connection's as it returns. */
+size_t watch_passed(const struct tcp_flow *tf, struct view *held);
+/* n of them were: returns how many of these were the connection's.  The watch may be over. */
+size_t watch_wrote(struct tcp_flow *tf, size_t n);
+/* The host says this to the guest.  True: watch_ready() is to be asked again. */
+bool watch_heard(struct tcp_flow *tf, struct view bytes);
 usec_t watch_deadline(const struct tcp_flow *tf);
 void watch_end(struct tcp_flow *tf);
 
