@@ -26,14 +26,34 @@ place(const struct mark *at, char *to, size_t size)
 	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
 
+/*
+ * The word as it may be shown on a terminal: it may come from a list somebody else wrote.  Control characters become
+ * '?', also those beyond ASCII, and a cut never leaves half a character.
+ */
+static size_t
+show(const char *word, char to[WORD_SHOWN + 1])
+{
+	size_t len = word ? strnlen(word, WORD_SHOWN + 1) : 0;
+
+	if (len > WORD_SHOWN)
+		for (len = WORD_SHOWN; len > 0 && ((unsigned char)word[len] & 0xc0) == 0x80; len--)
+			;
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)word[i];
+		bool c1 = i > 0 && (unsigned char)word[i - 1] == 0xc2 && c < 0xa0;
+
+		to[i] = c < 0x20 || c == 0x7f || c1 ? '?' : word[i];
+	}
+	to[len] = '\0';
+	return len;
+}
+
 static void
 tell(struct diag_sink *s, struct diag *d, const char *fmt, va_list args)
 {
 	char word[WORD_SHOWN + 1];
-	size_t len = d->word ? strnlen(d->word, WORD_SHOWN) : 0;
+	size_t len = show(d->word, word);
 
-	memcpy(word, d->word ? d->word : "", len);
-	word[len] = '\0';
 	d->word = word;
 
 	size_t at = place(&d->at, d->text, sizeof(d->text));
@@ -41,6 +61,12 @@ tell(struct diag_sink *s, struct diag *d, const char *fmt, va_list args)
 		at += (size_t)snprintf(d->text + at, sizeof(d->text) - at, "'%s': ", word);
 	if (at < sizeof(d->text))
 		vsnprintf(d->text + at, sizeof(d->text) - at, fmt, args);
+	diag_pass(s, d);
+}
+
+void
+diag_pass(struct diag_sink *s, const struct diag *d)
+{
 	if (d->error && s->errors++ == 0)
 		memcpy(s->first, d->text, sizeof(s->first));
 	if (!d->error)

@@ -31,6 +31,9 @@ struct diag_sink {
 	char first[DIAG_TEXT]; /* of the errors */
 };
 
+/* One that was made for another sink: told and counted here. */
+void diag_pass(struct diag_sink *s, const struct diag *d);
+
 /* word may be NULL.  The sentence says what was expected and needs neither place nor word: "'wrod': not a ..." */
 void diag_error(struct diag_sink *s, const struct mark *at, const char *word, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

@@ -31,9 +31,9 @@ struct rule_target {
 	uint8_t plen; /* in net's family */
 	enum group group;
 	struct name name;
-	struct nameset *names; /* TARGET_LIST, sealed; owned by the rule list */
-	struct netset *nets;
-	const char *path; /* TARGET_LIST: as it was written; owned by the rule list */
+	const struct nameset *names; /* TARGET_LIST: both there and sealed; owned by the rule list */
+	const struct netset *nets;
+	const char *path; /* TARGET_LIST: as it was written, "@doh"; owned by the rule list */
 };
 
 struct port_range {
@@ -61,11 +61,22 @@ struct rule {
 	uint32_t number;     /* from 1 in its policy; a profile's: 0 */
 };
 
+/* A list that rules have as a target; the same file is read once. */
+struct rule_list {
+	char *path;            /* where it was found */
+	struct nameset *names; /* NULL, as nets: it has errors */
+	struct netset *nets;
+	uint32_t broad; /* line of a suffix of one label (*.com), which no allow may have; 0: there is none */
+};
+
 struct rules {
 	struct rule *rule;
 	uint32_t n, room;
-	char **file; /* names that marks and lists point at */
+	uint32_t number; /* of the last rule that was written, good or not */
+	char **file;     /* names that marks and targets point at */
 	uint32_t nfile;
+	struct rule_list *list;
+	uint32_t nlist;
 };
 
 /* How @file: lists are read: a whole file, as malloc()ed bytes the reader frees; NULL and a short reason. */
