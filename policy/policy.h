@@ -13,7 +13,13 @@
  *     NONE            some evidence name matches                     some evidence name matches
  *     TOLD            claim matches, and some evidence name does     the claim matches
  *
- * PENDING with a "perhaps" that could change the outcome is VERDICT_PEEK.
+ * PENDING with a "perhaps" that could turn an outcome from refused to allowed, or back, is VERDICT_PEEK.  A client of a
+ * published port tells no name: its claim counts as NONE.
+ *
+ * An `allow` by network or group matches the address that another one carries (addr_inside()), a `deny` either of
+ * them; of ISATAP addresses nothing but @any and @public is an `allow` (addr_is_isatap()).
+ *
+ * The floor is a second list of rules.  Both are asked, and the stricter verdict holds: allow, peek, deny, drop.
  */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
@@ -50,9 +56,13 @@ enum policy_reason {
 struct policy_answer {
 	enum verdict verdict;
 	enum policy_reason reason;
-	const struct rule *rule; /* the deciding one, the policy's own; NULL: none */
-	bool floor;              /* ... of the floor */
-	struct name by;          /* the evidence name an allow rests on; len 0: on none */
+	/*
+	 * The deciding one, the policy's own; NULL: none.  PEEK: the first that waits for a name.  NO_EVIDENCE and
+	 * WRONG_NAME: the first that would have matched.
+	 */
+	const struct rule *rule;
+	bool floor;     /* ... of the floor */
+	struct name by; /* the evidence name an allow rests on (PEEK: would); len 0: on none */
 };
 
 struct policy;
@@ -76,32 +86,42 @@ void policy_decide(const struct policy *p, const struct surroundings *where, con
 void policy_decide_name(const struct policy *p, uint8_t proto, const struct name *name,
 			struct policy_answer *out);
 
-/* Is name denied by a rule that names it?  For the further names of a CNAME chain. */
+/*
+ * Is name denied by a rule that names it, before one allows it or lets every name pass?  For the further names of a
+ * CNAME chain.  out is written only if so.
+ */
 bool policy_denies_name(const struct policy *p, const struct name *name, struct policy_answer *out);
 
-/* Does an address rule (net or group, not @any; no ports) allow a special address, before any denies it?  Then an answer may
- * lead there (rebinding).  The floor must allow it too. */
+/*
+ * Does an address rule (net or group, not @any; no ports) for TCP or UDP allow a special address, before any denies it?
+ * Then an answer may lead there (rebinding).  The floor must allow it too, by such a rule or by @any.
+ */
 bool policy_allows_answer(const struct policy *p, const struct surroundings *where, const struct addr *a);
 
 /* Any name in any rule: without, nothing is ever peeked at. */
 bool policy_has_names(const struct policy *p);
 
 /*
- * Every rule of q's direction in order, what it said and why, to told(); the floor's after.  Then the caller asks
- * policy_decide().
+ * Every rule of q's direction in order, what it said for itself and why, to told(); the floor's after.  Those behind one
+ * that matches decide nothing.
  */
 struct policy_step {
 	const struct rule *rule;
 	bool floor;
 	bool matches;
 	bool perhaps;    /* a name will decide */
-	const char *why; /* "the port is not in it", "no evidence ..." */
+	const char *why; /* "port 25 is not in it", "no evidence: ..."; until told() returns */
 };
 void policy_trace(const struct policy *p, const struct surroundings *where, const struct evidence *e,
 		  usec_t now, const struct policy_question *q,
 		  void (*told)(void *ctx, const struct policy_step *s), void *ctx);
 
+/* Likewise what is asked by policy_decide_name(). */
+void policy_trace_name(const struct policy *p, uint8_t proto, const struct name *name,
+		       void (*told)(void *ctx, const struct policy_step *s), void *ctx);
+
 uint32_t policy_rules(const struct policy *p, bool floor); /* how many */
+/* Bytes, nearly all of them: rules, what they were compiled to, lists. */
 size_t policy_memory(const struct policy *p);
 
 #endif
