@@ -9,13 +9,13 @@
 #include "policy/match.h"
 #include "stack/ip_wire.h"
 
-#define SENTENCE (2 * 256 + 128)
+#define SENTENCE 640
 
 struct sentence {
 	char text[SENTENCE];
 };
 
-/* A name for people, cut to what a sentence bears. */
+/* Names are shown up to 250 bytes: only those with odd bytes in them are longer. */
 struct shown {
 	char text[NAME_TEXT];
 };
@@ -23,10 +23,7 @@ struct shown {
 static const char *
 show(const struct name *n, struct shown *s)
 {
-	name_text(n, s->text);
-	if (strlen(s->text) > 200)
-		memcpy(s->text + 197, "...", 4);
-	return s->text;
+	return name_text(n, s->text);
 }
 
 static const char *
@@ -76,7 +73,7 @@ why_no_evidence(const struct asking *a, struct sentence *s)
 	addr_text(&a->q->remote, is);
 	if (a->nname)
 		snprintf(s->text, sizeof(s->text),
-			 "the gateway led the guest to %s by %s, which is not in it", is,
+			 "the gateway led the guest to %s by %.250s, which is not in it", is,
 			 show(a->name[0], &name));
 	else
 		snprintf(s->text, sizeof(s->text), "no evidence: no name was answered with %s lately", is);
@@ -91,19 +88,19 @@ why_name(const struct check *c, struct asking *a, enum match m, const struct nam
 	if (a->claim == CLAIM_TOLD)
 		show(a->q->told, &told);
 	if (m == MATCH_PERHAPS && is_allow(c))
-		snprintf(s->text, sizeof(s->text), "%s led here, but the name is not told yet",
+		snprintf(s->text, sizeof(s->text), "%.250s led here, but the name is not told yet",
 			 show(by, &found));
 	else if (m == MATCH_PERHAPS)
 		snprintf(s->text, sizeof(s->text), "the name is not told yet");
 	else if (m == MATCH_YES && a->claim == CLAIM_TOLD && !is_allow(c))
-		snprintf(s->text, sizeof(s->text), "%s was told, which is in it", told.text);
+		snprintf(s->text, sizeof(s->text), "%.250s was told, which is in it", told.text);
 	else if (m == MATCH_YES && a->claim == CLAIM_TOLD)
-		snprintf(s->text, sizeof(s->text), "%s was told, and %s led here", told.text,
+		snprintf(s->text, sizeof(s->text), "%.250s was told, and %.250s led here", told.text,
 			 show(led, &found));
 	else if (m == MATCH_YES)
-		snprintf(s->text, sizeof(s->text), "%s led here", show(led, &found));
+		snprintf(s->text, sizeof(s->text), "%.250s led here", show(led, &found));
 	else if (a->claim == CLAIM_TOLD && !match_name(c, a->q->told))
-		snprintf(s->text, sizeof(s->text), "%s was told, which is not in it", told.text);
+		snprintf(s->text, sizeof(s->text), "%.250s was told, which is not in it", told.text);
 	else
 		why_no_evidence(a, s);
 }
