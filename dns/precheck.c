@@ -153,7 +153,7 @@ layout_of(unsigned type)
 	case 249: /* TKEY */
 		return "n4422dd";
 	case 250: /* TSIG */
-		return "n6d22d";
+		return "n62d22d";
 	case 257: /* CAA */
 		return "1s*";
 	default:
