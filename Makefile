@@ -242,8 +242,9 @@ install: all
 # $(call tests,BUILD): all that tools/test.sh runs in it
 tests = $(patsubst %.c,build/$(1)/%,$(TEST_C) $(FUZZ_C)) $(PROGRAM:%=build/$(1)/%)
 
-# What several threads touch: the rings of the port, the virtqueues and their lock, two gateways in one process.
-THREAD_TESTS := port_thread_test virtio_thread_test two_gateways_test
+# What several threads touch: the rings of the port, the virtqueues and their lock, two gateways in one process,
+# policies that are left for one that runs.
+THREAD_TESTS := port_thread_test virtio_thread_test two_gateways_test reload_thread_test
 
 test: $(call tests,asan) $(call tests,release) $(THREAD_TESTS:%=build/tsan/test/unit/%) $(EXAMPLE) all
 	@TEST='$(TEST)' tools/test.sh tsan asan release
