@@ -2,8 +2,9 @@
 # demo.sh SLUICE - sluice's main job, end to end, on this machine alone
 #
 # Web servers on the host's loopback, and a guest command in its own network namespace that reaches them
-# through the gateway: IPv4, IPv6, a refused port, ping, and a published port the other way.  This script is
-# both sides: with the argument "guest" it is the command that runs inside.
+# through the gateway: IPv4, IPv6, a refused port, ping, and a published port the other way; then what policy refuses,
+# and how the guest and the operator learn why.  This script is both sides: with the argument "guest" it is the
+# command that runs inside.
 set -u
 export LC_ALL=C
 export no_proxy='*' # whatever proxy the machine has, it is not the guest's
@@ -15,6 +16,8 @@ bad=0
 title() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 good() { printf '  %sok%s   %s\n' "$green" "$plain" "$*"; }
 fail() { printf '  %sFAIL%s %s\n' "$red" "$plain" "$*"; bad=1; }
+
+rule_for() { echo "deny tcp/$1 to @host \"that one is private\""; }
 
 # --- inside ---------------------------------------------------------------------------------------------
 
@@ -73,9 +76,28 @@ serve_host()
 	wait $server 2>/dev/null
 }
 
+# What policy refuses is refused at once, and the gateway says why to the guest itself.
+forbidden()
+{
+	local out page
+	out=$(curl -sS --max-time 5 "http://$gateway4:$1/" 2>&1)
+	if [ $? = 7 ]; then
+		good "port $1 of the host, which a rule denies, is refused at once"
+	else
+		fail "port $1 of the host was not refused: $out"
+	fi
+	page=$(curl -sS --max-time 5 http://gateway.sluice.internal/ 2>&1)
+	printf '  curl http://gateway.sluice.internal/\n'
+	sed 's/^/  | /' <<<"$page"
+	case $page in
+	*"tcp $gateway4:$1"*"$(rule_for "$1")"*) good "the guest reads which rule it was" ;;
+	*) fail "the guest does not read which rule it was" ;;
+	esac
+}
+
 guest()
 {
-	work=$2
+	work=$2 forbidden=$5
 	title "Inside the guest: its own network, all of it sluice's"
 	ip -o addr show scope global | awk '{ printf "  %s %s\n", $2, $4 }'
 	ping_gateway $gateway4
@@ -85,6 +107,8 @@ guest()
 		fetch -6 "http://[$gateway6]:$4/file"
 	fi
 	refused
+	title "Inside the guest: what policy refuses, and why"
+	forbidden "$forbidden"
 	serve_host
 	exit $bad
 }
@@ -157,10 +181,14 @@ else
 	echo '  (this host has no IPv6 loopback: that part is left out)'
 fi
 
+# The same policy, for the guest and for the question about it.
+forbidden=$(free_port)
 door=$(free_port)
-title "\$ sluice run --stats --publish $door:$published -- COMMAND"
+policy=(-r "$(rule_for "$forbidden")" -r 'allow to @host')
+title "\$ sluice run -r '${policy[1]}' -r '${policy[3]}' --stats --publish $door:$published -- COMMAND"
 fetch_published "$door" >"$work/published" &
-"$sluice" run --stats --publish "127.0.0.1:$door:$published" -- "$(realpath "$0")" guest "$work" "$port4" "$port6" 2>"$work/summary"
+"$sluice" run "${policy[@]}" --stats --publish "127.0.0.1:$door:$published" -- \
+	"$(realpath "$0")" guest "$work" "$port4" "$port6" "$forbidden" 2>"$work/summary"
 status=$?
 : >"$work/listening" # in case the guest never came up
 wait $!
@@ -168,6 +196,13 @@ wait $!
 title "From the host into the guest: the published port"
 cat "$work/published"
 grep -q FAIL "$work/published" && bad=1
+title "\$ sluice explain -r ... tcp $gateway4:$forbidden"
+"$sluice" explain "${policy[@]}" tcp "$gateway4:$forbidden" >"$work/explained" 2>&1
+explained=$?
+sed 's/^/  /' "$work/explained"
+if [ $explained != 3 ] || ! grep -qF "$(rule_for "$forbidden")" "$work/explained"; then
+	fail "explain does not name the rule (status $explained)"
+fi
 title "What passed"
 sed 's/^/  /' "$work/summary"
 
