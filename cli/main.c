@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cli/diagnose.h"
 #include "cli/passt.h"
 #include "cli/setup.h"
 #include "cli/verbs.h"
@@ -44,10 +45,21 @@ print(const struct options *o)
 }
 
 static int
-perform(const struct options *o)
+perform(struct options *o)
 {
 	struct log log = setup_log(o);
+	struct diagnoses told = {.log = &log};
+	struct failure why = {.text = ""}, f = {.text = ""};
 
+	if (o->verb == VERB_CHECK)
+		return verb_check(o, &log);
+	if (options_load(o, diagnose_hook, &told, &why) < 0) {
+		diagnosed(&told, why.text, &f);
+		if (f.text[0])
+			log_say(&log, SLUICE_LOG_ERROR, "%s", f.text);
+		return STATUS_CANNOT;
+	}
+	log = setup_log(o);
 	switch (o->verb) {
 	case VERB_RUN:
 		return verb_run(o, &log);
@@ -55,6 +67,9 @@ perform(const struct options *o)
 		return verb_serve(o, &log);
 	case VERB_REPLAY:
 		return verb_replay(o, &log);
+	case VERB_EXPLAIN:
+		return verb_explain(o, &log);
+	case VERB_CHECK:
 	case VERB_NONE:
 		break;
 	}

@@ -7,6 +7,7 @@
  */
 #include "cli/options.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include "cli/passt.h"
@@ -15,7 +16,10 @@ enum {
 	RUN = 1 << VERB_RUN,
 	SERVE = 1 << VERB_SERVE,
 	REPLAY = 1 << VERB_REPLAY,
-	EVERY = RUN | SERVE | REPLAY,
+	CHECK = 1 << VERB_CHECK,
+	EXPLAIN = 1 << VERB_EXPLAIN,
+	ASK = CHECK | EXPLAIN, /* they look at everything, and start nothing */
+	EVERY = RUN | SERVE | REPLAY | ASK,
 };
 
 struct option {
@@ -99,6 +103,60 @@ take_pid(struct options *o, const char *value, struct failure *f)
 }
 
 static int
+take_config(struct options *o, const char *value, struct failure *f)
+{
+	if (*value == '\0')
+		return failed(f, "--config: the file's name is empty; give one");
+	if (o->config_file)
+		return failed(f, "--config %s: %s was given already; join them", value, o->config_file);
+	o->config_file = value;
+	return 0;
+}
+
+static int
+take_events(struct options *o, const char *value, struct failure *f)
+{
+	if (*value == '\0')
+		return failed(f,
+			      "--events: the file's name is empty; give one, fd:N, or - for standard output");
+	o->events = value;
+	return 0;
+}
+
+static int
+take_json(struct options *o, const char *value, struct failure *f)
+{
+	(void)value, (void)f;
+	o->json = true;
+	return 0;
+}
+
+static int
+take_ingress(struct options *o, const char *value, struct failure *f)
+{
+	(void)value, (void)f;
+	o->question.ingress = true;
+	return 0;
+}
+
+static int
+take_sni(struct options *o, const char *value, struct failure *f)
+{
+	(void)f;
+	o->question.sni = value;
+	return 0;
+}
+
+static int
+take_address(struct options *o, const char *value, struct failure *f)
+{
+	if (*value == '\0')
+		return failed(f, "--address: the address is empty; write one as in 192.0.2.1");
+	o->question.address = value;
+	return 0;
+}
+
+static int
 take_help(struct options *o, const char *value, struct failure *f)
 {
 	(void)value, (void)f;
@@ -117,6 +175,13 @@ take_version(struct options *o, const char *value, struct failure *f)
 /* --- the tables ------------------------------------------------------------------------------------ */
 
 static const struct option options[] = {
+    {"config", 'c', "FILE", EVERY, take_config,
+     "a configuration file (man sluice.yaml); options override it"},
+    {"events", 0, "FILE", RUN | SERVE, take_events, "events as JSON lines to FILE, fd:N, or - (stdout)"},
+    {"ingress", 0, NULL, EXPLAIN, take_ingress, "a client at HOST, of the guest's published PORT"},
+    {"address", 0, "ADDR", EXPLAIN, take_address, "where the name leads (a public address)"},
+    {"sni", 0, "NAME", EXPLAIN, take_sni, "the name TLS or HTTP tells; '': none (that of HOST)"},
+    {"json", 0, NULL, ASK, take_json, "as JSON"},
     {"configure", 0, NULL, SERVE, take_configure, "tap: give it the guest's MAC, addresses and routes too"},
     {"one-off", '1', NULL, SERVE, take_one_off, "end when the first guest has left"},
     {"root", 0, NULL, RUN, take_root, "an ordinary user's command sees itself as root"},
@@ -137,13 +202,14 @@ static const struct {
 	char letter;
 	unsigned verbs;
 } elsewhere[] = {
-    {"publish", 'p', RUN | SERVE},
-    {"nameserver", 0, RUN | SERVE},
-    {"udp-endpoint-independent", 0, RUN | SERVE},
+    {"publish", 'p', RUN | SERVE | ASK},
+    {"nameserver", 0, RUN | SERVE | ASK},
+    {"udp-endpoint-independent", 0, RUN | SERVE | ASK},
+    {"keep-flows", 0, RUN | SERVE | ASK},
     /* A command of run is configured already. */
-    {"hostname", 0, SERVE | REPLAY},
-    {"search", 0, SERVE | REPLAY},
-    {"no-dhcp", 0, SERVE | REPLAY},
+    {"hostname", 0, SERVE | REPLAY | ASK},
+    {"search", 0, SERVE | REPLAY | ASK},
+    {"no-dhcp", 0, SERVE | REPLAY | ASK},
 };
 
 static const struct {
@@ -156,6 +222,8 @@ static const struct {
     [VERB_SERVE] = {"serve", "serve LINK [OPTIONS]", "serve a guest that something else runs"},
     [VERB_REPLAY] = {"replay", "replay IN.pcap OUT.pcap [OPTIONS]",
 		     "feed captured guest frames on a virtual clock, write what sluice answers"},
+    [VERB_CHECK] = {"check", "check [-c FILE] [OPTIONS]", "is anything wrong with a configuration?"},
+    [VERB_EXPLAIN] = {"explain", "explain [-c FILE] [OPTIONS] WHAT", "may the guest reach it, and why?"},
 };
 
 /* --- the walk -------------------------------------------------------------------------------------- */
@@ -257,6 +325,9 @@ take_long(struct walk *w, const char *arg, struct failure *f)
 
 	if (op ? !(op->verbs & 1u << w->o->verb) : is_elsewhere(name, len, 0, w->o->verb))
 		return unknown_option(w, arg, true, f);
+	/* Their files are read again when SIGHUP says so. */
+	w->o->reloads |= len == 6 && memcmp(name, "policy", 6) == 0;
+	w->o->reloads |= len == 5 && memcmp(name, "floor", 5) == 0;
 	if (op)
 		return take_option(w, op, name[len] == '=' ? name + len + 1 : NULL, f);
 	return take_foreign(w, arg, f);
@@ -351,13 +422,68 @@ check_replay(const struct walk *w, struct options *o, struct failure *f)
 	return 0;
 }
 
+/* HOST, HOST:PORT or [HOST]:PORT. */
+static int
+split_host(struct options *o, const char *text, bool port, struct failure *f)
+{
+	const char *host = text, *colon = strrchr(text, ':');
+	size_t len = colon ? (size_t)(colon - text) : strlen(text);
+	uint64_t n = 0;
+
+	if (text[0] == '[') {
+		host = text + 1;
+		len = strcspn(host, "]");
+		colon = host[len] == ']' ? host + len + 1 : NULL;
+	} else if (!port) {
+		len = strlen(text);
+		colon = NULL;
+	}
+	if (port && (!colon || *colon != ':' || !value_number(colon + 1, 1, 65535, &n)))
+		return failed(f,
+			      "explain: '%s' does not end in a port; write it as in api.example:443 or "
+			      "[2001:db8::1]:443",
+			      text);
+	if (len == 0 || len > OPTIONS_HOST_MAX)
+		return failed(f, "explain: '%s' is neither a name nor an address", text);
+	memcpy(o->host, host, len);
+	o->host[len] = '\0';
+	o->question.host = o->host;
+	o->question.port = (uint16_t)n;
+	return 0;
+}
+
+static int
+check_explain(const struct walk *w, struct options *o, struct failure *f)
+{
+	static const struct {
+		const char *word;
+		int protocol;
+		bool port;
+	} what[] = {{"tcp", IPPROTO_TCP, true},
+		    {"udp", IPPROTO_UDP, true},
+		    {"icmp", IPPROTO_ICMP, false},
+		    {"dns", 0, false}};
+
+	o->question.size = sizeof(o->question);
+	if (w->noperands != 2)
+		return failed(f, "explain: what, and of whom? write it as in tcp api.example:443, udp "
+				 "192.0.2.1:123, icmp 192.0.2.1 or dns api.example");
+	for (size_t i = 0; i < sizeof(what) / sizeof(what[0]); i++)
+		if (strcmp(w->operands[0], what[i].word) == 0) {
+			o->question.protocol = what[i].protocol;
+			return split_host(o, w->operands[1], what[i].port, f);
+		}
+	return failed(f, "explain: '%s' is none of tcp, udp, icmp and dns", w->operands[0]);
+}
+
 static int
 check(const struct walk *w, struct options *o, struct failure *f)
 {
 	if (o->quiet && o->verbose)
 		return failed(f, "-q and -v: say less or say more, not both");
-	if (options_decide(o, f) < 0)
+	if (!o->config_file && options_decide(o, f) < 0)
 		return -1;
+	o->reloads |= o->config_file != NULL;
 	switch (o->verb) {
 	case VERB_RUN:
 		return check_run(o, f);
@@ -365,12 +491,19 @@ check(const struct walk *w, struct options *o, struct failure *f)
 		return check_serve(w, o, f);
 	case VERB_REPLAY:
 		return check_replay(w, o, f);
+	case VERB_EXPLAIN:
+		return check_explain(w, o, f);
+	case VERB_CHECK:
+		if (w->noperands > 0)
+			return failed(f, "check: '%s' is too much; a file goes behind -c", w->operands[0]);
+		return 0;
 	case VERB_NONE:
 		break;
 	}
 	if (w->noperands > 0)
-		return failed(f, "%s: not a command of sluice; use run, serve or replay", w->operands[0]);
-	return failed(f, "no command given; use run, serve or replay (sluice --help)");
+		return failed(f, "%s: not a command of sluice; use run, serve, replay, check or explain",
+			      w->operands[0]);
+	return failed(f, "no command given; use run, serve, replay, check or explain (sluice --help)");
 }
 
 int
@@ -389,11 +522,34 @@ options_decide(struct options *o, struct failure *f)
 	struct failure why = {.text = ""};
 
 	sluice_config_init(&o->config);
+	/* What is given last wins, but rules go first. */
+	if (o->file)
+		sluice_options_apply(o->file, &o->config);
 	sluice_options_apply(o->gateway, &o->config);
 	o->guest = (struct sluice_guest){.size = sizeof(o->guest)};
 	if (sluice_guest_info(&o->config, &o->guest, why.text, sizeof(why.text)) < 0)
 		return failed(f, "%s", why.text);
 	return 0;
+}
+
+int
+options_load(struct options *o, void (*told)(void *ctx, const struct sluice_diagnostic *d), void *ctx,
+	     struct failure *f)
+{
+	struct failure why = {.text = ""};
+
+	if (!o->config_file)
+		return 0;
+	sluice_options_free(o->file);
+	o->file = sluice_options_new();
+	if (!o->file)
+		return failed(f, "no memory for %s; free some", o->config_file);
+	if (sluice_options_file(o->file, o->config_file, told, ctx, why.text, sizeof(why.text)) < 0)
+		return failed(f, "%s", why.text);
+	o->level = sluice_options_level(o->file);
+	if (!o->events)
+		o->events = sluice_options_events(o->file);
+	return options_decide(o, f);
 }
 
 const uint8_t *
@@ -408,13 +564,14 @@ void
 options_free(struct options *o)
 {
 	sluice_options_free(o->gateway);
-	o->gateway = NULL;
+	sluice_options_free(o->file);
+	o->gateway = o->file = NULL;
 }
 
 int
 options_parse(struct options *o, int argc, char **argv, struct failure *f)
 {
-	*o = (struct options){.gateway = sluice_options_new()};
+	*o = (struct options){.argc = argc, .argv = argv, .gateway = sluice_options_new(), .level = -1};
 	struct walk w = {.o = o, .argc = argc, .at = 1, .argv = argv};
 
 	if (!o->gateway)
@@ -422,13 +579,14 @@ options_parse(struct options *o, int argc, char **argv, struct failure *f)
 	if (passt_is_meant(argc, argv))
 		return passt_parse(o, argc, argv, f);
 	if (argc > 1)
-		for (enum verb v = VERB_RUN; v <= VERB_REPLAY; v++)
+		for (enum verb v = VERB_RUN; v <= VERB_EXPLAIN; v++)
 			if (strcmp(argv[1], verbs[v].name) == 0) {
 				o->verb = v;
 				w.at = 2;
 			}
 	if (argc > 1 && o->verb == VERB_NONE && argv[1][0] != '-')
-		return failed(f, "%s: not a command of sluice; use run, serve or replay", argv[1]);
+		return failed(f, "%s: not a command of sluice; use run, serve, replay, check or explain",
+			      argv[1]);
 	if (walk_args(&w, f) < 0)
 		return -1;
 	/* --help helps also where the rest is wrong or missing. */
@@ -483,25 +641,42 @@ static const char links_help[] =
     "  vhost-user-connect:PATH   the same, with the VMM listening\n"
     "  fd:N                      a socket that was inherited: its type says which of stream or datagram\n\n";
 
+static const char what_help[] =
+    "WHAT is a flow of the guest, or a name it asks for:\n"
+    "  tcp HOST:PORT             HOST is a name, as if the guest had just asked for it, or an address\n"
+    "  udp HOST:PORT\n"
+    "  icmp HOST                 ping\n"
+    "  dns NAME\n"
+    "The exit status is 0 if it is allowed and 3 if it is refused.\n\n";
+
+static const char policy_help[] =
+    "\nThe guest reaches the internet and the name service, and nothing else, unless rules or\n"
+    "profiles say otherwise: -r 'allow to @host' opens this host, --profile all everything.\n"
+    "Clients of published ports are let in.  The rules' grammar: docs/policy.md.\n";
+
 void
 options_help(FILE *to, enum verb verb)
 {
 	fprintf(to, "usage: sluice %s\n\n%s\n\n", verbs[verb].line, verbs[verb].about);
 	if (verb == VERB_NONE)
-		for (enum verb v = VERB_RUN; v <= VERB_REPLAY; v++)
+		for (enum verb v = VERB_RUN; v <= VERB_EXPLAIN; v++)
 			fprintf(to, "  sluice %-38s %s\n", verbs[v].line, verbs[v].about);
 	if (verb == VERB_SERVE)
 		fputs(links_help, to);
+	if (verb == VERB_EXPLAIN)
+		fputs(what_help, to);
 	if (verb != VERB_NONE) {
 		help_library(to, verb);
 		for (size_t i = 0; i < NOPTIONS; i++)
 			if (options[i].verbs & 1u << verb)
 				help_option(to, &options[i]);
+		fputs(policy_help, to);
+	}
+	if (verb != VERB_NONE && verb <= VERB_REPLAY)
 		fprintf(to, "\nThe MTU is %s unless given.\n",
 			verb == VERB_RUN     ? "65520"
 			: verb == VERB_SERVE ? "65520 on stream links (qemu:), 1500 on others,"
 					     : "1500");
-	}
 	fputs(
 	    verb == VERB_NONE
 		? "\nsluice COMMAND --help lists a command's options; sluice --version says the version.\n"

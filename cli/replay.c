@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cli/diagnose.h"
 #include "cli/setup.h"
 #include "cli/verbs.h"
 
@@ -12,11 +13,16 @@ verb_replay(const struct options *o, const struct log *log)
 {
 	struct sluice_replay_stats st = {.size = sizeof(st)};
 	struct sluice_config cfg;
-	struct failure f = {.text = ""};
+	struct failure why = {.text = ""}, f = {.text = ""};
+	struct diagnoses told = {.log = log};
 
 	setup_config(o, log, &cfg);
-	if (sluice_replay(&cfg, o->replay_in, o->replay_out, &st, f.text, sizeof(f.text)) < 0) {
-		log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
+	cfg.diagnostic = diagnose_hook;
+	cfg.diagnostic_ctx = &told;
+	if (sluice_replay(&cfg, o->replay_in, o->replay_out, &st, why.text, sizeof(why.text)) < 0) {
+		diagnosed(&told, why.text, &f);
+		if (f.text[0])
+			log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
 		return STATUS_CANNOT;
 	}
 	if (!o->quiet)

@@ -31,6 +31,7 @@
 #include "cli/channel.h"
 #include "cli/init.h"
 #include "cli/netns.h"
+#include "cli/reload.h"
 #include "cli/setup.h"
 #include "cli/verbs.h"
 
@@ -53,7 +54,9 @@ struct run {
 	pid_t helper;
 	int channel, signals;
 	struct iface tap;
+	struct hooks hooks;
 	struct sluice *s;
+	struct reload reload;
 	bool link_lost;
 
 	int terminal; /* -1: not in the foreground of one */
@@ -208,7 +211,9 @@ take_signals(struct run *r)
 	struct signalfd_siginfo info;
 
 	while (read(r->signals, &info, sizeof(info)) == sizeof(info))
-		if (!has_it_already(&info))
+		if (reload_is_meant(&r->reload, &info))
+			reload_begin(&r->reload);
+		else if (!has_it_already(&info))
 			channel_send(r->channel,
 				     &(struct channel_message){.kind = CHANNEL_SIGNAL,
 							       .number = (int32_t)info.ssi_signo});
@@ -238,12 +243,16 @@ turn(struct run *r, struct pollfd *extra, int n, int max_ms)
 static void
 until_command_ends(struct run *r)
 {
-	struct pollfd extra[2] = {{.fd = r->channel, .events = POLLIN}, {.fd = r->signals, .events = POLLIN}};
+	struct pollfd extra[3] = {{.fd = r->channel, .events = POLLIN},
+				  {.fd = r->signals, .events = POLLIN},
+				  {.fd = r->reload.done, .events = POLLIN}};
 
 	for (;;) {
-		turn(r, extra, 2, -1);
+		turn(r, extra, 3, -1);
 		if (extra[1].revents)
 			take_signals(r);
+		if (extra[2].revents)
+			reload_end(&r->reload);
 		if (!extra[0].revents)
 			continue;
 		struct channel_message m;
@@ -291,12 +300,12 @@ linger(struct run *r)
 static int
 start(struct run *r, struct failure *f)
 {
-	if (start_helper(r, f) < 0)
+	if (hooks_open(&r->hooks, &r->o->way, r->o->events, f) < 0 || start_helper(r, f) < 0)
 		return -1;
 	struct sluice_config cfg;
 	setup_config(r->o, r->log, &cfg);
 	setup_tap(&r->tap, &cfg);
-	r->s = setup_gateway(r->o, r->log, &cfg, f);
+	r->s = setup_gateway(r->o, r->log, &r->hooks, &cfg, f);
 	if (!r->s) {
 		close(r->tap.fd);
 		return -1;
@@ -321,6 +330,7 @@ verb_run(const struct options *o, const struct log *log)
 	    .uid = geteuid(),
 	    .gid = getegid(),
 	    .channel = -1,
+	    .hooks = {.fd = -1},
 	    .status = -1,
 	};
 	struct failure f = {.text = ""};
@@ -340,8 +350,10 @@ verb_run(const struct options *o, const struct log *log)
 		log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
 	if (started == 0) {
 		signal(SIGPIPE, SIG_IGN);
+		reload_init(&r.reload, o, log, r.s);
 		until_command_ends(&r);
 		linger(&r);
+		reload_done(&r.reload);
 	}
 	end_helper(&r);
 	restore_terminal(&r);
@@ -350,5 +362,6 @@ verb_run(const struct options *o, const struct log *log)
 	if (started == 0)
 		setup_remove_pid_file(o);
 	sluice_free(r.s);
+	hooks_done(&r.hooks);
 	return started == 0 ? r.status : STATUS_CANNOT;
 }

@@ -13,6 +13,7 @@
 
 #include "cli/background.h"
 #include "cli/link.h"
+#include "cli/reload.h"
 #include "cli/setup.h"
 #include "cli/verbs.h"
 
@@ -80,16 +81,17 @@ leave_out_ipv6(struct sluice_config *cfg, struct sluice_publish **kept)
 }
 
 static struct sluice *
-build(const struct options *o, const struct log *log, struct sluice_config *cfg, struct failure *f)
+build(const struct options *o, const struct log *log, struct hooks *hooks, struct sluice_config *cfg,
+      struct failure *f)
 {
 	struct sluice_publish *kept = NULL;
 
 	setup_config(o, log, cfg);
-	if (link_config(o, log, cfg, f) < 0)
+	if (hooks_open(hooks, &o->way, o->events, f) < 0 || link_config(o, log, cfg, f) < 0)
 		return NULL;
 	if (o->passt)
 		leave_out_ipv6(cfg, &kept);
-	struct sluice *s = setup_gateway(o, log, cfg, f);
+	struct sluice *s = setup_gateway(o, log, hooks, cfg, f);
 	if (!s && cfg->link_fd >= 0)
 		close(cfg->link_fd);
 	free(kept);
@@ -110,8 +112,8 @@ say_serving(const struct options *o, const struct log *log, uint32_t mtu)
 
 /* Everything stands when this returns 0, and whoever waits for it knows. */
 static int
-start(const struct options *o, const struct log *log, struct sluice_config *cfg, struct sluice **s,
-      struct failure *f)
+start(const struct options *o, const struct log *log, struct hooks *hooks, struct sluice_config *cfg,
+      struct sluice **s, struct failure *f)
 {
 	struct rlimit before;
 	int starter = -1;
@@ -121,7 +123,7 @@ start(const struct options *o, const struct log *log, struct sluice_config *cfg,
 	for (size_t i = 0; i < o->nunused; i++)
 		log_say(log, SLUICE_LOG_WARNING, "--%s has no effect in sluice (man sluice)", o->unused[i]);
 	setup_files(&before);
-	*s = build(o, log, cfg, f);
+	*s = build(o, log, hooks, cfg, f);
 	if (!*s)
 		return -1;
 	if (o->background) {
@@ -142,17 +144,33 @@ start(const struct options *o, const struct log *log, struct sluice_config *cfg,
 
 /* --- life ------------------------------------------------------------------------------------------ */
 
+/* Signals that came: is one of them the end? */
+static bool
+is_over(struct reload *r, int signals)
+{
+	struct signalfd_siginfo info;
+
+	while (read(signals, &info, sizeof(info)) == sizeof(info)) {
+		if (!reload_is_meant(r, &info))
+			return true;
+		reload_begin(r);
+	}
+	return false;
+}
+
 /* Until a signal says so (0) or the link is gone (a negative errno). */
 static int
-serve(struct sluice *s, int signals)
+serve(struct sluice *s, struct reload *r, int signals)
 {
-	struct pollfd extra = {.fd = signals, .events = POLLIN};
+	struct pollfd extra[2] = {{.fd = signals, .events = POLLIN}, {.fd = r->done, .events = POLLIN}};
 
 	for (;;) {
-		int r = setup_turn(s, &extra, 1, -1);
-		if (r != 0)
-			return r < 0 ? r : 0;
-		if (extra.revents)
+		int end = setup_turn(s, extra, 2, -1);
+		if (end != 0)
+			return end < 0 ? end : 0;
+		if (extra[1].revents)
+			reload_end(r);
+		if (extra[0].revents && is_over(r, signals))
 			return 0;
 	}
 }
@@ -176,6 +194,8 @@ verb_serve(const struct options *o, const struct log *log)
 	struct sluice *s = NULL;
 	struct sluice_config cfg;
 	struct failure f = {.text = ""};
+	struct hooks hooks = {.fd = -1};
+	struct reload reload;
 	sigset_t mask;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -183,14 +203,18 @@ verb_serve(const struct options *o, const struct log *log)
 	catch_bus_errors();
 	int signals = setup_signals(handled, &mask);
 	double begin = setup_now();
-	if (start(o, log, &cfg, &s, &f) < 0) {
+	if (start(o, log, &hooks, &cfg, &s, &f) < 0) {
 		if (f.text[0])
 			log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
+		hooks_done(&hooks);
 		return STATUS_CANNOT;
 	}
-	int status = last_words(o, log, s, serve(s, signals));
+	reload_init(&reload, o, log, s);
+	int status = last_words(o, log, s, serve(s, &reload, signals));
+	reload_done(&reload);
 	setup_print_stats(o, s, setup_now() - begin);
 	setup_remove_pid_file(o);
 	sluice_free(s);
+	hooks_done(&hooks);
 	return status;
 }

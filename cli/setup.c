@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/diagnose.h"
 #include "cli/stats.h"
 
 #define RUN_MTU 65520
@@ -29,9 +30,9 @@ setup_log(const struct options *o)
 {
 	if (o->quiet)
 		return (struct log){SLUICE_LOG_ERROR};
-	return (struct log){o->verbose >= 2 ? SLUICE_LOG_DEBUG
-			    : o->verbose    ? SLUICE_LOG_INFO
-					    : SLUICE_LOG_WARNING};
+	if (o->verbose)
+		return (struct log){o->verbose >= 2 ? SLUICE_LOG_DEBUG : SLUICE_LOG_INFO};
+	return (struct log){o->level >= 0 ? (enum sluice_log_level)o->level : SLUICE_LOG_WARNING};
 }
 
 double
@@ -111,11 +112,6 @@ setup_config(const struct options *o, const struct log *log, struct sluice_confi
 		void *out;
 	} ctx = {log}; /* the hook takes it back as const */
 	cfg->log_ctx = ctx.out;
-	if (way_is_needed(&o->way)) {
-		cfg->connect = way_hook;
-		ctx.in = &o->way;
-		cfg->hook_ctx = ctx.out;
-	}
 }
 
 void
@@ -131,8 +127,10 @@ setup_tap(const struct iface *tap, struct sluice_config *cfg)
 }
 
 struct sluice *
-setup_gateway(const struct options *o, const struct log *log, struct sluice_config *cfg, struct failure *f)
+setup_gateway(const struct options *o, const struct log *log, struct hooks *hooks, struct sluice_config *cfg,
+	      struct failure *f)
 {
+	struct diagnoses told = {.log = log};
 	struct failure why = {.text = ""};
 
 	if (fit_files(log, cfg, f) < 0)
@@ -146,9 +144,12 @@ setup_gateway(const struct options *o, const struct log *log, struct sluice_conf
 			return NULL;
 		}
 	}
+	hooks_use(hooks, cfg);
+	cfg->diagnostic = diagnose_hook;
+	cfg->diagnostic_ctx = &told;
 	struct sluice *s = sluice_new(cfg, why.text, sizeof(why.text));
 	if (!s)
-		failed(f, "%s", why.text);
+		diagnosed(&told, why.text, f);
 	if (!s && cfg->pcap_fd >= 0)
 		close(cfg->pcap_fd);
 	return s;

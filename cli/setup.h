@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "cli/failure.h"
+#include "cli/hooks.h"
 #include "cli/iface.h"
 #include "cli/log.h"
 #include "cli/options.h"
@@ -32,9 +33,11 @@ void setup_config(const struct options *o, const struct log *log, struct sluice_
 /* The link: a tap that was opened. */
 void setup_tap(const struct iface *tap, struct sluice_config *cfg);
 
-/* The whole gateway, its published ports bound.  A descriptor of the link is its own from success on. */
-struct sluice *setup_gateway(const struct options *o, const struct log *log, struct sluice_config *cfg,
-			     struct failure *f);
+/*
+ * The whole gateway, its published ports bound.  A descriptor of the link is its own from success on.  What is wrong with rules is said already when NULL is returned, and f may then be empty.
+ */
+struct sluice *setup_gateway(const struct options *o, const struct log *log, struct hooks *hooks,
+			     struct sluice_config *cfg, struct failure *f);
 
 /* Our pid in a file; nothing without --pid.  And away with it. */
 int setup_pid_file(const struct options *o, struct failure *f);
@@ -47,7 +50,7 @@ int setup_signals(const int *list, sigset_t *mask_before);
  * One turn that also waits for the caller's n descriptors, at most max_ms (-1: for ever); s NULL: only those.
  * 0; 1 after sluice_stop(); a negative errno when the link is gone.
  */
-#define SETUP_EXTRA 2
+#define SETUP_EXTRA 3
 int setup_turn(struct sluice *s, struct pollfd *extra, int n, int max_ms);
 
 /* The closing summary, if asked for. */

@@ -10,9 +10,13 @@
 #define STATUS_OK 0
 #define STATUS_CANNOT 1 /* could not start, or ended because its link is gone */
 #define STATUS_USAGE 2
+#define STATUS_REFUSED 3 /* explain: it is not allowed */
 
 int verb_run(const struct options *o, const struct log *log);
 int verb_serve(const struct options *o, const struct log *log);
 int verb_replay(const struct options *o, const struct log *log);
+/* Reads the configuration file itself, so as to say all that is wrong. */
+int verb_check(struct options *o, const struct log *log);
+int verb_explain(const struct options *o, const struct log *log);
 
 #endif

@@ -47,9 +47,8 @@ is_loopback(const char *endpoint)
 }
 
 int
-way_hook(void *ctx, const struct sluice_connect *c, struct sluice_route *how)
+way_answer(const struct way *w, const struct sluice_connect *c, struct sluice_route *how)
 {
-	const struct way *w = ctx;
 	bool v6 = c->target[0] == '[';
 
 	/* "Silently dropped", as passt(1) says of --no-tcp and its like. */

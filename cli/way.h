@@ -19,7 +19,7 @@ struct way {
 /* Is there anything to answer? */
 bool way_is_needed(const struct way *w);
 
-/* The hook; ctx is a `const struct way *`. */
-int way_hook(void *ctx, const struct sluice_connect *c, struct sluice_route *how);
+/* What the connect hook answers. */
+int way_answer(const struct way *w, const struct sluice_connect *c, struct sluice_route *how);
 
 #endif

@@ -485,7 +485,9 @@ read_pair(struct reading *r, const struct config_key *k, struct pair *p, const s
 		add_part(r, p, k);
 	} else if (is(r, YAML_SEQUENCE_START_EVENT) && deeper(r)) {
 		while (next(r) && !is(r, YAML_SEQUENCE_END_EVENT)) {
-			if (is(r, YAML_SCALAR_EVENT))
+			bool fits = is(r, YAML_SCALAR_EVENT);
+			p->bad |= !fits;
+			if (fits)
 				add_part(r, p, k);
 			else
 				no_place_here(r, k, shape(r));
@@ -629,8 +631,10 @@ read_documents(struct reading *r)
 	at = here(r);
 	if (is(r, YAML_MAPPING_START_EVENT))
 		read_section(r, "");
-	else if (!is_nothing(r))
+	else if (!is_nothing(r)) {
 		complain(r, &at, NULL, "a configuration is a mapping (KEY: VALUE), and this is %s", shape(r));
+		skip(r);
+	}
 	if (r->over || !next(r) || !next(r))
 		return;
 	at = here(r);

@@ -241,30 +241,31 @@ config_key(const char *section, const char *key, size_t len)
 
 #define NEAR_MAX 32 /* no key is longer */
 
-/* How many letters have to be changed, added or left out (Levenshtein). */
+/* How many letters have to be changed, added, left out or swapped with the next one. */
 static size_t
 distance(const char *a, const char *b)
 {
-	size_t row[NEAR_MAX + 1], n = strlen(a), m = strlen(b);
+	size_t row[NEAR_MAX + 1][NEAR_MAX + 1], n = strlen(a), m = strlen(b);
 
 	if (n > NEAR_MAX || m > NEAR_MAX)
 		return NEAR_MAX;
 	for (size_t j = 0; j <= m; j++)
-		row[j] = j;
+		row[0][j] = j;
 	for (size_t i = 1; i <= n; i++) {
-		size_t corner = row[0];
-		row[0] = i;
+		row[i][0] = i;
 		for (size_t j = 1; j <= m; j++) {
-			size_t up = row[j], best = corner + (a[i - 1] != b[j - 1]);
-			if (up + 1 < best)
-				best = up + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			corner = up;
-			row[j] = best;
+			size_t best = row[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+			if (row[i - 1][j] + 1 < best)
+				best = row[i - 1][j] + 1;
+			if (row[i][j - 1] + 1 < best)
+				best = row[i][j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    row[i - 2][j - 2] + 1 < best)
+				best = row[i - 2][j - 2] + 1;
+			row[i][j] = best;
 		}
 	}
-	return row[m];
+	return row[n][m];
 }
 
 /* The last word of a path if the path is directly in section; NULL: it is elsewhere. */
@@ -291,7 +292,7 @@ void
 config_suggest(const char *section, const char *key, char *to, size_t size)
 {
 	const char *best = NULL;
-	size_t least = strlen(key) / 3 + 1, used = 0;
+	size_t least = strlen(key) < 6 ? strlen(key) / 3 + 1 : 3, used = 0;
 
 	for (size_t i = 0; i < KEYS; i++) {
 		const char *word = inside(section, table[i].path);

@@ -1,6 +1,7 @@
 /*
  * cli_options_test.c - the command line as a whole: what it becomes, and one sentence for what it cannot
  */
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -137,8 +138,8 @@ mistakes_are_named(void **state)
 	static const struct {
 		const char *line, *value, *why;
 	} rows[] = {
-	    {"", "command", "run, serve or replay"},
-	    {"fly --mtu 3", "fly", "run, serve or replay"},
+	    {"", "command", "run, serve, replay, check or explain"},
+	    {"fly --mtu 3", "fly", "run, serve, replay, check or explain"},
 	    {"--mtu 1500", "--socket", "--help"},
 	    {"--max-tcp 5", "--max-tcp", "--help"},
 	    {"run", "run", "COMMAND"},
@@ -178,6 +179,26 @@ mistakes_are_named(void **state)
 	    {"serve qemu:", "qemu:", "/tmp/guest.socket"},
 	    {"replay a", "replay", "OUT.pcap"},
 	    {"replay a b c", "'c'", "one file too many"},
+	    {"run -c a -c b x", "b", "a was given already"},
+	    {"run --events= x", "--events", "standard output"},
+	    {"run -rallwo x", "allwo", "allow, deny or drop"},
+	    {"run --profile office x", "office", "public, private"},
+	    {"run --floor /nowhere/f x", "/nowhere/f", "No such file"},
+	    {"run --dns-timeout 1h x", "1h", "100ms to 30s"},
+	    {"run --json x", "--json", "not an option of run"},
+	    {"check --events x", "--events", "not an option of check"},
+	    {"check x", "'x'", "-c"},
+	    {"replay --keep-flows a b", "--keep-flows", "not an option of replay"},
+	    {"explain", "explain", "tcp api.example:443"},
+	    {"explain tcp", "explain", "tcp api.example:443"},
+	    {"explain tcp a:1 b", "explain", "tcp api.example:443"},
+	    {"explain sctp a:1", "sctp", "tcp, udp, icmp and dns"},
+	    {"explain tcp a", "'a'", "port"},
+	    {"explain tcp a:0", "'a:0'", "port"},
+	    {"explain udp a:65536", "'a:65536'", "port"},
+	    {"explain udp [::1]", "'[::1]'", "port"},
+	    {"explain udp [::1:5", "'[::1:5'", "port"},
+	    {"explain udp :5", "':5'", "neither a name nor an address"},
 	};
 
 	(void)state;
@@ -190,6 +211,60 @@ mistakes_are_named(void **state)
 	}
 }
 
+static void
+a_question_is_read(void **state)
+{
+	static const struct {
+		const char *line, *host;
+		int protocol;
+		uint16_t port;
+	} rows[] = {
+	    {"explain tcp api.example:443", "api.example", IPPROTO_TCP, 443},
+	    {"explain udp [2001:db8::1]:53", "2001:db8::1", IPPROTO_UDP, 53},
+	    {"explain icmp 2001:db8::1", "2001:db8::1", IPPROTO_ICMP, 0},
+	    {"explain icmp [2001:db8::1]", "2001:db8::1", IPPROTO_ICMP, 0},
+	    {"explain dns a.example.", "a.example.", 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(parse(rows[i].line), 0);
+		assert_int_equal(o.verb, VERB_EXPLAIN);
+		assert_string_equal(o.question.host, rows[i].host);
+		assert_int_equal(o.question.protocol, rows[i].protocol);
+		assert_int_equal(o.question.port, rows[i].port);
+		assert_false(o.question.ingress || o.json || o.question.sni || o.question.address);
+	}
+	assert_int_equal(
+	    parse("explain -c x.yaml --sni a --address 192.0.2.1 --ingress --json -p 80 tcp a.example:443"),
+	    0);
+	assert_string_equal(o.config_file, "x.yaml");
+	assert_string_equal(o.question.sni, "a");
+	assert_string_equal(o.question.address, "192.0.2.1");
+	assert_true(o.question.ingress && o.json);
+	assert_int_equal(parse("check -c x.yaml --json"), 0);
+	assert_true(o.verb == VERB_CHECK && o.json);
+}
+
+/* Only where policy is in files there is something to read again. */
+static void
+what_sighup_reloads(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("run x"), 0);
+	assert_false(o.reloads);
+	assert_int_equal(parse("run --profile all x"), 0);
+	assert_false(o.reloads);
+	assert_int_equal(parse("run -c x.yaml x"), 0);
+	assert_true(o.reloads);
+	assert_int_equal(parse("run --floor=/dev/null x"), 0);
+	assert_true(o.reloads);
+	assert_int_equal(parse("run --policy /dev/null x"), 0);
+	assert_true(o.reloads);
+	assert_int_equal(o.config.nrules, 0);
+	assert_null(o.config.floor_profiles);
+}
+
 /* Every option is in its verb's help, and every line fits a terminal. */
 static void
 help_lists_the_options(void **state)
@@ -198,7 +273,7 @@ help_lists_the_options(void **state)
 	size_t len = 0;
 
 	(void)state;
-	for (enum verb v = VERB_RUN; v <= VERB_REPLAY; v++) {
+	for (enum verb v = VERB_RUN; v <= VERB_EXPLAIN; v++) {
 		FILE *to = open_memstream(&text, &len);
 		options_help(to, v);
 		assert_int_equal(fclose(to), 0);
@@ -277,6 +352,8 @@ main(void)
 	    cmocka_unit_test(defaults_are_those_of_the_manual),
 	    cmocka_unit_test(help_and_version_win),
 	    cmocka_unit_test(mistakes_are_named),
+	    cmocka_unit_test(a_question_is_read),
+	    cmocka_unit_test(what_sighup_reloads),
 	    cmocka_unit_test(help_lists_the_options),
 	    cmocka_unit_test(the_library_is_told_all_of_it),
 	    cmocka_unit_test(tables_shrink_to_the_descriptors),

@@ -224,7 +224,7 @@ asked(int protocol, const char *remote, const char *target, struct sluice_route 
 					 .target = target};
 
 	*how = (struct sluice_route){.size = sizeof(*how)};
-	return way_hook(&o.way, &c, how);
+	return way_answer(&o.way, &c, how);
 }
 
 static void
