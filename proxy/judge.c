@@ -86,6 +86,18 @@ refuse(struct judgment *out, enum sluice_reason reason)
 	out->reason = reason;
 }
 
+enum sluice_reason
+judge_reason(const struct policy_question *q, const struct policy_answer *a)
+{
+	if (a->verdict == VERDICT_DENY || a->verdict == VERDICT_DROP)
+		return reason_of_refusal(a);
+	if (!q->ingress && is_name_service(q->proto, q->port) && !names_port(a->rule, q->proto, q->port))
+		return SLUICE_REASON_NAME_SERVICE;
+	if (a->verdict == VERDICT_PEEK && q->proto != IP_PROTO_TCP)
+		return SLUICE_REASON_QUIC;
+	return SLUICE_REASON_NONE;
+}
+
 static void
 ask(struct sluice *gw, const struct policy_question *q, const char *told_by, struct judgment *out)
 {
@@ -97,21 +109,18 @@ ask(struct sluice *gw, const struct policy_question *q, const char *told_by, str
 		      q, &out->answer);
 	out->verdict = a->verdict;
 	name_it(gw, q, told_by, out);
-	if (judge_refuses(out))
-		out->reason = reason_of_refusal(a);
-	else if (!q->ingress && is_name_service(q->proto, q->port) && !names_port(a->rule, q->proto, q->port))
-		refuse(out, SLUICE_REASON_NAME_SERVICE);
-	else if (a->verdict == VERDICT_PEEK && q->proto != IP_PROTO_TCP)
-		refuse(out, SLUICE_REASON_QUIC);
+	const enum sluice_reason reason = judge_reason(q, a);
+	if (reason != SLUICE_REASON_NONE && !judge_refuses(out))
+		refuse(out, reason);
+	out->reason = reason;
 }
 
-/* May a name still be told?  On port 53 this gateway itself answers; of datagrams only QUIC's have one. */
-static enum claim
-first_claim(const struct tuple *t)
+enum claim
+judge_claim(uint8_t proto, uint16_t port)
 {
-	if (t->proto == IP_PROTO_TCP)
-		return t->remote.port == DNS_PORT ? CLAIM_NONE : CLAIM_PENDING;
-	return t->proto == IP_PROTO_UDP && t->remote.port == QUIC_PORT ? CLAIM_PENDING : CLAIM_NONE;
+	if (proto == IP_PROTO_TCP)
+		return port == DNS_PORT ? CLAIM_NONE : CLAIM_PENDING;
+	return proto == IP_PROTO_UDP && port == QUIC_PORT ? CLAIM_PENDING : CLAIM_NONE;
 }
 
 static struct policy_question
@@ -124,7 +133,7 @@ question_of(const struct tuple *t, const struct endpoint *client, struct judgmen
 	    .proto = t->proto,
 	    .remote = client ? client->addr : t->remote.addr,
 	    .port = client ? t->guest.port : t->remote.port,
-	    .claim = client ? CLAIM_NONE : first_claim(t),
+	    .claim = client ? CLAIM_NONE : judge_claim(t->proto, t->remote.port),
 	};
 }
 

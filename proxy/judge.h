@@ -37,6 +37,11 @@ struct judged {
 	const char *told_by;
 };
 
+/* May a name still be told to this port?  On port 53 this gateway itself answers; of datagrams only QUIC's have one. */
+enum claim judge_claim(uint8_t proto, uint16_t port);
+/* Why q is refused with the answer a, of a rule or of what is refused beside the rules; NONE: it is not (yet). */
+enum sluice_reason judge_reason(const struct policy_question *q, const struct policy_answer *a);
+
 /*
  * A flow that would begin now.  client: of a published port (t->remote is then only the name it gets), else NULL.
  * told NULL: the claim is PENDING for TCP and NONE for others.
