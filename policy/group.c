@@ -184,6 +184,64 @@ group_of(const struct addr *a, const struct surroundings *where)
 	return group_by_table(&in);
 }
 
+/* Space whose addresses carry an IPv4 address, known by its prefix; ::/96 and ISATAP are not among it. */
+static const struct {
+	struct addr net;
+	uint8_t plen;
+} carriers[] = {
+    {{{[8] = 0xff, 0xff}}, 96},                   /* ::ffff:0:a.b.c.d */
+    {{{0x00, 0x64, 0xff, 0x9b}}, 96},             /* NAT64 */
+    {{{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}}, 48}, /* NAT64, local use */
+    {{{0x20, 0x02}}, 16},                         /* 6to4 */
+    {{{0x20, 0x01}}, 32},                         /* Teredo */
+};
+
+bool
+net_carries_v4(const struct addr *net, unsigned plen)
+{
+	struct addr inside = addr_inside(net);
+
+	if (addr_is_v4(net))
+		return false;
+	for (size_t i = 0; i < COUNT(carriers); i++)
+		if (plen >= carriers[i].plen && addr_in_net(net, &carriers[i].net, carriers[i].plen))
+			return true;
+	/* Part of ::/96 without ::1, or of ISATAP: what is above 96 bits must be known for that. */
+	return plen >= 96 && addr_is_v4(&inside);
+}
+
+bool
+net_may_carry_v4(const struct addr *net, unsigned plen)
+{
+	static const struct addr zero = {{0}};
+
+	for (size_t i = 0; i < COUNT(carriers); i++)
+		if (addr_in_net(&carriers[i].net, net, plen))
+			return true;
+	return net_carries_v4(net, plen) || (addr_in_net(&zero, net, plen) && plen < 128);
+}
+
+enum group
+group_of_net(const struct addr *net, unsigned plen)
+{
+	bool v4 = addr_is_v4(net);
+	const struct row *row = v4 ? rows_v4 : rows_v6;
+
+	if (plen == (v4 ? 32 : 128))
+		return group_of(net, NULL);
+	for (size_t i = 0; i < COUNT(metadata); i++)
+		if (addr_in_net(&metadata[i], net, plen))
+			return GROUPS;
+	if (net_may_carry_v4(net, plen))
+		return GROUPS;
+	for (;; row++) {
+		if (plen >= row->plen && addr_in_net(net, &row->net, row->plen))
+			return row->group;
+		if (addr_in_net(&row->net, net, plen))
+			return GROUPS;
+	}
+}
+
 bool
 addr_is_special(const struct addr *a)
 {

@@ -42,6 +42,14 @@ bool addr_is_isatap(const struct addr *a);
 /* where NULL: nothing is known, so nothing is GROUP_HOST. */
 enum group group_of(const struct addr *a, const struct surroundings *where);
 
+/* The group all of a network is of, whatever the surroundings; GROUPS: it is of several. */
+enum group group_of_net(const struct addr *net, unsigned plen);
+
+/* Is every address of a network judged by the IPv4 address inside?  (All that is known to be so by its prefix.) */
+bool net_carries_v4(const struct addr *net, unsigned plen);
+/* ... or some of them? */
+bool net_may_carry_v4(const struct addr *net, unsigned plen);
+
 /* Special in an answer of the DNS: not GROUP_PUBLIC, whatever the surroundings (D9, P5). */
 bool addr_is_special(const struct addr *a);
 

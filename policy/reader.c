@@ -232,32 +232,6 @@ check_ingress(struct rule_reader *r, const struct rule_target *t)
 			      "list of addresses and networks is expected");
 }
 
-/* Space whose addresses are judged by the IPv4 address inside: a net within it matches nothing that is asked about. */
-static bool
-is_embedding_net(const struct rule_target *t)
-{
-	static const struct {
-		struct addr net;
-		uint8_t plen;
-	} space[] = {
-	    {{{[8] = 0xff, 0xff}}, 96},                   /* ::ffff:0:a.b.c.d */
-	    {{{0x00, 0x64, 0xff, 0x9b}}, 96},             /* NAT64 */
-	    {{{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}}, 48}, /* NAT64, local use */
-	    {{{0x20, 0x02}}, 16},                         /* 6to4 */
-	    {{{0x20, 0x01}}, 32},                         /* Teredo */
-	};
-
-	if (addr_is_v4(&t->net))
-		return false;
-	for (size_t i = 0; i < sizeof(space) / sizeof(space[0]); i++)
-		if (t->plen >= space[i].plen && addr_in_net(&t->net, &space[i].net, space[i].plen))
-			return true;
-
-	/* ::a.b.c.d but for the net that holds ::1, and ISATAP: only what is below the 96 bits can tell. */
-	struct addr inside = addr_inside(&t->net);
-	return t->plen >= 96 && addr_is_v4(&inside) && !addr_is_v4(&t->net);
-}
-
 static void
 check_allow(struct rule_reader *r, const struct rule_target *t)
 {
@@ -269,7 +243,7 @@ check_allow(struct rule_reader *r, const struct rule_target *t)
 		unenforceable(r, t,
 			      "cannot be enforced: no flow leads to the unspecified address; @any is every "
 			      "address, @host the host");
-	else if (is_embedding_net(t))
+	else if (net_carries_v4(&t->net, t->plen))
 		unenforceable(
 		    r, t,
 		    "cannot be enforced: these addresses are judged by the IPv4 address they carry; "

@@ -56,7 +56,6 @@ uint16_t reader_port(const char *text, size_t len);
 bool reader_target(struct rule_reader *r, size_t from, size_t len, struct rule_target *out);
 /* The same for what is known to be ... */
 bool reader_net(struct rule_reader *r, size_t from, size_t len, struct rule_target *out);
-/* suffix: two more bytes stand before it. */
 bool reader_name(struct rule_reader *r, size_t from, size_t len, bool suffix, struct rule_target *out);
 
 /*

@@ -116,10 +116,11 @@ reader_name(struct rule_reader *r, size_t from, size_t len, bool suffix, struct 
 		return false;
 	}
 	if (suffix && r->rule.action == RULE_ALLOW && name_labels(&out->name) < 2) {
+		size_t star = from >= 2 && memcmp(text - 2, "*.", 2) == 0 ? 2 : 0;
+
 		reader_error(
-		    r, from, len,
-		    "allows everything below a whole top-level domain; name a domain below it, as in "
-		    "*.example.com");
+		    r, from - star, len + star,
+		    "allows all below a top-level domain; name a domain below it, as in *.example.com");
 		return false;
 	}
 	return true;
