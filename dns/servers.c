@@ -164,6 +164,8 @@ read_route(struct dns_servers *s, const char *word, struct diag_sink *d)
 	size_t at = find_byte(text, '=');
 
 	read_suffix(s, r, part(text, 0, at), word, d);
+	if (at == text.len)
+		diag_error(d, &nowhere, word, "a route of names is written SUFFIX=ADDR[,ADDR...]");
 	while (at < text.len) {
 		struct view rest = part(text, at + 1, text.len);
 		size_t len = find_byte(rest, ',');

@@ -10,10 +10,7 @@
 #include <string.h>
 
 #include "proxy/config_net.h"
-#include "proxy/endpoint.h"
 #include "proxy/option_values.h"
-
-#define DNS_PORT 53u
 
 enum {
 	DOMAIN_BYTES = 253, /* of a name as text: 255 on the wire (RFC 1035 2.3.4) */
@@ -121,33 +118,4 @@ config_stack(struct setup *su, const struct sluice_config *cfg, struct stack_con
 		return wrong(su, "both IPv4 and IPv6 are off: nothing is left to carry");
 	return config_net(su, &cfg->ipv4, FAMILY_V4, &out->net[FAMILY_V4]) &&
 	       config_net(su, &cfg->ipv6, FAMILY_V6, &out->net[FAMILY_V6]) && parse_names(su, cfg, out);
-}
-
-/* --- nameservers ------------------------------------------------------------------------------------------ */
-
-static bool
-parse_server(struct setup *su, const char *text, struct endpoint *out)
-{
-	enum endpoint_text_is is = endpoint_parse(text, DNS_PORT, out);
-
-	if (is == ENDPOINT_FORM)
-		return wrong(su, "nameserver '%s' is not ADDR, ADDR:PORT or [ADDR]:PORT", text);
-	if (is == ENDPOINT_PORT)
-		return wrong(su, "port of nameserver '%s' is not a number from 1 to 65535", text);
-	if (is == ENDPOINT_ADDR || addr_is_unspecified(&out->addr) || addr_is_multicast(&out->addr))
-		return wrong(su, "nameserver '%s' is not the address of a host", text);
-	return true;
-}
-
-bool
-config_nameservers(struct setup *su, const struct sluice_config *cfg, struct resolver *r)
-{
-	r->from_file = cfg->nnameservers == 0;
-	if (cfg->nnameservers > RESOLVER_SERVERS)
-		return wrong(su, "%zu nameservers are too many: at most %u", cfg->nnameservers,
-			     RESOLVER_SERVERS);
-	for (size_t i = 0; i < cfg->nnameservers; i++)
-		if (!parse_server(su, cfg->nameservers[i], &r->server[r->n++]))
-			return false;
-	return true;
 }

@@ -4,7 +4,6 @@
 #ifndef PROXY_CONFIG_H
 #define PROXY_CONFIG_H
 
-#include "proxy/resolver.h"
 #include "sluice.h"
 #include "stack/stack.h"
 
@@ -19,6 +18,5 @@ bool wrong(struct setup *su, const char *fmt, ...) __attribute__((format(printf,
 
 /* Addresses, MACs, families and names; out (all zero before) is to be used only if true; out->secret is not touched. */
 bool config_stack(struct setup *su, const struct sluice_config *cfg, struct stack_config *out);
-bool config_nameservers(struct setup *su, const struct sluice_config *cfg, struct resolver *r);
 
 #endif

@@ -11,8 +11,6 @@
 #include "proxy/gateway.h"
 #include "proxy/option_values.h"
 
-#define DNS_PORT 53u
-
 static struct addr
 loopback(enum family fam)
 {
@@ -26,11 +24,10 @@ dial_is_dns(const struct sluice *gw, const struct addr *a)
 }
 
 bool
-dial_target(struct sluice *gw, const struct endpoint *remote, unsigned attempt, usec_t now,
-	    struct endpoint *out)
+dial_target(const struct sluice *gw, const struct endpoint *remote, unsigned attempt, struct endpoint *out)
 {
 	if (dial_is_dns(gw, &remote->addr))
-		return remote->port == DNS_PORT && resolver_pick(&gw->resolver, gw->host, attempt, now, out);
+		return false;
 
 	if (stack_is_ours(&gw->stack, &remote->addr)) {
 		enum family fam = addr_family(&remote->addr);
@@ -40,13 +37,6 @@ dial_target(struct sluice *gw, const struct endpoint *remote, unsigned attempt, 
 	}
 	*out = *remote;
 	return attempt == 0;
-}
-
-void
-dial_refused(struct sluice *gw, const struct endpoint *remote, const struct endpoint *target)
-{
-	if (dial_is_dns(gw, &remote->addr))
-		resolver_failed(&gw->resolver, target);
 }
 
 /* --- the connect hook ----------------------------------------------------------------------------------- */
@@ -166,9 +156,9 @@ dial_route_to(struct sluice *gw, struct flow *f, const struct endpoint *remote, 
 
 bool
 dial_route(struct sluice *gw, struct flow *f, const struct endpoint *remote, unsigned attempt,
-	   struct route *r, usec_t now)
+	   struct route *r)
 {
-	bool found = f->kind == FLOW_PING ? attempt == 0 : dial_target(gw, remote, attempt, now, &r->aim);
+	bool found = f->kind == FLOW_PING ? attempt == 0 : dial_target(gw, remote, attempt, &r->aim);
 
 	if (!found)
 		return false;

@@ -187,7 +187,7 @@ find_servers(struct sluice *gw, struct dns_pending *p, usec_t now)
 	unsigned n = 0;
 
 	if (p->chosen) {
-		while (n < FAMILIES && dial_target(gw, &p->remote, n, now, &p->server[n]))
+		while (n < FAMILIES && dial_target(gw, &p->remote, n, &p->server[n]))
 			n++;
 	} else {
 		while (n < DNS_SERVERS &&

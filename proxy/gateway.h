@@ -18,7 +18,6 @@
 #include "proxy/flow.h"
 #include "proxy/judge.h"
 #include "proxy/refusals.h"
-#include "proxy/resolver.h"
 #include "proxy/settings.h"
 #include "proxy/socks.h"
 #include "proxy/tcp_service.h"
@@ -97,7 +96,6 @@ enum dialing {
 struct tcp_flow {
 	struct flow flow;
 	struct tcp tcp;
-	struct endpoint aim;  /* being dialled: what dial_target() said */
 	uint8_t attempt;      /* ... when asked for the so manieth time */
 	bool refused;         /* an earlier target refused */
 	uint8_t dialing;      /* enum dialing */
@@ -133,7 +131,6 @@ struct udp_flow {
 	bool mapped;      /* endpoint-independent: the socket is not connected */
 	uint8_t ttl, tos; /* as set on the socket; 0: not set */
 	usec_t used;
-	struct endpoint aim;  /* what dial_target() said; flow.target is where the socket is connected */
 	struct listener *via; /* published: answers leave through the listener's socket, to flow.target */
 	uint8_t npeer;
 	struct udp_peer peer[UDP_PEERS]; /* mapped: those it has sent to, newest first */
@@ -167,7 +164,6 @@ struct sluice { /* "the gateway" */
 	void *arena, *pool_meta, *timewait_mem;
 	struct flow_table flows;
 	struct timewait_table timewait;
-	struct resolver resolver;
 	struct settings *settings;                /* policy and names */
 	_Atomic(struct settings *) settings_next; /* left by sluice_reload(); taken at the next turn */
 	struct surroundings where;
@@ -248,13 +244,11 @@ const char *gateway_count_name(enum gateway_count c);
 
 /*
  * The host endpoint for the attempt-th try (0, 1, ...) at a remote end as the guest names it: the gateway's
- * address is the host's loopback (its own family first, then the other), the DNS address is a nameserver,
- * anything else is itself.  False: no (more) such place.
+ * address is the host's loopback (its own family first, then the other), the DNS address is nowhere (its
+ * services are the gateway's own), anything else is itself.  False: no (more) such place.
  */
-bool dial_target(struct sluice *gw, const struct endpoint *remote, unsigned attempt, usec_t now,
+bool dial_target(const struct sluice *gw, const struct endpoint *remote, unsigned attempt,
 		 struct endpoint *out);
-/* The place that dial_target() named for remote did not answer: where there are others, they go first. */
-void dial_refused(struct sluice *gw, const struct endpoint *remote, const struct endpoint *target);
 bool dial_is_dns(const struct sluice *gw, const struct addr *a);
 
 /* Where a flow's next socket goes, and how: what dial_target() said, and what the connect hook made of it. */
@@ -272,7 +266,7 @@ struct route {
  * such place.
  */
 bool dial_route(struct sluice *gw, struct flow *f, const struct endpoint *remote, unsigned attempt,
-		struct route *r, usec_t now);
+		struct route *r);
 /* The same where r->aim is known already. */
 void dial_route_to(struct sluice *gw, struct flow *f, const struct endpoint *remote, struct route *r);
 /* A socket of f's kind, armed, on its way along r: 0, -EINPROGRESS or -errno. f->fd is closed before. */

@@ -26,11 +26,11 @@ is_v4(const struct flow *f)
 }
 
 static int
-open_socket(struct sluice *gw, struct flow *f, usec_t now)
+open_socket(struct sluice *gw, struct flow *f)
 {
 	struct route r = {.opts = {.errors = true}};
 
-	if (!dial_route(gw, f, &f->tuple.remote, 0, &r, now))
+	if (!dial_route(gw, f, &f->tuple.remote, 0, &r))
 		return -EHOSTUNREACH;
 	return r.error ? r.error : dial_open(gw, f, &r);
 }
@@ -94,7 +94,7 @@ open_flow(struct sluice *gw, const struct tuple *t, const struct packet *pkt, us
 	ping_flow_of(f)->used = now;
 	flow_touch(&gw->flows, f);
 
-	int r = judge_keep(f, &j) ? open_socket(gw, f, now) : -ENOMEM;
+	int r = judge_keep(f, &j) ? open_socket(gw, f) : -ENOMEM;
 	if (r == 0) {
 		gw->count[GW_PING_OPENED]++;
 		event_opened(gw, f);

@@ -166,7 +166,7 @@ play_client(struct replay_far *far, const struct tuple *t, struct view data)
 }
 
 static void
-play_udp(struct replay_far *far, const struct replay_packet *p, usec_t now)
+play_udp(struct replay_far *far, const struct replay_packet *p)
 {
 	struct tuple t = tuple_of(p, false);
 	const struct flow *f = find(far, &t);
@@ -181,8 +181,7 @@ play_udp(struct replay_far *far, const struct replay_packet *p, usec_t now)
 	}
 
 	struct endpoint from = f->target;
-	if (((const struct udp_flow *)(const void *)f)->mapped &&
-	    !dial_target(far->gw, &t.remote, 0, now, &from))
+	if (((const struct udp_flow *)(const void *)f)->mapped && !dial_target(far->gw, &t.remote, 0, &from))
 		return;
 	vhost_send_dgram(far->vhost, f->fd, &from, data.p, data.len);
 }
@@ -329,7 +328,7 @@ replay_far_play(struct replay_far *far, struct view frame, usec_t now)
 		replay_tcp_far(&far->tcp, &p);
 		break;
 	case REPLAY_UDP:
-		play_udp(far, &p, now);
+		play_udp(far, &p);
 		break;
 	case REPLAY_ICMP:
 		if (is_echo(&p, ICMP4_ECHO_REPLY, ICMP6_ECHO_REPLY))

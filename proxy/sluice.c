@@ -224,7 +224,7 @@ build(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 	struct stack_config sc = {0};
 
 	gw->host->ops->random(gw->host, sc.secret, sizeof(sc.secret));
-	if (!config_stack(su, cfg, &sc) || !config_nameservers(su, cfg, &gw->resolver))
+	if (!config_stack(su, cfg, &sc))
 		return false;
 	gw->stack.cfg = sc;
 	gw->settings = settings_read(su, cfg);

@@ -239,7 +239,6 @@ try_failed(struct sluice *gw, struct tcp_flow *tf, int error, usec_t now)
 	}
 	tf->refused |= trouble_of(error) == TROUBLE_REFUSED;
 	tf->attempt++;
-	dial_refused(gw, &tf->flow.tuple.remote, &tf->aim);
 	return true;
 }
 
@@ -249,8 +248,7 @@ dial(struct sluice *gw, struct tcp_flow *tf, int error, usec_t now)
 {
 	struct route r = {.error = 0};
 
-	while (dial_route(gw, &tf->flow, &tf->flow.tuple.remote, tf->attempt, &r, now)) {
-		tf->aim = r.aim;
+	while (dial_route(gw, &tf->flow, &tf->flow.tuple.remote, tf->attempt, &r)) {
 		tf->dialing = r.proxied ? DIAL_PROXY : DIAL_TARGET;
 		tf->hangup = false;
 

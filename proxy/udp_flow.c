@@ -105,16 +105,14 @@ find_peer(struct udp_flow *uf, const struct endpoint *remote)
 
 /* Give uf a socket towards the attempt-th place its remote end may be.  0 or -errno. */
 static int
-open_socket(struct sluice *gw, struct udp_flow *uf, const struct endpoint *remote, unsigned attempt,
-	    usec_t now)
+open_socket(struct sluice *gw, struct udp_flow *uf, const struct endpoint *remote, unsigned attempt)
 {
 	struct route r = {.opts = {.udp_gro = true, .errors = true, .rcvbuf = UDP_RCVBUF}};
 
-	if (!dial_route(gw, &uf->flow, remote, attempt, &r, now))
+	if (!dial_route(gw, &uf->flow, remote, attempt, &r))
 		return -ECONNREFUSED;
 	if (r.error)
 		return r.error;
-	uf->aim = r.aim;
 	uf->ttl = uf->tos = 0;
 
 	int rc = dial_open(gw, &uf->flow, &r);
@@ -200,7 +198,7 @@ open_flow(struct sluice *gw, const struct tuple *t, const struct packet *pkt, us
 	struct endpoint remote = {pkt->dst, pkt->udp.dport};
 	uf->mapped = is_mapping(f);
 	uf->used = now;
-	int r = keep(uf, &remote, &j) ? open_socket(gw, uf, &remote, 0, now) : -ENOMEM;
+	int r = keep(uf, &remote, &j) ? open_socket(gw, uf, &remote, 0) : -ENOMEM;
 	if (r < 0) {
 		refuse(gw, pkt, -r, now);
 		gw_end(gw, f, reason_of(-r));
@@ -243,10 +241,9 @@ send_singly(struct sluice *gw, struct udp_flow *uf, const struct host_dgram *run
 	}
 }
 
-/* On a loopback the port's answer is there when the call returns: try the other family's loopback, or another
- * nameserver. */
+/* On a loopback the port's answer is there when the call returns: try the other family's loopback. */
 static bool
-try_other_loopback(struct sluice *gw, struct udp_flow *uf, usec_t now)
+try_other_loopback(struct sluice *gw, struct udp_flow *uf)
 {
 	const struct endpoint *remote = &uf->flow.tuple.remote;
 
@@ -255,11 +252,10 @@ try_other_loopback(struct sluice *gw, struct udp_flow *uf, usec_t now)
 	if (gw->host->ops->pending_error(gw->host, uf->flow.fd) != -ECONNREFUSED)
 		return false;
 
-	dial_refused(gw, remote, &uf->aim);
-	if (open_socket(gw, uf, remote, 1, now) == 0)
+	if (open_socket(gw, uf, remote, 1) == 0)
 		return true;
 	/* There is no other: back to the first, whose refusals the guest will be told. */
-	uf->heard = open_socket(gw, uf, remote, 0, now) == 0;
+	uf->heard = open_socket(gw, uf, remote, 0) == 0;
 	return uf->heard;
 }
 
@@ -296,7 +292,7 @@ send_all(struct sluice *gw, struct udp_flow *uf, struct host_dgram *d, int n, us
 		}
 		i += sent;
 	}
-	if (fresh && try_other_loopback(gw, uf, now))
+	if (fresh && try_other_loopback(gw, uf))
 		send_all(gw, uf, d, n, now);
 }
 
@@ -395,7 +391,7 @@ hook_allows(struct sluice *gw, struct udp_flow *uf, const struct packet *pkt, co
 
 	if (!gw->connect)
 		return true;
-	if (!dial_route(gw, &uf->flow, remote, 0, &r, now))
+	if (!dial_route(gw, &uf->flow, remote, 0, &r))
 		r.error = -ECONNREFUSED;
 	if (r.error == 0)
 		return true;
@@ -430,7 +426,7 @@ send_mapped(struct sluice *gw, struct udp_flow *uf, const struct packet *pkt, co
 
 	if (!may_reach(gw, uf, pkt, remote, now))
 		return;
-	if (dial_target(gw, remote, 0, now, &to))
+	if (dial_target(gw, remote, 0, &to))
 		send_now(gw, uf, pkt, &to, now);
 	else
 		refuse(gw, pkt, ECONNREFUSED, now);
@@ -682,8 +678,6 @@ take_errors(struct sluice *gw, struct udp_flow *uf, usec_t now)
 	struct tuple about = uf->flow.tuple;
 
 	for (unsigned i = 0; i < UDP_BATCH && gw->host->ops->sockerr(gw->host, uf->flow.fd, &e) > 0; i++) {
-		if (e.err == ECONNREFUSED)
-			dial_refused(gw, &about.remote, &uf->aim);
 		if (uf->mapped && !name_of_peer(gw, uf, &e.dest, &about.remote))
 			continue;
 		relay_sockerr(gw, &uf->flow, &about, &e, (uint32_t)e.data_len, now);

@@ -80,6 +80,17 @@ goes_to(int fd, const char *addr, uint16_t port)
 	assert_int_equal(to.port, port);
 }
 
+/* The guest asks for an address of "n.example" from port 5000. */
+static void
+ask_name(const struct endpoint *dns, uint8_t id)
+{
+	uint8_t query[] = {0, id,  1,   0,   0,   1,   0,   0,   0, 0, 0, 0, 1, 'n',
+			   7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 0, 0, 1, 0, 1};
+
+	guest_udp(5000, dns, query, sizeof(query));
+	bed_settle(bed);
+}
+
 /* --- what it is asked ---------------------------------------------------------------------------------------------- */
 
 static void
@@ -97,9 +108,9 @@ each_kind_of_flow_is_asked_about(void **state)
 	assert_string_equal(last.target, BED_ELSEWHERE_V4 ":80");
 
 	struct endpoint dns = {bed->gw->stack.cfg.net[FAMILY_V4].dns, 53};
-	guest_udp(5000, &dns, "name", 4);
-	bed_settle(bed);
+	ask_name(&dns, 1);
 	assert_int_equal(last.protocol, IPPROTO_UDP);
+	assert_string_equal(last.guest, "10.0.2.15:5000");
 	assert_string_equal(last.remote, "10.0.2.3:53");
 	assert_string_equal(last.target, "192.0.2.53:53");
 
@@ -111,7 +122,7 @@ each_kind_of_flow_is_asked_about(void **state)
 	assert_string_equal(last.target, "[" BED_ELSEWHERE_V6 "]:0");
 	assert_int_equal(asked, 3);
 	/* What goes on is not asked about again. */
-	guest_udp(5000, &dns, "name", 4);
+	ask_name(&dns, 1);
 	ping(&six);
 	bed_settle(bed);
 	bed_drop(bed);
@@ -252,21 +263,52 @@ another_target(void **state)
 	end();
 }
 
-/* Nameservers go on taking turns, wherever their queries really go. */
+/* Nameservers go on taking turns, wherever their queries really go; each socket is asked about. */
 static void
 another_target_for_names(void **state)
 {
 	(void)state;
 	conf.gateway.nameservers = (const char *const[]){"192.0.2.53", "192.0.2.54"};
 	conf.gateway.nnameservers = 2;
-	answer.target = "203.0.113.5:53";
+	answer.target = "203.0.113.5:5300";
 	begin();
-	vhost_default(bed->vhost, VHOST_REFUSE);
-	struct peer p = peer_to(40000, (struct endpoint){bed->gw->stack.cfg.net[FAMILY_V4].dns, 53});
-	peer_send(&p, TCP_SYN, NULL, 0);
-	free(expect(STRICT_TCP));
+	struct endpoint dns = {bed->gw->stack.cfg.net[FAMILY_V4].dns, 53}, refused = at("203.0.113.5", 5300);
+	ask_name(&dns, 1);
+	goes_to(udp_fd(), "203.0.113.5", 5300);
+	assert_string_equal(last.target, "192.0.2.53:53");
+	wait_for(USEC_PER_SEC);
 	assert_int_equal(asked, 2);
 	assert_string_equal(last.target, "192.0.2.54:53");
+	wait_for(USEC_PER_SEC);
+	assert_int_equal(asked, 3);
+	assert_int_equal(last.protocol, IPPROTO_TCP);
+	assert_string_equal(last.remote, "10.0.2.3:53");
+	goes_to(vhost_find(bed->vhost, HOST_TCP, 0), "203.0.113.5", 5300);
+	wait_for(3 * USEC_PER_SEC);
+	free(expect(STRICT_UDP)); /* SERVFAIL */
+	vhost_answer(bed->vhost, HOST_UDP, &refused, VHOST_REFUSE);
+	asked = 0;
+	ask_name(&dns, 2);
+	assert_int_equal(asked, 2);
+	free(expect(STRICT_UDP));
+	end();
+}
+
+/* A hook that says no to a nameserver is no way around it. */
+static void
+no_way_to_a_nameserver(void **state)
+{
+	(void)state;
+	conf.gateway.nameservers = (const char *const[]){"192.0.2.53"};
+	conf.gateway.nnameservers = 1;
+	verdict = verdict_after = EACCES;
+	begin();
+	struct endpoint dns = {bed->gw->stack.cfg.net[FAMILY_V4].dns, 53};
+	ask_name(&dns, 1);
+	struct bed_frame *f = expect(STRICT_UDP);
+	assert_int_equal(f->is.payload.p[3] & 15, 2); /* SERVFAIL */
+	free(f);
+	assert_int_equal(udp_fd(), -1);
 	end();
 }
 
@@ -747,6 +789,7 @@ main(void)
 	    TEST(a_no_is_the_last_word),
 	    TEST(another_target),
 	    TEST(another_target_for_names),
+	    TEST(no_way_to_a_nameserver),
 	    TEST(mark_device_and_address),
 	    TEST(a_way_out_that_cannot_be_had),
 	    TEST(texts_that_are_none),

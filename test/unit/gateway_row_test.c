@@ -4,7 +4,7 @@
  *
  * The kernel's part happens on the loopback of a network namespace made for this process alone.
  */
-#include "test/unit/gateway_kit.h"
+#include "test/unit/dns_kit.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -107,24 +107,18 @@ G1_names(void **state)
 	(void)state;
 	begin_twins();
 	for (int i = 0; i < 2; i++) {
-		struct endpoint dns = {.port = 53}, to;
-		size_t n;
-
 		as(i);
-		dns.addr = bed->gw->stack.cfg.net[FAMILY_V4].dns;
-		guest_udp(6000, &dns, "same question", 13);
-		bed_settle(bed);
-		int fd = vhost_find(bed->vhost, HOST_UDP, 1);
-		assert_true(vhost_peer(bed->vhost, fd, &to));
-		struct addr own = addr_of(nameserver[i]);
-		assert_true(addr_eq(&to.addr, &own));
-		assert_true(vhost_recv_dgram(bed->vhost, fd, buf, sizeof(buf), &n, NULL));
-		assert_false(vhost_recv_dgram(bed->vhost, fd, buf, sizeof(buf), &n, NULL));
-		assert_true(vhost_send_dgram(bed->vhost, fd, NULL, i ? "B" : "A", 1));
-		struct bed_frame *f = expect(STRICT_UDP);
-		assert_int_equal(f->is.payload.p[0], i ? 'B' : 'A');
-		free(f);
+		asks(1, "same.example", DNS_A);
+		assert_int_equal(server_fd(HOST_UDP, nameserver[!i], 0), -1);
+		server_answers(server_fd(HOST_UDP, nameserver[i], 0), i ? "93.184.216.1" : "93.184.216.2");
+		hears_address(1, i ? "93.184.216.1" : "93.184.216.2");
 		expect_silence();
+	}
+	/* What one has in its cache the other has not. */
+	for (int i = 0; i < 2; i++) {
+		as(i);
+		asks(2, "same.example", DNS_A);
+		hears_address(2, i ? "93.184.216.1" : "93.184.216.2");
 	}
 	end_twins();
 }

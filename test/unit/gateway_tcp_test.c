@@ -239,55 +239,11 @@ the_host_itself(void **state)
 }
 
 static void
-nameservers_in_turn(void **state)
-{
-	static const char *const servers[] = {"192.0.2.53", "192.0.2.54", "[2001:db8::53]:5353"};
-	static const char *const addrs[] = {"192.0.2.53", "192.0.2.54", "2001:db8::53"};
-	/* How the first two fail: at once, later, in silence. */
-	static const enum vhost_answer answer[] = {VHOST_REFUSE, VHOST_ACCEPT_LATER, VHOST_SILENT,
-						   VHOST_UNREACH_HOST};
-	static const int error[] = {0, ECONNREFUSED, ETIMEDOUT, 0};
-	struct endpoint is;
-
-	(void)state;
-	conf.gateway.nameservers = servers;
-	conf.gateway.nnameservers = 3;
-	for (size_t how = 0; how < 4; how++) {
-		begin();
-		struct endpoint dns = {bed->gw->stack.cfg.net[FAMILY_V4].dns, 53};
-		struct peer p = peer_to(40000, dns);
-
-		for (unsigned i = 0; i < 2; i++)
-			vhost_answer(bed->vhost, HOST_TCP, &(struct endpoint){addr_of(addrs[i]), 53},
-				     answer[how]);
-		peer_send(&p, TCP_SYN, NULL, 0);
-		for (unsigned i = 0; i < 2 && error[how]; i++) {
-			expect_silence();
-			assert_true(vhost_peer(bed->vhost, tcp_fd(0), &is));
-			struct addr want = addr_of(addrs[i]);
-			assert_true(addr_eq(&is.addr, &want));
-			vhost_settle(bed->vhost, tcp_fd(0), error[how]);
-		}
-		peer_wants(&p, TCP_SYN | TCP_ACK);
-		assert_true(vhost_peer(bed->vhost, tcp_fd(0), &is));
-		struct addr third = addr_of(addrs[2]);
-		assert_true(addr_eq(&is.addr, &third));
-		assert_int_equal(is.port, 5353);
-		/* The one that answered is asked first from now on. */
-		p = peer_to(40001, dns);
-		peer_open(&p);
-		assert_true(vhost_peer(bed->vhost, tcp_fd(1), &is));
-		assert_true(addr_eq(&is.addr, &third));
-		end();
-	}
-}
-
-static void
-only_port_53_is_a_nameservers(void **state)
+the_dns_address_has_no_other_ports(void **state)
 {
 	(void)state;
 	begin();
-	struct peer p = peer_to(40000, (struct endpoint){bed->gw->stack.cfg.net[FAMILY_V6].dns, 80});
+	struct peer p = peer_to(40000, (struct endpoint){bed->gw->stack.cfg.net[FAMILY_V6].dns, 81});
 	peer_send(&p, TCP_SYN, NULL, 0);
 	expect_refusal(&p);
 	end();
@@ -730,8 +686,7 @@ main(void)
 	    TEST(timed_out_is_silence),
 	    TEST(shortage_is_silence),
 	    TEST(the_host_itself),
-	    TEST(nameservers_in_turn),
-	    TEST(only_port_53_is_a_nameservers),
+	    TEST(the_dns_address_has_no_other_ports),
 	    TEST(half_open_makes_room),
 	    TEST(established_never_goes),
 	    TEST(no_memory_for_a_connection),

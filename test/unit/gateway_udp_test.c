@@ -612,75 +612,47 @@ a_mapping_reaches_the_host_itself(void **state)
 	end();
 }
 
-/* --- nameservers ------------------------------------------------------------------------------------------------------ */
+/* --- the name service ------------------------------------------------------------------------------------------------- */
 
 static void
-host_side_is(int n, const char *addr, uint16_t port)
+only_names_are_asked_at_the_dns_address(void **state)
 {
-	struct endpoint is, want = at(addr, port);
-
-	assert_true(vhost_peer(bed->vhost, udp_fd(n), &is));
-	assert_true(addr_eq(&is.addr, &want.addr));
-	assert_int_equal(is.port, port);
-}
-
-static void
-queries_go_to_a_nameserver_that_answers(void **state)
-{
-	static const char *const servers[] = {"127.0.0.53", "192.0.2.53", "192.0.2.54:5353"};
-
 	(void)state;
-	conf.gateway.nameservers = servers;
-	conf.gateway.nnameservers = 3;
-	/* With and without mappings: a nameserver's own address is not the one that was asked. */
 	for (int mapped = 0; mapped < 2; mapped++) {
 		conf.gateway.udp_endpoint_independent = mapped;
 		begin();
-		struct endpoint dns = {bed->gw->stack.cfg.net[FAMILY_V4].dns, 53};
-		struct endpoint first = at("127.0.0.53", 53);
-
-		/* The first refuses at once: the second gets the same query. */
-		vhost_answer(bed->vhost, HOST_UDP, &first, VHOST_REFUSE);
-		guest_udp(5000, &dns, "who?", 4);
+		struct endpoint to = {bed->gw->stack.cfg.net[FAMILY_V4].dns, 54};
+		guest_udp(5000, &to, "x", 1);
+		expect_error(ICMP4_UNREACHABLE, 3, 0, NULL);
+		/* What is no question is not answered, and begins nothing. */
+		to.port = 53;
+		guest_udp(5000, &to, "who?", 4);
 		expect_silence();
-		host_side_is(0, "192.0.2.53", 53);
-		host_got(udp_fd(0), "who?", 4);
-		assert_true(vhost_send_dgram(bed->vhost, udp_fd(0), NULL, "me", 2));
-		guest_gets(&dns, 5000, "me", 2);
-
-		/* Then the second refuses, later: the guest is told, and its next query goes to the third. */
-		struct host_sockerr e = {.err = ECONNREFUSED,
-					 .origin = SO_EE_ORIGIN_ICMP,
-					 .type = 3,
-					 .code = 3,
-					 .offender = addr_of("192.0.2.53"),
-					 .data_len = 4};
-		vhost_send_error(bed->vhost, udp_fd(0), &e);
-		expect_error(ICMP4_UNREACHABLE, 3, 0, NULL);
-		guest_udp(5001, &dns, "who?", 4);
-		bed_settle(bed);
-		host_side_is(1, "192.0.2.54", 5353);
-		/* Anything but port 53 there is refused. */
-		guest_udp(5000, &(struct endpoint){dns.addr, 54}, "x", 1);
-		expect_error(ICMP4_UNREACHABLE, 3, 0, NULL);
+		assert_int_equal(open_flows(FLOW_UDP), 0);
+		assert_int_equal(counted(GW_DNS_BAD), 1);
 		end();
 	}
 }
 
+/* A client of a published port may have port 53: what the guest says to it is no question. */
 static void
-all_nameservers_refuse(void **state)
+a_client_from_port_53(void **state)
 {
-	static const char *const servers[] = {"127.0.0.53"};
+	static const struct sluice_publish p = {.host_first = 8053, .host_last = 8053, .udp = true};
+	struct endpoint client = at("127.0.0.1", 53);
 
 	(void)state;
-	conf.gateway.nameservers = servers;
-	conf.gateway.nnameservers = 1;
+	conf.gateway.publish = &p;
+	conf.gateway.npublish = 1;
 	begin();
-	struct endpoint dns = {bed->gw->stack.cfg.net[FAMILY_V4].dns, 53};
-	vhost_default(bed->vhost, VHOST_REFUSE);
-	guest_udp(5000, &dns, "who?", 4);
-	expect_error(ICMP4_UNREACHABLE, 3, 0, &dns.addr);
-	expect_silence();
+	assert_true(vhost_send_dgram(bed->vhost, bed->gw->listener[0].fd, &client, "ping", 4));
+	struct bed_frame *f = expect(STRICT_UDP);
+	assert_int_equal(f->is.udp.sport, 53);
+	struct endpoint to = {f->is.ip.src, 53};
+	free(f);
+	guest_udp(8053, &to, "pong", 4);
+	bed_settle(bed);
+	host_got(bed->gw->listener[0].fd, "pong", 4);
 	end();
 }
 
@@ -710,8 +682,8 @@ main(void)
 	    TEST(one_hop_less),
 	    TEST(one_port_for_all),
 	    TEST(a_mapping_reaches_the_host_itself),
-	    TEST(queries_go_to_a_nameserver_that_answers),
-	    TEST(all_nameservers_refuse),
+	    TEST(only_names_are_asked_at_the_dns_address),
+	    TEST(a_client_from_port_53),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
