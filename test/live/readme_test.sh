@@ -76,7 +76,7 @@ fi
 plain()
 {
 	sed -E -e 's/[ \t\r]+$//' -e 's/time[= ][0-9.]+ ?ms/time #/' -e 's/after [0-9]+ ms/after #/' \
-		-e 's/= [0-9.]+(\/[0-9.]+)+ ms/= #/' -e 's/summary of [0-9.]+ s/summary of #/' -e 's/id [0-9]+,/id #,/' \
+		-e 's/= [0-9.]+(\/[0-9.]+)+ ms/= #/' -e 's/summary of [0-9.]+ s/summary of #/' -e 's/[0-9]+ s ago/# s ago/' -e 's/id [0-9]+,/id #,/' \
 		-e '/^  (frames|memory|dropped) |  eth_dest$/s/ *[0-9.]+( [KM]iB)?/ #/g' -e '/^ +payload /s/[0-9]+ bytes to the host/# to the host/'
 }
 
