@@ -348,9 +348,7 @@ look_at(struct lint *l, const struct rule *b)
 		shadowed += s.by != NULL;
 		first = first.by ? first : s;
 		if (!s.by && leads_nowhere(b, &b->target[i]))
-			diag_warn(l->d, &b->at, b->text,
-				  "can never match: the gateway carries nothing to multicast and reserved "
-				  "addresses");
+			warn_nowhere(l, b, &b->target[i]);
 	}
 	if (shadowed == b->ntarget) {
 		warn_rule(l, b, &first);
