@@ -133,7 +133,7 @@ struct udp_flow {
 	usec_t used;
 	struct listener *via; /* published: answers leave through the listener's socket, to flow.target */
 	uint8_t npeer;
-	struct udp_peer peer[UDP_PEERS]; /* mapped: those it has sent to, newest first */
+	struct udp_peer *peer; /* mapped: UDP_PEERS places for those it has sent to, newest first */
 };
 
 struct ping_flow {

@@ -42,10 +42,7 @@ enum claim judge_claim(uint8_t proto, uint16_t port);
 /* Why q is refused with the answer a, of a rule or of what is refused beside the rules; NONE: it is not (yet). */
 enum sluice_reason judge_reason(const struct policy_question *q, const struct policy_answer *a);
 
-/*
- * A flow that would begin now.  client: of a published port (t->remote is then only the name it gets), else NULL.
- * told NULL: the claim is PENDING for TCP and NONE for others.
- */
+/* A flow that would begin now.  client: of a published port (t->remote is then only the name it gets), else NULL. */
 void judge(struct sluice *gw, const struct tuple *t, const struct endpoint *client, struct judgment *out);
 /* The same once the guest's first flight is known: told NULL: no name.  f->judged is what allowed it so far. */
 void judge_told(struct sluice *gw, const struct flow *f, const struct name *told, const char *told_by,

@@ -179,7 +179,9 @@ keep(struct udp_flow *uf, const struct endpoint *remote, const struct judgment *
 
 	if (!uf->mapped)
 		return judge_keep(&uf->flow, j);
-	if (!judge_keep_in(&judged, j))
+	if (!uf->peer)
+		uf->peer = malloc(UDP_PEERS * sizeof(*uf->peer));
+	if (!uf->peer || !judge_keep_in(&judged, j))
 		return false;
 	remember_peer(uf, remote, judged);
 	return true;
@@ -729,6 +731,7 @@ udp_flow_close(struct sluice *gw, struct flow *f)
 		gw->batch.n = gw->batch.bytes = 0;
 	while (uf->npeer > 0)
 		udp_forget_peer(uf, (uint8_t)(uf->npeer - 1));
+	free(uf->peer);
 	gw_close(gw, &f->fd, false);
 }
 
