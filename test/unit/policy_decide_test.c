@@ -3,7 +3,7 @@
  */
 #include <stdio.h>
 
-#include "test/unit/policy_kit.h"
+#include "test/unit/decide_kit.h"
 
 static void
 default_is_public_and_its_resolver(void **state)
