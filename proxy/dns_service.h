@@ -31,6 +31,14 @@ void dns_event(struct sluice *gw, const struct host_event *ev, usec_t now);
 usec_t dns_deadline(const struct sluice *gw);
 void dns_timers(struct sluice *gw, usec_t now);
 
+/* For a replay: where the answer to a question is awaited that is this message's, and the id it must have. */
+struct dns_awaited {
+	int fd;
+	uint16_t id;
+	bool stream;
+};
+bool dns_awaits(const struct sluice *gw, struct view answer, struct dns_awaited *out);
+
 void dns_guest_left(struct sluice *gw);
 /* gw->settings are new: the cache is emptied; queries under way go on. */
 void dns_settings_changed(struct sluice *gw);

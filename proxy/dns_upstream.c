@@ -517,3 +517,24 @@ dns_event(struct sluice *gw, const struct host_event *ev, usec_t now)
 	else if (ev->readable)
 		datagrams(gw, p, t, now);
 }
+
+/* --- a replay --------------------------------------------------------------------------------------------- */
+
+bool
+dns_awaits(const struct sluice *gw, struct view answer, struct dns_awaited *out)
+{
+	struct rd r = rd_of(answer);
+	uint16_t id = rd_u16(&r);
+
+	for (const struct dns_pending *p = gw->dns->first; p; p = p->next) {
+		for (unsigned i = 0; i < DNS_TRIES; i++) {
+			const struct dns_try *t = &p->attempt[i];
+
+			if (t->fd < 0 || !dns_is_answer_to(answer, &p->q, id))
+				continue;
+			*out = (struct dns_awaited){t->fd, t->id, t->stream != NULL};
+			return true;
+		}
+	}
+	return false;
+}

@@ -8,6 +8,7 @@
 
 #include <linux/errqueue.h>
 
+#include "proxy/replay_dns.h"
 #include "proxy/replay_tcp.h"
 #include "proxy/replay_wire.h"
 
@@ -175,6 +176,8 @@ play_udp(struct replay_far *far, const struct replay_packet *p)
 	if (p->udp.len < UDP_HLEN || p->udp.len - UDP_HLEN > data.len)
 		return;
 	data.len = p->udp.len - UDP_HLEN;
+	if (!f && t.remote.port == DNS_PORT)
+		replay_dns_answer(far->gw, far->vhost, data);
 	if (!f || f->inbound) {
 		play_client(far, &t, data);
 		return;

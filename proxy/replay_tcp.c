@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "proxy/replay_dns.h"
 #include "stack/siphash.h"
 
 /* Bytes of the far end that came before those they follow: views into the capture. */
@@ -30,6 +31,7 @@ struct replay_session {
 	struct piece *pieces; /* sorted, all beyond next_seq */
 	bool fin;
 	uint32_t fin_at;
+	struct replay_dns dns; /* the far end is a nameserver */
 };
 
 /* --- the table -------------------------------------------------------------------------------------------- */
@@ -97,6 +99,7 @@ replay_tcp_free(struct replay_tcp *t)
 
 			t->bucket[i] = s->next;
 			drop_pieces(s);
+			replay_dns_free(&s->dns);
 			free(s);
 		}
 	}
@@ -190,6 +193,7 @@ static void
 begin(struct replay_session *s, uint32_t iss)
 {
 	drop_pieces(s);
+	replay_dns_free(&s->dns);
 	s->far_known = s->far_heard = true;
 	s->ours_known = s->fin = false;
 	s->far_iss = iss;
@@ -278,9 +282,12 @@ hand_over(struct replay_tcp *t, struct replay_session *s, int fd, uint32_t seq, 
 
 	if (old >= bytes.len)
 		return;
+	bytes = view_of(bytes.p + old, bytes.len - old);
 	if (fd >= 0)
-		vhost_send(t->vhost, fd, bytes.p + old, bytes.len - old);
-	s->next_seq += (uint32_t)bytes.len - old;
+		vhost_send(t->vhost, fd, bytes.p, bytes.len);
+	else if (s->tuple.remote.port == DNS_PORT)
+		t->failed |= !replay_dns_stream(&s->dns, t->gw, t->vhost, bytes);
+	s->next_seq += (uint32_t)bytes.len;
 }
 
 static void
