@@ -1,33 +1,95 @@
 /*
- * policy_kit.h - a policy from its text, what led where, and questions as short as they can be written
- *
- * The gateway of these tests is 10.0.2.2 and fd00:2::2, its resolver 10.0.2.3 and fd00:2::3; the host has 192.0.0.9,
- * 93.184.216.1 and 2a00:1::1 on its interfaces.
+ * policy_kit.h - rules from text, and what was told of them
  */
 #ifndef TEST_UNIT_POLICY_KIT_H
 #define TEST_UNIT_POLICY_KIT_H
 
-#include "policy/policy.h"
-#include "stack/ip_wire.h"
-
 #include "test/unit/wire_kit.h"
 
-#define TCP IP_PROTO_TCP
-#define UDP IP_PROTO_UDP
-#define ICMP IP_PROTO_ICMP
-#define KIT_START (1000 * USEC_PER_SEC)
+#include <stdio.h>
 
-struct kit {
-	struct policy *p;
-	struct evidence *e;
-	struct surroundings where;
-	struct addr own[3];
-	usec_t now;
-	struct policy_answer a; /* of the last question */
-	struct name told, proof;
-	char said[DIAG_TEXT]; /* the last thing that building said */
-	unsigned warnings, errors;
+#include "policy/rule.h"
+#include "stack/ip_wire.h"
+
+#define KIT_COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* All that was told, a line each, "E " or "W " before it. */
+struct told {
+	char text[65536];
+	size_t len;
 };
+
+static inline void
+kit_told(void *ctx, const struct diag *d)
+{
+	struct told *t = ctx;
+	int n =
+	    snprintf(t->text + t->len, sizeof(t->text) - t->len, "%s %s\n", d->error ? "E" : "W", d->text);
+
+	if (n > 0 && t->len + (size_t)n < sizeof(t->text))
+		t->len += (size_t)n;
+}
+
+/* Files a test makes up. */
+struct kit_file {
+	const char *path, *text;
+};
+
+static inline char *
+kit_read(void *ctx, const char *path, size_t *len, const char **why)
+{
+	for (const struct kit_file *f = ctx; f && f->path; f++)
+		if (strcmp(f->path, path) == 0) {
+			char *copy = malloc(strlen(f->text) + 1);
+
+			*len = strlen(f->text);
+			if (copy)
+				memcpy(copy, f->text, *len);
+			return copy;
+		}
+	*why = "No such file or directory";
+	return NULL;
+}
+
+struct kit_rules {
+	struct rules rules;
+	struct diag_sink sink;
+	struct told told;
+	bool good;
+};
+
+/* n rules of `file` (NULL: of the command line), from line 10 on, and profiles; freed by kit_free(). */
+static inline struct kit_rules *
+kit_rules_of(const char *const *text, size_t n, const char *file, const char *profiles,
+	     const struct kit_file *files)
+{
+	struct kit_rules *k = calloc(1, sizeof(*k));
+	struct rule_source *src = calloc(n + 1, sizeof(*src));
+
+	assert_non_null(k);
+	assert_non_null(src);
+	for (size_t i = 0; i < n; i++)
+		src[i] = (struct rule_source){text[i], {file, file ? (unsigned)i + 10 : 0, file ? 5 : 0}};
+	k->sink = (struct diag_sink){.told = kit_told, .ctx = &k->told};
+	k->good = rules_read(&k->rules, src, n, profiles, kit_read, (void *)(uintptr_t)files, &k->sink);
+	assert_int_equal(k->good, k->sink.errors == 0);
+	free(src);
+	return k;
+}
+
+static inline void
+kit_free(struct kit_rules *k)
+{
+	rules_free(&k->rules);
+	free(k);
+}
+
+/* One rule of the command line without profiles. */
+static inline struct kit_rules *
+kit_rule(const char *text)
+{
+	return kit_rules_of(&text, 1, NULL, "none", NULL);
+}
 
 static inline struct name
 kit_name(const char *text)
@@ -37,144 +99,5 @@ kit_name(const char *text)
 	assert_true(name_parse(text, strlen(text), &n));
 	return n;
 }
-
-static inline void
-kit_told(void *ctx, const struct diag *d)
-{
-	struct kit *k = ctx;
-
-	memcpy(k->said, d->text, sizeof(k->said));
-	*(d->error ? &k->errors : &k->warnings) += 1;
-}
-
-/* Rules, one a line. */
-static inline struct rules
-kit_rules(const char *text, const char *profiles, struct diag_sink *d)
-{
-	struct rules r = {0};
-	char *copy = strdup(text), *rest = copy;
-
-	for (char *line; (line = strtok_r(rest, "\n", &rest));)
-		assert_true(rules_read(&r, &(struct rule_source){.text = line}, 1, NULL, NULL, NULL, d));
-	assert_true(rules_read(&r, NULL, 0, profiles, NULL, NULL, d));
-	free(copy);
-	return r;
-}
-
-static inline void
-kit_surround(struct kit *k)
-{
-	k->own[0] = kit_addr("192.0.0.9");
-	k->own[1] = kit_addr("93.184.216.1");
-	k->own[2] = kit_addr("2a00:1::1");
-	k->where = (struct surroundings){
-	    .gateway = {kit_addr("10.0.2.2"), kit_addr("fd00:2::2")},
-	    .dns = {kit_addr("10.0.2.3"), kit_addr("fd00:2::3")},
-	    .own = k->own,
-	    .nown = 3,
-	};
-}
-
-/* profiles NULL: none; floor NULL: none. */
-static inline void
-kit_build(struct kit *k, const char *rules, const char *profiles, const char *floor)
-{
-	static const uint8_t secret[16] = "evidence secret";
-	struct diag_sink d = {.told = kit_told, .ctx = k};
-
-	memset(k, 0, sizeof(*k));
-	struct rules own = kit_rules(rules, profiles, &d), below = {0};
-	if (floor)
-		below = kit_rules(floor, NULL, &d);
-	kit_surround(k);
-	k->now = KIT_START;
-	k->e = evidence_new(EVIDENCE_ENTRIES, secret);
-	k->p = policy_build(&own, floor ? &below : NULL, &d);
-	assert_non_null(k->e);
-	assert_null(own.rule);
-	assert_null(below.rule);
-}
-
-static inline void
-kit_end(struct kit *k)
-{
-	policy_free(k->p);
-	evidence_free(k->e);
-}
-
-/* This gateway answered that name with this address. */
-static inline void
-kit_led(struct kit *k, const char *name, const char *addr)
-{
-	struct name n = kit_name(name);
-	struct addr a = kit_addr(addr);
-
-	evidence_add(k->e, &n, &a, 300, k->now);
-}
-
-static inline enum verdict
-kit_ask(struct kit *k, const struct policy_question *q)
-{
-	assert_non_null(k->p);
-	policy_decide(k->p, &k->where, k->e, k->now, q, &k->a);
-	return k->a.verdict;
-}
-
-/* A flow of the guest's of which no name is told. */
-static inline enum verdict
-kit_flow(struct kit *k, uint8_t proto, const char *addr, uint16_t port)
-{
-	return kit_ask(k, &(struct policy_question){
-			      .proto = proto, .remote = kit_addr(addr), .port = port, .claim = CLAIM_NONE});
-}
-
-/* A SYN, of which a name may still be told. */
-static inline enum verdict
-kit_syn(struct kit *k, const char *addr, uint16_t port)
-{
-	return kit_ask(k, &(struct policy_question){
-			      .proto = TCP, .remote = kit_addr(addr), .port = port, .claim = CLAIM_PENDING});
-}
-
-static inline enum verdict
-kit_sni(struct kit *k, const char *addr, uint16_t port, const char *name)
-{
-	k->told = kit_name(name);
-	return kit_ask(
-	    k,
-	    &(struct policy_question){
-		.proto = TCP, .remote = kit_addr(addr), .port = port, .claim = CLAIM_TOLD, .told = &k->told});
-}
-
-static inline enum verdict
-kit_client(struct kit *k, uint8_t proto, const char *addr, uint16_t port)
-{
-	return kit_ask(k, &(struct policy_question){.ingress = true,
-						    .proto = proto,
-						    .remote = kit_addr(addr),
-						    .port = port,
-						    .claim = CLAIM_NONE});
-}
-
-static inline enum verdict
-kit_lookup(struct kit *k, uint8_t proto, const char *name)
-{
-	struct name n = kit_name(name);
-
-	policy_decide_name(k->p, proto, &n, &k->a);
-	return k->a.verdict;
-}
-
-/* The number of the rule that decided; 0: none, or a profile's. */
-static inline unsigned
-kit_rule(const struct kit *k)
-{
-	return k->a.rule ? k->a.rule->number : 0;
-}
-
-#define ALLOWED(expression) assert_int_equal(expression, VERDICT_ALLOW)
-#define PEEKED(expression) assert_int_equal(expression, VERDICT_PEEK)
-#define DENIED(expression) assert_int_equal(expression, VERDICT_DENY)
-#define DROPPED(expression) assert_int_equal(expression, VERDICT_DROP)
 
 #endif
