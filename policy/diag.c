@@ -40,7 +40,8 @@ show(const char *word, char to[WORD_SHOWN + 1])
 			;
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)word[i];
-		bool c1 = i > 0 && (unsigned char)word[i - 1] == 0xc2 && c < 0xa0;
+		bool c1 = (c == 0xc2 && (unsigned char)word[i + 1] < 0xa0) ||
+			  (i > 0 && (unsigned char)word[i - 1] == 0xc2 && c < 0xa0);
 
 		to[i] = c < 0x20 || c == 0x7f || c1 ? '?' : word[i];
 	}
