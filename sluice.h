@@ -362,7 +362,8 @@ struct sluice_event {
 	const char *code; /* the reason in one word for programs, never changed: "rule", "no-evidence" ... */
 	const char *name; /* of the remote end; "": none */
 	const char *name_from; /* where it came from: "query", "evidence", "sni", "host"; "" */
-	const char *verdict;   /* "allow", "deny", "drop"; "": policy was not asked */
+	const char
+	    *verdict; /* "allow", "deny", "drop"; "peek": a name the guest tells will decide; "": not asked */
 	uint32_t rule;         /* the deciding one's number, from 1; 0: none matched */
 	bool floor;            /* it is one of the floor's */
 	const char *rule_text; /* as it was written, "public" for a profile's; "" */

@@ -132,8 +132,9 @@ verdict_word(enum verdict v)
 {
 	switch (v) {
 	case VERDICT_ALLOW:
-	case VERDICT_PEEK:
 		return "allow";
+	case VERDICT_PEEK:
+		return "peek";
 	case VERDICT_DROP:
 		return "drop";
 	case VERDICT_DENY:
@@ -180,7 +181,9 @@ cite_judged(struct sluice_event *e, const struct judged *d, char *buf)
 	if (!d)
 		return;
 	e->verdict = verdict_word(d->verdict);
-	cite_rule(e, d->rule, d->floor);
+	/* The rule that made a name matter has not decided anything yet. */
+	if (d->verdict != VERDICT_PEEK)
+		cite_rule(e, d->rule, d->floor);
 	if (d->told.len)
 		cite_name(e, &d->told, d->told_by, buf);
 	else
