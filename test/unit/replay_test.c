@@ -162,16 +162,51 @@ datagrams_come_back(void **state)
 	assert_int_equal(datagrams(s, "pong"), 1);
 }
 
+/* "n.example", IN A; then its one answer, or none where `answers` is 0. */
+static size_t
+put_message(uint8_t *to, uint16_t id, uint16_t flags, uint16_t answers)
+{
+	struct wr w = wr_of(to, 64);
+
+	wr_u16(&w, id);
+	wr_u16(&w, flags);
+	wr_u16(&w, 1);
+	wr_u16(&w, answers);
+	wr_u32(&w, 0);
+	wr_bytes(&w, "\1n\7example\0\0\1\0\1", 15);
+	if (answers)
+		wr_bytes(&w, "\300\14\0\1\0\1\0\0\0\74\0\4\135\270\330\1", 16);
+	assert_false(w.bad);
+	return (size_t)(w.p - to);
+}
+
+/* By datagram and by connection, from the gateway's address and from one the guest chose: the answer has the id that the
+ * guest asked with. */
 static void
 the_name_server(void **state)
 {
+	static const char *const at[] = {"10.0.2.3", "198.51.100.9"};
 	struct session *s = *state;
+	uint8_t query[64], answer[64];
+	size_t nq = put_message(query, 0x7777, 0x0100, 0), na = put_message(answer, 0x7777, 0x8180, 1);
 
-	s->far = addr("10.0.2.3");
-	put_udp(s, true, 4000, 53, view_of("who?", 4));
-	put_udp(s, false, 4000, 53, view_of("nobody", 6));
+	s->cfg.profiles = "all";
+	s->cfg.dns_cache = UINT32_MAX;
+	for (uint16_t i = 0; i < 2; i++) {
+		s->far = addr(at[i]);
+		put_udp(s, true, (uint16_t)(4000 + i), 53, view_of(query, nq));
+		/* Of another question: nobody waits for it. */
+		answer[13] = 'm';
+		put_udp(s, false, (uint16_t)(4000 + i), 53, view_of(answer, na));
+		answer[13] = 'n';
+		put_udp(s, false, (uint16_t)(4000 + i), 53, view_of(answer, na));
+	}
 	run(s);
-	assert_int_equal(datagrams(s, "nobody"), 1);
+	assert_int_equal(s->nsent, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(s->sent[i].is.payload.len, na);
+		assert_memory_equal(s->sent[i].is.payload.p, answer, na);
+	}
 }
 
 static void
