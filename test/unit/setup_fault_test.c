@@ -23,6 +23,8 @@
 
 enum resource { MEMORY, DESCRIPTORS };
 
+#define LUXURIES 4 /* allocations of what only warns: without memory it does not, and nothing is lost */
+
 static bool counting;
 static enum resource scarce; /* what the countdown is of */
 static int countdown;        /* 1: the next one fails; 0: none */
@@ -233,7 +235,7 @@ static void
 G6_each_allocation_fails(void **state)
 {
 	char err[256];
-	int nth = 1;
+	int nth = 1, survived = 0;
 
 	(void)state;
 	open_host();
@@ -245,13 +247,16 @@ G6_each_allocation_fails(void **state)
 
 		sluice_free(gw);
 		bool fired = count_ends(nth);
-		assert_true(failed == fired);
+		survived += fired && !failed;
+		assert_true(fired || !failed);
 		assert_int_equal(live, 0);
 		assert_int_equal(vhost_open_count(vhost), 1); /* the capture's, which is the caller's */
 		if (!fired)
 			break;
-		is_a_sentence(err);
+		if (failed)
+			is_a_sentence(err);
 	}
+	assert_in_range(survived, 0, LUXURIES);
 	/* The gateway, three kinds of flow, buckets, heap, pool and its book, slots, TIME-WAIT, listeners: at least. */
 	assert_in_range(nth, 11, 400);
 	build_once();
@@ -425,7 +430,8 @@ G6_a_gateway_of_each_link(void **state)
 		while (nth_fails(d, MEMORY, nth, &survived))
 			nth++;
 		assert_in_range(nth, d->allocations, 400);
-		assert_int_equal(survived, 0);
+		assert_in_range(survived, 0, LUXURIES);
+		survived = 0;
 		for (nth = 1; nth_fails(d, DESCRIPTORS, nth, &survived);)
 			nth++;
 		assert_in_range(nth, d->descriptors, 100);
