@@ -71,7 +71,7 @@ crowd() # crowd WHAT
 }
 crowd flows
 stop
-serve guest -p 8030:9030 -q || exit
+serve guest -r 'allow to @host' -p 8030:9030 -q || exit
 start echo.log "$TOOLS/stream" echo 127.0.0.1 5007
 host_server=$server
 prlimit --pid "$gateway" --nofile=60
