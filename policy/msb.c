@@ -307,7 +307,9 @@ read_msb_form(struct rule_reader *r)
 
 		while (from < end && (r->text[from] == ' ' || r->text[from] == '\t'))
 			from++;
-		read_token(r, from, end);
 		r->at = end + 1;
+		while (end > from && (r->text[end - 1] == ' ' || r->text[end - 1] == '\t'))
+			end--;
+		read_token(r, from, end);
 	}
 }
