@@ -55,7 +55,8 @@ kit_rules(const char *text, const char *profiles, struct diag_sink *d)
 	char *copy = strdup(text), *rest = copy;
 
 	for (char *line; (line = strtok_r(rest, "\n", &rest));)
-		assert_true(rules_read(&r, &(struct rule_source){.text = line}, 1, NULL, NULL, NULL, d));
+		if (!rules_read(&r, &(struct rule_source){.text = line}, 1, NULL, NULL, NULL, d))
+			fail_msg("%s", d->first);
 	assert_true(rules_read(&r, NULL, 0, profiles, NULL, NULL, d));
 	free(copy);
 	return r;
