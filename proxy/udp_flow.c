@@ -180,7 +180,7 @@ keep(struct udp_flow *uf, const struct endpoint *remote, const struct judgment *
 	if (!uf->mapped)
 		return judge_keep(&uf->flow, j);
 	if (!uf->peer)
-		uf->peer = malloc(UDP_PEERS * sizeof(*uf->peer));
+		uf->peer = calloc(UDP_PEERS, sizeof(*uf->peer));
 	if (!uf->peer || !judge_keep_in(&judged, j))
 		return false;
 	remember_peer(uf, remote, judged);

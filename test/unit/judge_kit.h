@@ -18,48 +18,36 @@
 
 static struct sluice_rule rule[2][RULES];
 
-/* Rules, and profiles after them, into cfg (the floor's if floor). */
+/* Texts up to a NULL, and profiles after them, into cfg. */
 static inline void
-put_rules(struct sluice_config *cfg, bool floor, const char *profiles, va_list ap)
+put_rules(struct sluice_config *cfg, const char *profiles, const char *const *text)
 {
 	size_t n = 0;
-	const char *text;
 
-	while ((text = va_arg(ap, const char *))) {
+	for (; text[n]; n++) {
 		assert_true(n < RULES);
-		rule[floor][n++] = (struct sluice_rule){.text = text};
+		rule[0][n] = (struct sluice_rule){.text = text[n]};
 	}
-	if (floor) {
-		cfg->floor = rule[1];
-		cfg->nfloor = n;
-		cfg->floor_profiles = profiles;
-	} else {
-		cfg->rules = rule[0];
-		cfg->nrules = n;
-		cfg->profiles = profiles;
-	}
-}
-
-/* For begin(). */
-static inline void
-rules(const char *profiles, ...)
-{
-	va_list ap;
-
-	va_start(ap, profiles);
-	put_rules(&conf.gateway, false, profiles, ap);
-	va_end(ap);
+	cfg->rules = rule[0];
+	cfg->nrules = n;
+	cfg->profiles = profiles;
 }
 
 static inline void
-floor_rules(const char *profiles, ...)
+put_floor(struct sluice_config *cfg, const char *profiles, const char *const *text)
 {
-	va_list ap;
+	struct sluice_config c = {.rules = NULL};
 
-	va_start(ap, profiles);
-	put_rules(&conf.gateway, true, profiles, ap);
-	va_end(ap);
+	put_rules(&c, profiles, text);
+	memcpy(rule[1], rule[0], sizeof(rule[1]));
+	cfg->floor = rule[1];
+	cfg->nfloor = c.nrules;
+	cfg->floor_profiles = profiles;
 }
+
+/* For begin(): profiles, rules, NULL.  The floor first, if there is one. */
+#define rules(profiles, ...) put_rules(&conf.gateway, profiles, (const char *const[]){__VA_ARGS__})
+#define floor_rules(profiles, ...) put_floor(&conf.gateway, profiles, (const char *const[]){__VA_ARGS__})
 
 /* A second gateway in one test. */
 static inline void
@@ -71,18 +59,16 @@ begin_again(void)
 
 /* For the gateway that runs; it has taken them. */
 static inline void
-reload(const char *profiles, ...)
+take_rules(const char *profiles, const char *const *text)
 {
 	char err[256] = "";
-	va_list ap;
 
-	va_start(ap, profiles);
-	put_rules(&conf.gateway, false, profiles, ap);
-	va_end(ap);
+	put_rules(&conf.gateway, profiles, text);
 	assert_int_equal(sluice_reload(bed->gw, &conf.gateway, err, sizeof(err)), 0);
 	assert_string_equal(err, "");
 	bed_settle(bed);
 }
+#define reload(profiles, ...) take_rules(profiles, (const char *const[]){__VA_ARGS__})
 
 static inline struct name
 name_of(const char *text)

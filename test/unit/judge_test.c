@@ -410,8 +410,8 @@ the_floor_has_its_say(void **state)
 	struct endpoint at_port = at("127.0.0.1", 8080), client = at("127.0.0.1", 50000);
 
 	(void)state;
-	rules("all", NULL);
 	floor_rules("public", "deny ingress from @any", NULL);
+	rules("all", NULL);
 	conf.gateway.publish = &port;
 	conf.gateway.npublish = 1;
 	begin();
