@@ -361,11 +361,12 @@ read_head(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 	bool eof = tcp_at_eof(&tf->tcp);
 	struct http_head h;
 
-	if (unjudged(w) == 0) {
-		/* Between two requests. */
-		w->step = eof ? STEP_OVER : STEP_HEAD;
-		return eof ? AGAIN : WAIT;
+	if (unjudged(w) == 0 && eof) {
+		w->step = STEP_OVER;
+		return AGAIN;
 	}
+	if (unjudged(w) == 0)
+		return w->starved ? wait_for_more(gw, tf, IN_NOTHING, now) : WAIT;
 	switch (http_reader_read(&w->head, unjudged_view(w), &h)) {
 	case HTTP_DONE:
 		return judge_request(gw, tf, &h, now);
@@ -462,8 +463,10 @@ begin(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 {
 	struct watch *w = tf->watch;
 
+	if (unjudged(w) == 0 && tcp_at_eof(&tf->tcp))
+		return decide_without_name(gw, tf, IN_NOTHING, now);
 	if (unjudged(w) == 0)
-		return tcp_at_eof(&tf->tcp) ? decide_without_name(gw, tf, IN_NOTHING, now) : WAIT;
+		return w->starved ? wait_for_more(gw, tf, IN_NOTHING, now) : WAIT;
 	w->step = w->hold[w->passed] == TLS_HANDSHAKE ? STEP_TLS : STEP_HEAD;
 	return AGAIN;
 }
