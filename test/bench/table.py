@@ -94,6 +94,14 @@ LINES = [
     ("stack alone, GSO frames, host to guest", "stack_down_gso", "Gbit/s", of_value, HIGH, None),
     ("  each segment", "stack_down_gso", "ns", of("ns_per_segment"), LOW, None),
     ("  allocated while it ran", "stack_down_gso", "bytes", lambda run: run.get("heap_growth"), LOW, ("max", 0)),
+    ("policy of 1,000,000 names, 100,000 networks: load", "policy_load", "ms", of_value, LOW, ("max", 3000)),
+    ("  memory for each name", "policy_load", "bytes", of("bytes_per_name"), LOW, ("max", 100)),
+    ("  decision on a SYN, median", "policy_syn", "ns", of_value, LOW, ("max", 1000)),
+    ("    99 of 100", "policy_syn", "ns", of("p99"), LOW, None),
+    ("  decision on a told name, median", "policy_told", "ns", of_value, LOW, ("max", 1000)),
+    ("    99 of 100", "policy_told", "ns", of("p99"), LOW, None),
+    ("  decision on a name asked for, median", "policy_name", "ns", of_value, LOW, ("max", 1000)),
+    ("    99 of 100", "policy_name", "ns", of("p99"), LOW, None),
 ]
 
 
