@@ -27,41 +27,54 @@ place(const struct mark *at, char *to, size_t size)
 }
 
 /*
- * The word as it may be shown on a terminal: it may come from a list somebody else wrote.  Control characters become
- * '?', also those beyond ASCII, and a cut never leaves half a character.
+ * Text as it may be shown on a terminal: words, names of files and a JSON reader's complaints may come from somebody
+ * else.  Control characters become '?', also those beyond ASCII.
  */
-static size_t
-show(const char *word, char to[WORD_SHOWN + 1])
+static void
+make_fit(char *text)
 {
-	size_t len = word ? strnlen(word, WORD_SHOWN + 1) : 0;
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)text[0], next = (unsigned char)text[1];
 
-	if (len > WORD_SHOWN)
-		for (len = WORD_SHOWN; len > 0 && ((unsigned char)word[len] & 0xc0) == 0x80; len--)
-			;
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)word[i];
-		bool c1 = (c == 0xc2 && (unsigned char)word[i + 1] < 0xa0) ||
-			  (i > 0 && (unsigned char)word[i - 1] == 0xc2 && c < 0xa0);
-
-		to[i] = c < 0x20 || c == 0x7f || c1 ? '?' : word[i];
+		if (c < 0x20 || c == 0x7f)
+			*text = '?';
+		else if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+			*text++ = '?', *text = '?';
 	}
-	to[len] = '\0';
+}
+
+/* Bytes of text that fit into most, without half a UTF-8 character at the end. */
+static size_t
+cut(const char *text, size_t most)
+{
+	size_t len = strnlen(text, most + 1);
+
+	if (len > most)
+		for (len = most; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80; len--)
+			;
 	return len;
 }
 
 static void
 tell(struct diag_sink *s, struct diag *d, const char *fmt, va_list args)
 {
-	char word[WORD_SHOWN + 1];
-	size_t len = show(d->word, word);
+	char word[WORD_SHOWN + 1], text[2 * DIAG_TEXT];
+	size_t len = d->word ? cut(d->word, WORD_SHOWN) : 0;
 
+	memcpy(word, d->word ? d->word : "", len);
+	word[len] = '\0';
+	make_fit(word);
 	d->word = word;
 
-	size_t at = place(&d->at, d->text, sizeof(d->text));
+	size_t at = place(&d->at, text, sizeof(text));
 	if (len)
-		at += (size_t)snprintf(d->text + at, sizeof(d->text) - at, "'%s': ", word);
-	if (at < sizeof(d->text))
-		vsnprintf(d->text + at, sizeof(d->text) - at, fmt, args);
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "'%s': ", word);
+	if (at < sizeof(text))
+		vsnprintf(text + at, sizeof(text) - at, fmt, args);
+	make_fit(text);
+	len = cut(text, sizeof(d->text) - 1);
+	memcpy(d->text, text, len);
+	d->text[len] = '\0';
 	diag_pass(s, d);
 }
 
