@@ -49,22 +49,34 @@ struct page {
 
 /* --- text ----------------------------------------------------------------------------------------------------- */
 
-static void
-add_bytes(struct text *t, const char *p, size_t n)
+/* Room for n more bytes; false: there is none. */
+static bool
+reserve(struct text *t, size_t n)
 {
-	while (!t->bad && n > t->room - t->len) {
-		size_t room = t->room ? 2 * t->room : 4096;
+	size_t room = t->room ? t->room : 4096;
+
+	while (room - t->len < n && room <= ANSWER_MAX)
+		room *= 2;
+	if (room > t->room) {
 		char *more = room <= ANSWER_MAX ? realloc(t->p, room) : NULL;
 
-		if (!more) {
-			t->bad = true;
-			return;
-		}
+		if (!more)
+			return false;
 		t->p = more;
 		t->room = room;
 	}
-	if (t->bad)
+	return t->p != NULL;
+}
+
+static void
+add_bytes(struct text *t, const char *p, size_t n)
+{
+	if (t->bad || n == 0)
 		return;
+	if (!reserve(t, n)) {
+		t->bad = true;
+		return;
+	}
 	memcpy(t->p + t->len, p, n);
 	t->len += n;
 }
