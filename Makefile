@@ -228,7 +228,7 @@ export pc
 
 install: all
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/include' '$(DESTDIR)$(LIBDIR)/pkgconfig' \
-		'$(DESTDIR)$(PREFIX)/share/man/man1'
+		'$(DESTDIR)$(PREFIX)/share/man/man1' '$(DESTDIR)$(PREFIX)/share/man/man5'
 	$(if $(PROGRAM),install -m 755 $(PROGRAM:%=build/%) '$(DESTDIR)$(PREFIX)/bin/')
 	install -m 644 sluice.h '$(DESTDIR)$(PREFIX)/include/'
 	install -m 644 build/libsluice.a '$(DESTDIR)$(LIBDIR)/'
@@ -236,6 +236,7 @@ install: all
 	ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libsluice.so'
 	printf '%s\n' "$$pc" >'$(DESTDIR)$(LIBDIR)/pkgconfig/sluice.pc'
 	$(if $(PROGRAM),install -m 644 $(PROGRAM:%=docs/%.1) '$(DESTDIR)$(PREFIX)/share/man/man1/')
+	install -m 644 docs/sluice.yaml.5 '$(DESTDIR)$(PREFIX)/share/man/man5/'
 
 # --- proof ------------------------------------------------------------------------------------------
 

@@ -345,7 +345,7 @@ explain_json(const struct explanation *e, void (*out)(void *ctx, const char *tex
 	explain_remedy(e, remedy, sizeof(remedy));
 	json_object_set_new(all, "v", json_integer(1));
 	json_object_set_new(all, "verdict", text_of(verdict_word(e)));
-	json_object_set_new(all, "code", text_of(e->refused ? event_code(e->reason) : ""));
+	json_object_set_new(all, "reason", text_of(e->refused ? event_code(e->reason) : ""));
 	if (!by_rule)
 		json_object_set_new(
 		    all, "text", text_of(e->refused ? reason_phrase(e) : "no rule says anything about it"));

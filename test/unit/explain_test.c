@@ -230,7 +230,7 @@ each_verdict(void **state)
 		assert_int_equal(json_integer_value(json_object_get(j, "v")), 1);
 		const char *verdict = json_string_value(json_object_get(j, "verdict"));
 		assert_int_equal(strcmp(verdict, "allow") == 0, r);
-		assert_string_equal(json_string_value(json_object_get(j, "code")), rows[i].code);
+		assert_string_equal(json_string_value(json_object_get(j, "reason")), rows[i].code);
 		assert_non_null(strstr(json_string_value(json_object_get(j, "remedy")), rows[i].remedy));
 		json_decref(j);
 	}
