@@ -3,7 +3,10 @@
  *
  * What the host has had is compared byte for byte: nothing before the verdict, all of it in order after.
  */
+#include "test/unit/hello_kit.h"
 #include "test/unit/watch_kit.h"
+
+static struct hello_bytes hello;
 
 /* One name is allowed, and this gateway led the guest to it. */
 static void
@@ -180,7 +183,7 @@ P17_no_name(void **state)
 	expect_tls_passed(1000, NULL);
 	expect_tls_passed(1001, PUBLIC4);
 	end();
-	fresh_events(state);
+	fresh_watch(state);
 	all_but_bad();
 	expect_tls_passed(1000, NULL);
 	/* The address is the denied name's, and nothing else is known of it. */
@@ -299,7 +302,7 @@ P19_other_first_bytes(void **state)
 	}
 	/* The same where evidence says no: the guest is reset, there is no language to answer in. */
 	end();
-	fresh_events(state);
+	fresh_watch(state);
 	all_but_bad();
 	for (uint16_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		struct peer p = watched((uint16_t)(1000 + i), PUBLIC4, 443, &fd);
@@ -408,7 +411,7 @@ half_closed(void **state)
 	host_has_nothing(fd);
 	end();
 	/* And where a name without evidence is not enough. */
-	fresh_events(state);
+	fresh_watch(state);
 	all_but_bad();
 	p = watched(1000, PUBLIC4, 443, &fd);
 	resolved("bad.example", PUBLIC4, 300);
@@ -608,7 +611,7 @@ host_is_slow(void **state)
 	end();
 }
 
-#define TEST(f) cmocka_unit_test_setup(f, fresh_events)
+#define TEST(f) cmocka_unit_test_setup(f, fresh_watch)
 
 int
 main(void)
