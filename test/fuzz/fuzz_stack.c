@@ -193,7 +193,7 @@ segment_max(const struct run *r)
 
 /* Look at everything, then take what was sent off the bed. */
 static void
-judge(struct run *r)
+look(struct run *r)
 {
 	must(r->bed->complaint);
 	model_look(&r->model);
@@ -208,7 +208,7 @@ static void
 settle(struct run *r)
 {
 	bed_settle(r->bed);
-	judge(r);
+	look(r);
 }
 
 /*
@@ -227,7 +227,7 @@ pass(struct run *r, usec_t time)
 
 		bed_until_frame(r->bed, until);
 		r->allowed += (r->bed->gw->count[GW_TURNS] - at) * flows * segment_max(r);
-		judge(r);
+		look(r);
 	}
 	uint64_t turns = r->bed->gw->count[GW_TURNS] - before;
 	must_be(turns <= 1000 + flows * 300 * (uint64_t)(time / USEC_PER_SEC + 1),
