@@ -10,6 +10,7 @@
  *	               about a byte, any of them will do.  An end of file stands where the guest sent a FIN.
  *	to the guest   Byte n of what the host writes on a flow is model_byte(); each segment is compared with
  *	               that.  A FIN stands where the host ended.
+ *	               Where a service of the gateway's own answers, only the frames are looked at.
  *	both           No acknowledgment of what was never sent.
  *
  * Sequence numbers are kept by name (tuple), what the host sees by connection (one use of that tuple), since
