@@ -65,18 +65,17 @@ static void
 decide(const struct ruleset *s, struct asking *a, struct policy_answer *out)
 {
 	const struct check *const *way = s->way[a->q->ingress];
-	const struct check *c = NULL;
+	const struct check *sure = NULL;
 	const struct name *by = NULL;
 	struct perhaps perhaps = {0};
-	uint32_t i = 0;
 
-	for (; i < s->nway[a->q->ingress]; i++) {
-		c = way[i];
+	for (uint32_t i = 0; !sure && i < s->nway[a->q->ingress]; i++) {
+		const struct check *c = way[i];
 		enum match m = covers(c, a) ? match_rule(c, a, &by) : MATCH_NO;
 
 		if (m == MATCH_YES)
-			break;
-		if (m == MATCH_NO)
+			sure = c;
+		if (m != MATCH_PERHAPS)
 			continue;
 		if (!perhaps.first)
 			perhaps.first = c;
@@ -88,28 +87,29 @@ decide(const struct ruleset *s, struct asking *a, struct policy_answer *out)
 		}
 	}
 
-	bool matched = i < s->nway[a->q->ingress];
-	bool allows = matched ? is_allow(c) : a->q->ingress;
+	bool allows = sure ? is_allow(sure) : a->q->ingress;
+	if (!sure)
+		by = NULL;
 	if (allows ? perhaps.refuse != NULL : perhaps.allow != NULL) {
 		answer(out, VERDICT_PEEK, POLICY_RULE, perhaps.first);
 		by = perhaps.by;
-	} else if (matched) {
-		answer(out, verdict_of(c), POLICY_RULE, c);
+	} else if (sure) {
+		answer(out, verdict_of(sure), POLICY_RULE, sure);
 	} else if (allows) {
 		answer(out, VERDICT_ALLOW, POLICY_DEFAULT, NULL);
-		by = NULL;
 	} else {
 		refuse_by_default(s, a, out);
-		by = NULL;
 	}
 	if (by)
 		out->by = *by;
 }
 
-static const struct check *
-check_of(const struct ruleset *s, const struct rule *r)
+/* Is name one of the rule that allowed own? */
+static bool
+also_allows(const struct ruleset *s, const struct policy_answer *own, const struct name *name)
 {
-	return r ? &s->check[r - s->rules.rule] : NULL;
+	return own->verdict == VERDICT_ALLOW && own->rule &&
+	       match_name(&s->check[own->rule - s->rules.rule], name);
 }
 
 /*
@@ -124,10 +124,8 @@ join(const struct policy *p, struct policy_answer *own, const struct policy_answ
 		own->floor = true;
 		return;
 	}
-	bool serves = !own->by.len ||
-		      (own->verdict == VERDICT_ALLOW && match_name(check_of(&p->own, own->rule), &floor->by));
-
-	if (floor->verdict == own->verdict && floor->by.len && serves)
+	if (floor->verdict == own->verdict && floor->by.len &&
+	    (!own->by.len || also_allows(&p->own, own, &floor->by)))
 		own->by = floor->by;
 }
 
