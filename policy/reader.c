@@ -266,7 +266,7 @@ check_rule(struct rule_reader *r)
 
 		if (rule->ingress)
 			check_ingress(r, t);
-		if (rule->egress && rule->action == RULE_ALLOW)
+		if (rule->action == RULE_ALLOW)
 			check_allow(r, t);
 		if (t->kind == TARGET_DNS && rule->egress && !asks_dns(rule))
 			unenforceable(
