@@ -81,45 +81,51 @@ remember(struct compose *c, uint32_t hash)
 	}
 }
 
-/* FNV-1a over each suffix, the shortest first; returns how many labels there are. */
-static unsigned
-hash_suffixes(struct view name, uint8_t label[LABELS_MAX], uint32_t hash[LABELS_MAX])
+/* A name's labels: where each begins, and FNV-1a over all from there to the end. */
+struct suffixes {
+	unsigned n;
+	struct {
+		uint32_t hash;
+		uint8_t at;
+	} label[LABELS_MAX];
+};
+
+static void
+hash_suffixes(struct view name, struct suffixes *s)
 {
 	uint32_t h = 2166136261u;
-	unsigned n = 0;
 
-	for (size_t at = 0; at < name.len && name.p[at] && n < LABELS_MAX; at += name.p[at] + 1u)
-		label[n++] = (uint8_t)at;
-	for (unsigned i = n; i-- > 0;) {
-		const uint8_t *p = name.p + label[i];
+	s->n = 0;
+	for (size_t at = 0; at < name.len && name.p[at] && s->n < LABELS_MAX; at += name.p[at] + 1u)
+		s->label[s->n++].at = (uint8_t)at;
+	for (unsigned i = s->n; i-- > 0;) {
+		const uint8_t *p = name.p + s->label[i].at;
 
 		for (unsigned b = 0; b <= p[0]; b++)
 			h = (h ^ lower(p[b])) * 16777619u;
-		hash[i] = h;
+		s->label[i].hash = h;
 	}
-	return n;
 }
 
 void
 compose_name(struct compose *c, struct view name)
 {
-	uint8_t label[LABELS_MAX];
-	uint32_t hash[LABELS_MAX];
-	unsigned n = hash_suffixes(name, label, hash);
+	struct suffixes s;
 
-	for (unsigned i = 0; i < n; i++) {
-		const uint8_t *suffix = name.p + label[i];
+	hash_suffixes(name, &s);
+	for (unsigned i = 0; i < s.n; i++) {
+		const uint8_t *suffix = name.p + s.label[i].at;
 
-		if (i == 0 || n - i <= SUFFIX_MAX) {
-			unsigned at = find(c, hash[i], suffix);
+		if (i == 0 || s.n - i <= SUFFIX_MAX) {
+			unsigned at = find(c, s.label[i].hash, suffix);
 
 			if (at) {
 				wr_u16(&c->w, (uint16_t)(0xc000 | at));
 				return;
 			}
 			/* A name that is cut off is not pointed to: the message is given up. */
-			if ((size_t)(c->w.end - c->w.p) >= name.len - label[i])
-				remember(c, hash[i]);
+			if ((size_t)(c->w.end - c->w.p) >= name.len - s.label[i].at)
+				remember(c, s.label[i].hash);
 		}
 		wr_bytes(&c->w, suffix, suffix[0] + 1u);
 	}

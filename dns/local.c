@@ -222,7 +222,9 @@ reverse_net(const struct name *n, const struct name *root, bool hex, struct addr
 
 	for (unsigned i = 0; i + root->len < n->len; i += n->wire[i] + 1u)
 		at[labels++] = (uint8_t)i;
-	*net = hex ? (struct addr){{0}} : addr_v4(0);
+	*net = addr_v4(0);
+	if (hex)
+		memset(net, 0, sizeof(*net));
 	while (labels && first + bits < 128) {
 		unsigned v = digits(n->wire + at[--labels], hex), bit = first + bits;
 

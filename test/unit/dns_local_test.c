@@ -6,6 +6,9 @@
 #include "dns/local.h"
 #include "test/unit/dns_msg_kit.h"
 
+#define FOUR "1.1.1.1,1.1.1.2,1.1.1.3,1.1.1.4"
+#define SIXTEEN FOUR "," FOUR "," FOUR "," FOUR
+
 static struct dns_local *local;
 static struct surroundings where;
 static struct diag_sink sink;
@@ -245,13 +248,10 @@ what_is_wrong_with_hosts_is_all_told(void **state)
 	    "a.test=1.2.3.4,5.6.7.8.9",
 	    "host.sluice.internal=1.2.3.4",
 	    "gateway.sluice.internal=1.2.3.4",
-	    "c.test=1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,"
-	    "1.1.1.1,"
-	    "1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1",
+	    "c.test=" SIXTEEN ",1.1.1.1",
 	};
 	const char *const twice[] = {"a.test=1.2.3.4", "b.test=1.1.1.1", "A.test.=::1"};
-	const char *const good[] = {"a.test=1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,"
-				    "1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1"};
+	const char *const good[] = {"a.test=" SIXTEEN};
 	size_t nbad = sizeof(bad) / sizeof(bad[0]);
 
 	(void)state;

@@ -291,6 +291,7 @@ whatever_is_composed_is_read_back(void **state)
 		uint8_t wire[256];
 		size_t len, at;
 	} names[600];
+	static const uint8_t letters[5] = {'a', 'b', 'A', 'B', 0};
 	uint64_t seed = 5;
 
 	(void)state;
@@ -307,7 +308,7 @@ whatever_is_composed_is_read_back(void **state)
 			for (unsigned n = (unsigned)(kit_random(&seed) % most); n && len < 240; n--) {
 				names[i].wire[len] = (uint8_t)(1 + kit_random(&seed) % 2);
 				for (unsigned b = 1; b <= names[i].wire[len]; b++)
-					names[i].wire[len + b] = "abAB\0"[kit_random(&seed) % 5];
+					names[i].wire[len + b] = letters[kit_random(&seed) % 5];
 				len += names[i].wire[len] + 1u;
 			}
 			names[i].wire[len++] = 0;
