@@ -39,7 +39,7 @@ static void
 refuse_by_default(const struct ruleset *s, struct asking *a, struct policy_answer *out)
 {
 	for (uint32_t i = 0; s->names && i < s->nway[0]; i++) {
-		const struct check *c = s->way[0][i];
+		const struct check *c = check_at(s, false, i);
 
 		if (!is_allow(c) || !match_has_names(c) || !covers(c, a))
 			continue;
@@ -64,13 +64,12 @@ struct perhaps {
 static void
 decide(const struct ruleset *s, struct asking *a, struct policy_answer *out)
 {
-	const struct check *const *way = s->way[a->q->ingress];
 	const struct check *sure = NULL;
 	const struct name *by = NULL;
 	struct perhaps perhaps = {0};
 
 	for (uint32_t i = 0; !sure && i < s->nway[a->q->ingress]; i++) {
-		const struct check *c = way[i];
+		const struct check *c = check_at(s, a->q->ingress, i);
 		enum match m = covers(c, a) ? match_rule(c, a, &by) : MATCH_NO;
 
 		if (m == MATCH_YES)
@@ -151,7 +150,7 @@ decide_name(const struct ruleset *s, uint8_t proto, const struct name *name, str
 	const char *why;
 
 	for (uint32_t i = 0; i < s->nway[0]; i++) {
-		const struct check *c = s->way[0][i];
+		const struct check *c = check_at(s, false, i);
 
 		if (match_name_asked(c, proto, name, &why)) {
 			answer(out, verdict_of(c), POLICY_RULE, c);
@@ -178,7 +177,7 @@ static const struct check *
 denial_of(const struct ruleset *s, const struct name *name)
 {
 	for (uint32_t i = 0; s->names && i < s->nway[0]; i++) {
-		const struct check *c = s->way[0][i];
+		const struct check *c = check_at(s, false, i);
 
 		if (match_names_it(c, name))
 			return is_allow(c) ? NULL : c;
@@ -210,7 +209,7 @@ allows_answer(const struct ruleset *s, struct asking *a, bool any)
 	unsigned tcp_or_udp = a->proto == OF_UDP;
 
 	for (uint32_t i = 0; i < s->nway[0]; i++) {
-		const struct check *c = s->way[0][i];
+		const struct check *c = check_at(s, false, i);
 
 		if (!match_proto(c, a) || c->port[tcp_or_udp].n)
 			continue;

@@ -32,7 +32,7 @@ struct check {
 struct ruleset {
 	struct rules rules; /* as they were read: owned */
 	struct check *check;
-	const struct check **way[2]; /* egress, ingress: their rules in order */
+	uint32_t *way[2]; /* egress, ingress: their rules in order, as places in check */
 	uint32_t nway[2];
 	bool names; /* any, in any rule */
 };
@@ -86,6 +86,13 @@ bool match_name_asked(const struct check *c, uint8_t proto, const struct name *n
 struct asking asking_of(const struct surroundings *where, const struct evidence *e, usec_t now,
 			const struct policy_question *q);
 uint8_t proto_bit(uint8_t proto);
+
+/* The i-th rule of a way. */
+static inline const struct check *
+check_at(const struct ruleset *s, bool ingress, uint32_t i)
+{
+	return &s->check[s->way[ingress][i]];
+}
 
 static inline bool
 is_allow(const struct check *c)

@@ -231,9 +231,9 @@ compile_all(struct ruleset *s)
 		if (!compile(c))
 			return false;
 		if (c->rule->egress)
-			s->way[0][s->nway[0]++] = c;
+			s->way[0][s->nway[0]++] = i;
 		if (c->rule->ingress)
-			s->way[1][s->nway[1]++] = c;
+			s->way[1][s->nway[1]++] = i;
 		s->names |= match_has_names(c);
 	}
 	return true;
@@ -313,7 +313,7 @@ memory_of(const struct ruleset *s)
 		const struct check *c = &s->check[i];
 		const struct rule *r = c->rule;
 
-		bytes += sizeof(*c) + 2 * sizeof(c) + (c->nnet + c->nname) * sizeof(*c->net);
+		bytes += sizeof(*c) + 2 * sizeof(uint32_t) + (c->nnet + c->nname) * sizeof(*c->net);
 		bytes += (c->port[0].n + c->port[1].n) * sizeof(struct port_range);
 		bytes += (c->nets ? netset_memory(c->nets) : 0) + (c->names ? nameset_memory(c->names) : 0);
 		bytes += r->ntarget * sizeof(*r->target) + r->nproto * sizeof(*r->proto) +

@@ -136,7 +136,7 @@ policy_trace(const struct policy *p, const struct surroundings *where, const str
 		const struct ruleset *set = i ? &p->floor : &p->own;
 
 		for (uint32_t k = 0; k < set->nway[q->ingress]; k++) {
-			const struct check *c = set->way[q->ingress][k];
+			const struct check *c = check_at(set, q->ingress, k);
 			struct sentence s = {{0}};
 			struct policy_step step = {.rule = c->rule, .floor = i == 1, .why = s.text};
 
@@ -154,7 +154,7 @@ policy_trace_name(const struct policy *p, uint8_t proto, const struct name *name
 		const struct ruleset *set = i ? &p->floor : &p->own;
 
 		for (uint32_t k = 0; k < set->nway[0]; k++) {
-			const struct check *c = set->way[0][k];
+			const struct check *c = check_at(set, false, k);
 			struct policy_step step = {.rule = c->rule, .floor = i == 1};
 
 			step.matches = match_name_asked(c, proto, name, &step.why);
