@@ -462,8 +462,8 @@ is_served(const struct model *m, const struct model_name *name)
 {
 	const struct endpoint *to = &name->tuple.remote;
 
-	return !name->inbound &&
-	       (to->port == DNS_PORT || (to->port == 80 && dial_is_dns(m->bed->gw, &to->addr)));
+	return m->pages || (!name->inbound &&
+			    (to->port == DNS_PORT || (to->port == 80 && dial_is_dns(m->bed->gw, &to->addr))));
 }
 
 static bool

@@ -79,6 +79,7 @@ struct model {
 	uint64_t serial; /* of the last frame sent */
 	uint64_t looked; /* ... that the gateway has dealt with */
 	bool fragments;
+	bool pages;          /* the gateway may say that a request is refused, where the host should speak */
 	unsigned lose;       /* so many segments from now on do not come to the guest's ears */
 	uint64_t digest;     /* of all frames heard, and their moments */
 	char complaint[256]; /* "": none */

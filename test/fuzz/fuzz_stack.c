@@ -19,13 +19,14 @@
 
 #include "stack/csum.h"
 #include "stack/eth_wire.h"
-#include "test/bed/bed.h"
+#include "test/bed/change.h"
 #include "test/bed/stack_model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define RECORDS 600u /* of one input: a run stays below a few milliseconds */
 #define MORE 0x80u
+#define DO_CHANGE 100 /* beside the others, which are counted round */
 #define SLOTS 16u
 
 enum record {
@@ -802,6 +803,13 @@ do_lose(struct run *r)
 }
 
 static void
+do_change(struct run *r)
+{
+	r->model.pages |= bed_change(r->bed, rd_u8(&r->in));
+	r->allowed += 32 * segment_max(r); /* each flow may be told that it ends */
+}
+
+static void
 do_answer(struct run *r)
 {
 	vhost_default(r->bed->vhost, (enum vhost_answer)(rd_u8(&r->in) & 7));
@@ -860,7 +868,10 @@ play(struct run *r, const uint8_t *data, size_t size)
 	for (unsigned n = 0; n < RECORDS && rd_left(&r->in) > 0; n++) {
 		uint8_t record = rd_u8(&r->in);
 
-		records[(record & (uint8_t)~MORE) % RECORD_KINDS](r);
+		if ((record & (uint8_t)~MORE) == DO_CHANGE)
+			do_change(r);
+		else
+			records[(record & (uint8_t)~MORE) % RECORD_KINDS](r);
 		if (!(record & MORE))
 			settle(r);
 	}

@@ -73,6 +73,10 @@ def lose(n):
     return bytes([LOSE, n])
 
 
+def change(n):
+    return bytes([100, n])
+
+
 def room(n):
     return bytes([ROOM, n])
 
@@ -260,6 +264,16 @@ SEEDS = {
                 fail("recvmmsg", 1) + dgram(1, 9) + fail("shutdown_write", 7) + open_(WEB6) + tcp(WEB6, AK | FIN) + time(S65),
     "pool-full": setting(0, 16) + b"".join(open_(s) + host(SEND, s, 255, 1) + tcp(s, length=215, seq=1) for s in range(6)) +
                  time(S10) + b"".join(ack(s) for s in range(6)) + time(S65),
+    "reload": setting() + b"".join(open_(WEB4) + udp(WEB4) + echo(WEB4) + udp(WEB6) + client(0) + open_(SELF4) + change(n) +
+              tcp(WEB4, length=50) + time(S1) + change(0) for n in range(8)) + time(S65),
+    "reload-kept": setting() + open_(WEB4) + udp(WEB6) + change(65) + tcp(WEB4, length=99) + host(RECV_ALL, WEB4) + udp(WEB6) +
+                   change(1) + time(S65),
+    "reload-mapped": setting(128) + udp(WEB4, 30) + udp(WEB4B, 30) + udp(SELF4, 30) + change(3) + dgram(1, 80) + change(2) +
+                     udp(SELF4, 30) + change(1) + udp(WEB4, 30),
+    "reload-names": setting() + open_(WEB4) + change(6) + tcp(WEB4, length=90) + host(SEND, WEB4, 20) + change(7) +
+                    open_(WEB6) + tcp(WEB6, length=90) + time(S10) + change(0) + time(S65),
+    "own-addresses": setting() + open_(WEB4) + open_(WEB6) + udp(WEB4) + change(2) + change(128) + change(129) +
+                     open_(WEB6) + change(130) + open_(WEB4) + change(128) + time(S65),
 }
 
 os.makedirs(HERE, exist_ok=True)
