@@ -76,6 +76,7 @@ tell(struct diag_sink *s, struct diag *d, const char *fmt, va_list args)
 	memcpy(d->text, text, len);
 	d->text[len] = '\0';
 	diag_pass(s, d);
+	d->word = ""; /* it was lent */
 }
 
 void

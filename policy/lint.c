@@ -350,7 +350,7 @@ look_at(struct lint *l, const struct rule *b)
 		if (!s.by && leads_nowhere(b, &b->target[i]))
 			warn_nowhere(l, b, &b->target[i]);
 	}
-	if (shadowed == b->ntarget) {
+	if (first.by && shadowed == b->ntarget) {
 		warn_rule(l, b, &first);
 		return;
 	}

@@ -163,6 +163,7 @@ bool
 list_parse(const char *text, size_t len, const char *file, struct rule_list *list, struct diag_sink *d)
 {
 	struct lines l = {.list = list, .to = d};
+	const struct mark whole = {file, 0, 0};
 	const char *end = text + len;
 
 	l.sink = (struct diag_sink){.told = pass_some, .ctx = &l};
@@ -185,10 +186,9 @@ list_parse(const char *text, size_t len, const char *file, struct rule_list *lis
 		text = stop < end ? stop + 1 : end;
 	}
 	if (l.sink.errors > LIST_ERRORS_TOLD)
-		diag_error(d, &(struct mark){file, 0, 0}, NULL, "%u more lines are wrong",
-			   l.sink.errors - LIST_ERRORS_TOLD);
+		diag_error(d, &whole, NULL, "%u more lines are wrong", l.sink.errors - LIST_ERRORS_TOLD);
 	if (!l.sink.errors && (!nameset_seal(list->names) || !netset_seal(list->nets))) {
-		diag_error(d, &(struct mark){file, 0, 0}, NULL, "no memory for the list");
+		diag_error(d, &whole, NULL, "no memory for the list");
 		return false;
 	}
 	return l.sink.errors == 0;

@@ -155,7 +155,7 @@ address_trouble(const char *text, size_t len)
 static bool
 read_addr(struct rule_reader *r, size_t from, size_t len, struct addr *out)
 {
-	char text[CIDR_TEXT];
+	char text[CIDR_TEXT] = "";
 	char plain[ADDR_TEXT];
 
 	if (len < sizeof(text)) {

@@ -282,7 +282,7 @@ a_networks_group_is_that_of_its_addresses(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 20000; i++) {
-		struct addr net, a;
+		struct addr net, a = {{0}};
 		unsigned from, plen, g;
 		bool v4 = kit_random(&seed) & 1;
 
