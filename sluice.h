@@ -15,7 +15,8 @@
  * Conventions
  *
  * Threads.  A gateway belongs to one thread at a time: the one that runs it.  Only sluice_stop(),
- * sluice_wake(), the guest's half of a port and sluice_virtio_*() may be called from others.  Two gateways share nothing.
+ * sluice_wake(), sluice_reload(), the guest's half of a port and sluice_virtio_*() may be called from others.  Two gateways
+ * share nothing.
  * The library starts no thread, installs no signal handler and changes no process-wide setting.
  *
  * Errors.  Only setup fails.  A function that can fail takes (err, errlen) and writes one sentence there
