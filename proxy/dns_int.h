@@ -18,6 +18,7 @@
 #include "proxy/gateway.h"
 
 #define DNS_TRIES 4u             /* sockets of one question at a time */
+#define DNS_IDS 64u              /* drawn at once */
 #define DNS_STRAYS 16u           /* datagrams on one socket that answer nothing: then TCP is used */
 #define DNS_HEDGE USEC_PER_SEC   /* the second server is asked too */
 #define DNS_BY_TCP USEC_PER_SEC  /* and after that, TCP is tried */
@@ -101,6 +102,10 @@ struct dns_service {
 	struct dns_pending *free_pending, *first;
 	unsigned nasker, npending; /* places that were ever used: no page is touched before */
 	usec_t next_at;            /* nothing of what is pending is due before */
+
+	/* dns_upstream.c: ids that were drawn and not used yet. */
+	uint16_t id[DNS_IDS];
+	unsigned nid;
 
 	/* dns_host.c */
 	int64_t version;   /* of the file last read */

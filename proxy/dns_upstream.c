@@ -111,8 +111,6 @@ send_datagram(struct sluice *gw, const struct dns_pending *p, struct dns_try *t,
 	int sent = gw->host->ops->sendmmsg(gw->host, t->fd, &d, 1);
 
 	*error = sent < 0 ? -sent : 0;
-	/* On a loopback a refusal is there already: look for it in this very turn. */
-	gw->host_more |= addr_is_loopback(&t->server.addr);
 	return sent > 0 || sent == -EAGAIN; /* lost on the way, as datagrams are */
 }
 
@@ -136,19 +134,32 @@ begin_stream(const struct dns_pending *p, struct dns_try *t, const struct route 
 	return true;
 }
 
+/* Drawn from the host in handfuls: each is used once. */
+static uint16_t
+draw_id(struct sluice *gw)
+{
+	struct dns_service *d = gw->dns;
+
+	if (d->nid == 0) {
+		gw->host->ops->random(gw->host, d->id, sizeof(d->id));
+		d->nid = DNS_IDS;
+	}
+	return d->id[--d->nid];
+}
+
 /* False: it cannot be asked; p->error says why. */
 static bool
 ask_server(struct sluice *gw, struct dns_pending *p, const struct endpoint *server, bool tcp)
 {
 	struct dns_try *t = place(gw, p);
 	struct flow f = {.kind = tcp ? FLOW_TCP : FLOW_UDP, .fd = -1, .tuple = p->asker->from.t};
-	struct route r = {.aim = *server, .opts = {.errors = !tcp}};
+	struct route r = {.aim = *server};
 	int error = 0;
 
 	f.tuple.proto = tcp ? IP_PROTO_TCP : IP_PROTO_UDP;
 	dial_route_to(gw, &f, &f.tuple.remote, &r);
 	*t = (struct dns_try){.fd = -1, .waits = true, .server = *server};
-	gw->host->ops->random(gw->host, &t->id, sizeof(t->id));
+	t->id = draw_id(gw);
 
 	int rc = r.error ? r.error : dial_open_as(gw, &f, &r, token_of(gw, p, t));
 	t->fd = f.fd;
