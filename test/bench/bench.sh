@@ -21,6 +21,7 @@
 #                   the port's rings with no stack behind them
 #   socket          the links behind sockets, stream and datagrams, with no stack behind them
 #   stack           the stack alone on an in-process port, no kernel behind it: Gbit/s, ns for each segment
+#   dns_cached dns_forwarded   names asked for, answered from the cache or by a server behind it; beside dnsmasq
 #   policy          a policy with 1,000,000 blocked names and 100,000 networks: loading, memory, ns for each decision
 #   start           from exec to the first answer, at least 10 times; memory when idle
 # Gateways: sluice, pasta, slirp4netns.
@@ -276,6 +277,8 @@ starts()
 	progress_end start
 }
 
+. test/bench/dns.sh
+
 # --- all of it -------------------------------------------------------------------------------------------
 
 available=
@@ -341,6 +344,7 @@ if any_wanted stack; then
 	"$tools/stack_ring" "$seconds" >>"$json"
 	say 'measured stack'
 fi
+dns_rows
 if any_wanted policy; then
 	"$tools/policy" >>"$json"
 	say 'measured policy'

@@ -23,12 +23,16 @@ def cpu_us_per_op(run):
     return run["cpu_ns"] / 1e3 / run["amount"] if run.get("amount") else None
 
 
+def per_cpu_second(run):
+    return run["amount"] / (run["cpu_ns"] / 1e9) if run.get("amount") and run["cpu_ns"] else None
+
+
 def of(name, scale=1.0):
     return lambda run: run[name] * scale if run.get(name) else None
 
 
 HIGH, LOW = 1, -1
-# what it is, row, unit, how it is read from a run, which way is better, ask: ("x", ratio), ("max", bound) or None
+# what it is, row, unit, how it is read from a run, which way is better, ask: ("x", ratio), ("max", bound), ("min", bound) or None
 LINES = [
     ("TCP guest to host, 1 stream", "tcp_up", "Gbit/s", of_value, HIGH, ("x", 5)),
     ("  gateway CPU", "tcp_up", "s/GB", cpu_per_gb, LOW, ("max", 0.35)),
@@ -94,6 +98,12 @@ LINES = [
     ("stack alone, GSO frames, host to guest", "stack_down_gso", "Gbit/s", of_value, HIGH, None),
     ("  each segment", "stack_down_gso", "ns", of("ns_per_segment"), LOW, None),
     ("  allocated while it ran", "stack_down_gso", "bytes", lambda run: run.get("heap_growth"), LOW, ("max", 0)),
+    ("names from the cache, for each second of CPU", "dns_cached", "/s", per_cpu_second, HIGH, ("min", 150000)),
+    ("  answers", "dns_cached", "/s", of_value, HIGH, None),
+    ("  latency", "dns_cached", "us", of("latency_us"), LOW, None),
+    ("names forwarded, for each second of CPU", "dns_forwarded", "/s", per_cpu_second, HIGH, ("min", 40000)),
+    ("  answers", "dns_forwarded", "/s", of_value, HIGH, None),
+    ("  latency", "dns_forwarded", "us", of("latency_us"), LOW, None),
     ("policy of 1,000,000 names, 100,000 networks: load", "policy_load", "ms", of_value, LOW, ("max", 3000)),
     ("  memory for each name", "policy_load", "bytes", of("bytes_per_name"), LOW, ("max", 100)),
     ("  decision on a SYN, median", "policy_syn", "ns", of_value, LOW, ("max", 1000)),
@@ -116,11 +126,11 @@ def verdict(ask, value, ratio):
     if ask is None:
         return "", ""
     kind, bound = ask
-    text = f">= {bound:.2f} x" if kind == "x" else f"<= {show(bound)}"
+    text = f">= {bound:.2f} x" if kind == "x" else f"{'>=' if kind == 'min' else '<='} {show(bound)}"
     measured = ratio if kind == "x" else value
     if measured is None:
         return text, "-"
-    met = measured >= bound if kind == "x" else measured <= bound
+    met = measured <= bound if kind == "max" else measured >= bound
     return text, "met" if met else "NOT MET"
 
 
