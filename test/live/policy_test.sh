@@ -104,7 +104,7 @@ allow tcp/443 to *.allowed.example
 allow tcp/80 to web.example
 allow tcp/22,2222 to git.example
 drop tcp/81 udp/9 to $O4
-allow to quic.example
+allow tcp/443 udp/443,9 to quic.example
 END
 gate --policy "$W/policy" --profile none || exit
 
@@ -168,9 +168,9 @@ for how in segments=1 records=5 'records=1 segments=7'; do
 	check "an allowed SNI, $how" "$W4 host=www.allowed.example sni=www.allowed.example" "$(evade tls $W4 443 www.allowed.example $how)"
 done
 check 'no SNI: what was resolved decides' "$W4 host=www.allowed.example sni=None" "$(evade tls $W4 443 - host=www.allowed.example)"
-refused 'QUIC to a name that is allowed TCP alone' EHOSTUNREACH rule $W4:443 udp $W4 443
+refused 'QUIC to a name that is allowed TCP alone' EHOSTUNREACH no-evidence $W4:443 udp $W4 443
 answers quic.example >/dev/null
-check 'datagrams to an allowed name' answer "$(evade udp $Q4 7)"
+check 'datagrams to an allowed name' answer "$(evade udp $Q4 9)"
 refused 'QUIC where an allowed name decides' EHOSTUNREACH quic $Q4:443 udp $Q4 443
 check 'and TCP there instead' "$Q4 host=quic.example sni=quic.example" "$(page -k https://quic.example/)"
 
