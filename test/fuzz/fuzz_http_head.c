@@ -14,7 +14,7 @@ begins(struct view line, const char *text)
 {
 	size_t i = 0;
 
-	for (; text[i] && i < line.len; i++) {
+	for (; i < line.len && text[i]; i++) {
 		uint8_t c = line.p[i];
 
 		if ((c >= 'A' && c <= 'Z' ? c | 0x20 : c) != (uint8_t)text[i])
@@ -32,7 +32,8 @@ check_lines(const struct http_head *h, struct view head)
 	for (size_t at = 0, n = 0; at < head.len; at += n) {
 		const uint8_t *lf = memchr(head.p + at, '\n', head.len - at);
 
-		must(lf && lf > head.p + at && lf[-1] == '\r');
+		if (!lf || lf == head.p + at || lf[-1] != '\r')
+			abort();
 		n = (size_t)(lf - head.p) - at + 1;
 		struct view line = view_of(head.p + at, n - 2);
 		must(!memchr(line.p, '\r', line.len) && !memchr(line.p, '\0', line.len));

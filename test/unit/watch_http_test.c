@@ -68,7 +68,7 @@ refused_with_a_page(void **state)
 
 	(void)state;
 	only_good();
-	for (uint16_t i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 2; i++) {
 		struct peer p = watched((uint16_t)(1000 + i), PUBLIC4, 80, &fd);
 
 		if (i)
@@ -108,7 +108,7 @@ no_name_in_it(void **state)
 
 	(void)state;
 	only_good();
-	for (uint16_t i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < 3; i++) {
 		struct peer p = watched((uint16_t)(1000 + i), PUBLIC4, 80, &fd);
 
 		says(&p, t[i]);
@@ -138,7 +138,7 @@ P10_absolute_form(void **state)
 
 	(void)state;
 	only_good();
-	for (uint16_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		struct peer p = watched((uint16_t)(1000 + i), PUBLIC4, 3128, &fd);
 
 		says(&p, t[i].text);
@@ -171,7 +171,7 @@ H2_broken_requests(void **state)
 
 	(void)state;
 	only_good();
-	for (uint16_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		struct peer p = watched((uint16_t)(1000 + i), PUBLIC4, 80, &fd);
 
 		says(&p, t[i]);
@@ -356,7 +356,7 @@ long_bodies(void **state)
 	for (size_t i = 0; i < BODY; i++)
 		body[i] = (uint8_t)(i * 31 + i / 251);
 	only_good();
-	for (uint16_t i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 2; i++) {
 		struct peer p = watched((uint16_t)(1000 + i), PUBLIC4, 80, &fd);
 		int n = snprintf((char *)want, 200, "POST / HTTP/1.1\r\nHost: " GOOD "\r\n%s\r\n\r\n%s",
 				 fields[i], i ? "493E0\r\n" : "");
@@ -389,7 +389,7 @@ broken_later(void **state)
 
 	(void)state;
 	only_good();
-	for (uint16_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		struct peer p = watched((uint16_t)(1000 + i), PUBLIC4, 80, &fd);
 
 		says(&p, GET_GOOD);
@@ -423,7 +423,7 @@ body_breaks_off(void **state)
 
 	(void)state;
 	only_good();
-	for (uint16_t i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 2; i++) {
 		struct peer p = watched((uint16_t)(1000 + i), PUBLIC4, 80, &fd);
 
 		snprintf(text, sizeof(text), "POST / HTTP/1.1\r\nHost: " GOOD "\r\n%s", t[i]);
@@ -523,7 +523,7 @@ tunnel_that_is_none(void **state)
 
 	(void)state;
 	only_good();
-	for (uint16_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		struct peer p = watched((uint16_t)(1000 + i), PUBLIC4, 80, &fd);
 
 		says(&p, t[i].ask);

@@ -67,7 +67,7 @@ L2_fragmented_hello(void **state)
 
 	(void)state;
 	only_good();
-	for (uint16_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+	for (unsigned i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		const char *to = i % 2 ? PUBLIC6 : PUBLIC4;
 		struct peer p = watched((uint16_t)(1000 + i), to, 443, &fd);
 
@@ -229,7 +229,7 @@ L3_broken_hello(void **state)
 
 	(void)state;
 	only_good();
-	for (uint16_t i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 3; i++)
 		expect_tls_refused((uint16_t)(1000 + i), names[i], 50, SLUICE_REASON_BAD_QUERY);
 	/* An empty record. */
 	struct peer p = watched(1010, PUBLIC4, 443, &fd);
@@ -293,7 +293,7 @@ P19_other_first_bytes(void **state)
 
 	(void)state;
 	only_good();
-	for (uint16_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		struct peer p = watched((uint16_t)(1000 + i), PUBLIC4, 443, &fd);
 
 		says(&p, t[i]);
@@ -304,7 +304,7 @@ P19_other_first_bytes(void **state)
 	end();
 	fresh_watch(state);
 	all_but_bad();
-	for (uint16_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		struct peer p = watched((uint16_t)(1000 + i), PUBLIC4, 443, &fd);
 
 		resolved("bad.example", PUBLIC4, 300);
