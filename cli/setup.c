@@ -148,6 +148,8 @@ setup_gateway(const struct options *o, const struct log *log, struct hooks *hook
 	cfg->diagnostic = diagnose_hook;
 	cfg->diagnostic_ctx = &told;
 	struct sluice *s = sluice_new(cfg, why.text, sizeof(why.text));
+	cfg->diagnostic = NULL;
+	cfg->diagnostic_ctx = NULL;
 	if (!s)
 		diagnosed(&told, why.text, f);
 	if (!s && cfg->pcap_fd >= 0)

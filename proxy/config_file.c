@@ -73,21 +73,22 @@ complain(struct reading *r, const struct mark *at, const char *word, const char 
 
 /* --- events ------------------------------------------------------------------------------------------------ */
 
-/* What libyaml says of what it cannot read. */
+/* What libyaml says of what it cannot read.  Odd bytes have no mark, but what is before them was read. */
 static void
 not_yaml(struct reading *r)
 {
 	const yaml_parser_t *p = &r->parser;
-	struct mark at = mark_of(r, &p->problem_mark);
+	const char *problem = p->problem ? p->problem : "something is wrong";
+	const char *context = p->context ? p->context : "";
+	const struct mark at = mark_of(r, &p->problem_mark), whole = {r->file, 0, 0};
+	const struct mark line = {r->file, (unsigned)p->mark.line + 1, 0};
 
 	if (p->error == YAML_MEMORY_ERROR)
-		complain(r, &(struct mark){r->file, 0, 0}, NULL, "no memory to read it");
-	else if (p->error == YAML_READER_ERROR) /* has no mark, but the bytes before it were read */
-		complain(r, &(struct mark){r->file, (unsigned)p->mark.line + 1, 0}, NULL,
-			 "not YAML in UTF-8: %s", p->problem ? p->problem : "odd bytes");
+		complain(r, &whole, "", "no memory to read it");
+	else if (p->error == YAML_READER_ERROR)
+		complain(r, &line, "", "not YAML in UTF-8: %s", problem);
 	else
-		complain(r, &at, NULL, "not YAML: %s%s%s", p->problem ? p->problem : "something is wrong",
-			 p->context ? ", " : "", p->context ? p->context : "");
+		complain(r, &at, "", "not YAML: %s%s%s", problem, *context ? ", " : "", context);
 	r->over = true;
 }
 
@@ -268,8 +269,10 @@ read_flag(struct reading *r, const struct config_key *k)
 static void
 read_family(struct reading *r, const struct config_key *k)
 {
+	const struct mark at = here(r);
+
 	if (strcmp(word(r), "off") == 0)
-		give(r, k, k->family == FAMILY_V4 ? "no-ipv4" : "no-ipv6", "", &(struct mark){r->file, 0, 0});
+		give(r, k, k->family == FAMILY_V4 ? "no-ipv4" : "no-ipv6", "", &at);
 	else
 		read_value(r, k, "guest");
 }
@@ -620,26 +623,36 @@ read_section(struct reading *r, const char *section)
 }
 
 static void
-read_documents(struct reading *r)
+read_document(struct reading *r)
 {
-	struct mark at;
+	const struct mark at = here(r);
 
-	if (!next(r) || !next(r) || is(r, YAML_STREAM_END_EVENT)) /* STREAM-START; none at all is fine */
-		return;
-	if (!next(r))
-		return;
-	at = here(r);
-	if (is(r, YAML_MAPPING_START_EVENT))
+	if (is(r, YAML_MAPPING_START_EVENT)) {
 		read_section(r, "");
-	else if (!is_nothing(r)) {
+	} else if (!is_nothing(r)) {
 		complain(r, &at, NULL, "a configuration is a mapping (KEY: VALUE), and this is %s", shape(r));
 		skip(r);
 	}
-	if (r->over || !next(r) || !next(r))
-		return;
-	at = here(r);
-	if (!is(r, YAML_STREAM_END_EVENT))
-		complain(r, &at, NULL, "a second document; a configuration is one");
+}
+
+/* One, or none at all, which says nothing. */
+static void
+read_stream(struct reading *r)
+{
+	bool begun = false;
+
+	while (next(r) && !is(r, YAML_STREAM_END_EVENT)) {
+		if (!is(r, YAML_DOCUMENT_START_EVENT))
+			continue;
+		const struct mark at = here(r);
+		if (begun) {
+			complain(r, &at, NULL, "a second document; a configuration is one");
+			return;
+		}
+		begun = true;
+		if (next(r))
+			read_document(r);
+	}
 }
 
 bool
@@ -647,16 +660,17 @@ config_read(struct sluice_options *o, const char *file, const char *text, size_t
 	    void *read_ctx, struct diag_sink *d)
 {
 	unsigned before = d->errors;
+	const struct mark whole = {file, 0, 0};
 	struct reading r = {.o = o, .read = read, .read_ctx = read_ctx, .d = d};
 
 	if (!option_add_text(&o->files, file) || !yaml_parser_initialize(&r.parser)) {
-		diag_error(d, &(struct mark){file, 0, 0}, NULL, "no memory to read it");
+		diag_error(d, &whole, "", "no memory to read it");
 		return false;
 	}
 	r.file = o->files.text[o->files.n - 1];
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, len);
-	read_documents(&r);
+	read_stream(&r);
 	if (r.have)
 		yaml_event_delete(&r.event);
 	yaml_parser_delete(&r.parser);
@@ -670,6 +684,7 @@ sluice_options_file(struct sluice_options *o, const char *path,
 		    void (*diagnostic)(void *ctx, const struct sluice_diagnostic *d), void *diagnostic_ctx,
 		    char *err, size_t errlen)
 {
+	const struct mark whole = {path, 0, 0};
 	struct setup su = {err, errlen};
 	struct sluice_config cfg;
 	size_t len = 0;
@@ -681,8 +696,7 @@ sluice_options_file(struct sluice_options *o, const char *path,
 	struct diag_sink d = settings_sink(&cfg);
 	char *text = option_read_file(NULL, path, &len, &why);
 	if (!text)
-		diag_error(&d, &(struct mark){path, 0, 0}, NULL,
-			   "cannot be read: %s; name a configuration file", why);
+		diag_error(&d, &whole, "", "cannot be read: %s; name a configuration file", why);
 	else if (!config_read(o, path, text, len, option_read_file, NULL, &d)) {
 		/* What rules say is judged later, but not where there is no later: all at once. */
 		sluice_options_apply(o, &cfg);

@@ -90,43 +90,29 @@ take_level(struct setup *su, struct sluice_options *o, const char *value)
 
 /* --- the table --------------------------------------------------------------------------------------------- */
 
-#define FAMILY_KEYS(name, fam, net, gw, ns)                                                              \
-	{.path = "guest." name,                                                                          \
-	 .kind = KEY_FAMILY,                                                                             \
-	 .family = (fam),                                                                                \
-	 .type = "ADDR/PLEN, off, or a section",                                                         \
-	 .limit = "",                                                                                    \
-	 .fallback = net,                                                                                \
-	 .about = "the guest's address; off: it does not have this family"},                             \
-	    {.path = "guest." name ".address",                                                           \
-	     .kind = KEY_VALUE,                                                                          \
-	     .option = "guest",                                                                          \
-	     .family = (fam),                                                                            \
-	     .one_family = true,                                                                         \
-	     .type = "ADDR/PLEN",                                                                        \
-	     .limit = "",                                                                                \
-	     .fallback = net,                                                                            \
-	     .about = "the guest's address"},                                                            \
-	    {.path = "guest." name ".gateway",                                                           \
-	     .kind = KEY_VALUE,                                                                          \
-	     .option = "gateway",                                                                        \
-	     .family = (fam),                                                                            \
-	     .one_family = true,                                                                         \
-	     .type = "address",                                                                          \
-	     .limit = "in the guest's subnet",                                                           \
-	     .fallback = gw,                                                                             \
-	     .about = "the gateway's address, which is the host"},                                       \
-	{                                                                                                \
-		.path = "guest." name ".dns", .kind = KEY_VALUE, .option = "dns", .family = (fam),       \
-		.one_family = true, .type = "address", .limit = "in the guest's subnet", .fallback = ns, \
-		.about = "where the guest asks names"                                                    \
-	}
-
 static const struct config_key table[] = {
     {"guest", KEY_SECTION, .type = "section", .about = "the guest's network, and what it is told of it"},
-    FAMILY_KEYS("ipv4", FAMILY_V4, "10.0.2.15/24", "10.0.2.2", "10.0.2.3"),
-    FAMILY_KEYS("ipv6", FAMILY_V6, "fd73:6c75:6963:65::15/64", "fd73:6c75:6963:65::2",
-		"fd73:6c75:6963:65::3"),
+    {"guest.ipv4", KEY_FAMILY, .family = FAMILY_V4, .type = "ADDR/PLEN, off, or a section", .limit = "",
+     .fallback = "10.0.2.15/24", .about = "the guest's address; off: it does not have this family"},
+    {"guest.ipv4.address", KEY_VALUE, .option = "guest", .family = FAMILY_V4, .one_family = true,
+     .type = "ADDR/PLEN", .limit = "", .fallback = "10.0.2.15/24", .about = "the guest's address"},
+    {"guest.ipv4.gateway", KEY_VALUE, .option = "gateway", .family = FAMILY_V4, .one_family = true,
+     .type = "address", .limit = "in the guest's subnet", .fallback = "10.0.2.2",
+     .about = "the gateway's address, which is the host"},
+    {"guest.ipv4.dns", KEY_VALUE, .option = "dns", .family = FAMILY_V4, .one_family = true, .type = "address",
+     .limit = "in the guest's subnet", .fallback = "10.0.2.3", .about = "where the guest asks names"},
+    {"guest.ipv6", KEY_FAMILY, .family = FAMILY_V6, .type = "ADDR/PLEN, off, or a section", .limit = "",
+     .fallback = "fd73:6c75:6963:65::15/64",
+     .about = "the guest's address; off: it does not have this family"},
+    {"guest.ipv6.address", KEY_VALUE, .option = "guest", .family = FAMILY_V6, .one_family = true,
+     .type = "ADDR/PLEN", .limit = "", .fallback = "fd73:6c75:6963:65::15/64",
+     .about = "the guest's address"},
+    {"guest.ipv6.gateway", KEY_VALUE, .option = "gateway", .family = FAMILY_V6, .one_family = true,
+     .type = "address", .limit = "in the guest's subnet", .fallback = "fd73:6c75:6963:65::2",
+     .about = "the gateway's address, which is the host"},
+    {"guest.ipv6.dns", KEY_VALUE, .option = "dns", .family = FAMILY_V6, .one_family = true, .type = "address",
+     .limit = "in the guest's subnet", .fallback = "fd73:6c75:6963:65::3",
+     .about = "where the guest asks names"},
     {"guest.mac", KEY_VALUE, .option = "mac", .type = "MAC", .limit = "of one station",
      .fallback = "that of its first frame", .about = "the guest's Ethernet address"},
     {"guest.mtu", KEY_VALUE, .option = "mtu", .type = "number", .limit = "1280 to 65520",

@@ -134,10 +134,12 @@ keep_step(void *ctx, const struct policy_step *s)
 		e->step = grown;
 		e->room = more;
 	}
-	char *why = strdup(s->why);
-	e->no_memory |= !why;
-	if (why)
-		e->step[e->nstep++] = (struct explained_step){s->rule, s->floor, s->matches, s->perhaps, why};
+	struct explained_step *to = &e->step[e->nstep];
+	*to = (struct explained_step){s->rule, s->floor, s->matches, s->perhaps, strdup(s->why)};
+	if (to->why)
+		e->nstep++;
+	else
+		e->no_memory = true;
 }
 
 static void

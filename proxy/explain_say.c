@@ -87,7 +87,9 @@ place(const struct rule *r, bool floor, char *to, size_t size)
 {
 	const char *of = floor ? "the floor's " : "";
 
-	if (r->profile)
+	if (!r)
+		snprintf(to, size, "%sno rule", of);
+	else if (r->profile)
 		snprintf(to, size, "%sprofile %s", of, r->profile);
 	else if (r->at.file && r->at.line)
 		snprintf(to, size, "%s%s:%u", of, r->at.file, r->at.line);
@@ -213,16 +215,17 @@ say_assumptions(const struct explanation *e, const struct says *s)
 static void
 say_steps(const struct explanation *e, const struct says *s)
 {
+	const struct rule *by = e->answer.rule;
 	size_t shown = 0, before = 0;
 
 	for (size_t i = 0; i < e->nstep; i++) {
 		const struct explained_step *step = &e->step[i];
 		char where[640];
-		if (step->rule == e->answer.rule && step->floor == e->answer.floor)
+		if (by && step->rule == by && step->floor == e->answer.floor)
 			break;
 		/* The floor has its own say: what the other rules said before it is done. */
 		if (before++ == 0)
-			say(s, e->answer.rule ? "  before that:\n" : "  what each rule says:\n");
+			say(s, by ? "  before that:\n" : "  what each rule says:\n");
 		if (++shown > STEPS_SHOWN)
 			continue;
 		place(step->rule, step->floor, where, sizeof(where));

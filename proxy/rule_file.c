@@ -135,7 +135,7 @@ put(struct text *t, const char *more)
 {
 	size_t len = strlen(more);
 
-	if (t->n + len + 1 > t->room) {
+	if (!t->p || t->n + len + 1 > t->room) {
 		size_t room = (t->room + len) * 2 + 64;
 		char *p = room <= 4 * OPTION_RULE_TEXT ? realloc(t->p, room) : NULL;
 		t->full |= !p;

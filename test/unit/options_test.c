@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -280,6 +281,15 @@ all_of_them_reach_the_config(void **state)
 	    {"--hostname", "box.lab"},
 	    {"--search", "lab.example"},
 	    {"--search", "example"},
+	    {"--rule", "allow to @host"},
+	    {"-r", "  deny tcp/25 to @any "},
+	    {"--profile", "public,host"},
+	    {"--profile", "host,private"},
+	    {"--dns-route", "corp.example=192.0.2.1,[::1]:5353"},
+	    {"--host", "db.example=192.0.2.7,2001:db8::7"},
+	    {"--rebind-allow", "*.lan.example"},
+	    {"--dns-timeout", "1.25s"},
+	    {"--dns-cache", "7"},
 	};
 
 	(void)state;
@@ -310,6 +320,139 @@ all_of_them_reach_the_config(void **state)
 	assert_int_equal(cfg.nsearch, 2);
 	assert_string_equal(cfg.search[1], "example");
 	assert_true(cfg.udp_endpoint_independent && cfg.no_dhcp);
+	assert_int_equal(cfg.nrules, 2);
+	assert_string_equal(cfg.rules[0].text, "allow to @host");
+	assert_string_equal(cfg.rules[1].text, "deny tcp/25 to @any ");
+	assert_null(cfg.rules[0].file);
+	assert_string_equal(cfg.profiles, "public,host,private");
+	assert_int_equal(cfg.ndns_routes, 1);
+	assert_int_equal(cfg.nhosts, 1);
+	assert_string_equal(cfg.rebind_allow[0], "*.lan.example");
+	assert_int_equal(cfg.dns_timeout, 1250000);
+	assert_int_equal(cfg.dns_cache, 7);
+	assert_false(cfg.keep_flows || cfg.no_rebind_protection || cfg.no_status_page);
+	assert_int_equal(take("--keep-flows", NULL), 1);
+	assert_int_equal(take("--no-rebind-protection", NULL), 1);
+	assert_int_equal(take("--no-status-page", NULL), 1);
+	assert_int_equal(take("--dns-cache=off", NULL), 1);
+	apply();
+	assert_true(cfg.keep_flows && cfg.no_rebind_protection && cfg.no_status_page);
+	assert_true(cfg.dns_cache == UINT32_MAX);
+}
+
+static void
+times_have_units(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t ms;
+	} rows[] = {{"0s", 0},    {"4500ms", 4500}, {"4.5s", 4500},
+		    {"4s", 4000}, {"0.001s", 1},    {"1.02s", 1020}};
+	static const char *const bad[] = {"",    "4",  "s",     "4 s", "4.s", "4.1234s",
+					  "-1s", "4m", "4.5ms", "4sx", ".5s"};
+	uint64_t ms;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_true(option_duration(rows[i].text, &ms));
+		assert_int_equal(ms, rows[i].ms);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_false(option_duration(bad[i], &ms));
+}
+
+/* --- files of rules -------------------------------------------------------------------------------- */
+
+static char path[64];
+
+static void
+write_file(const char *name, const char *text)
+{
+	snprintf(path, sizeof(path), "/tmp/sluice_options_%d%s", (int)getpid(), name);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void
+a_rule_is(size_t n, const char *text, unsigned line, unsigned column)
+{
+	assert_true(n < cfg.nrules);
+	assert_string_equal(cfg.rules[n].text, text);
+	assert_string_equal(cfg.rules[n].file, path);
+	assert_int_equal(cfg.rules[n].line, line);
+	assert_int_equal(cfg.rules[n].column, column);
+}
+
+static void
+rules_from_a_file_have_their_places(void **state)
+{
+	(void)state;
+	write_file(".rules",
+		   "# a comment\r\n\n  allow to @host # this machine\r\n"
+		   "deny to 192.0.2.1 \"no # comment\"\n\tdrop udp to x#y.example\n \t \n#\nallow to @any");
+	assert_int_equal(take("--policy", path), 2);
+	apply();
+	assert_int_equal(cfg.nrules, 4);
+	a_rule_is(0, "allow to @host", 3, 3);
+	a_rule_is(1, "deny to 192.0.2.1 \"no # comment\"", 4, 1);
+	a_rule_is(2, "drop udp to x#y.example", 5, 2);
+	a_rule_is(3, "allow to @any", 8, 1);
+	assert_int_equal(cfg.nfloor, 0);
+	assert_null(cfg.floor_profiles);
+	unlink(path);
+}
+
+/* A floor that says nothing allows nothing; one that cannot be read is no reason to go on without. */
+static void
+a_floor_is_never_lost(void **state)
+{
+	(void)state;
+	write_file(".floor", "# nothing yet\n");
+	assert_int_equal(take("--floor", path), 2);
+	apply();
+	assert_int_equal(cfg.nfloor, 0);
+	assert_string_equal(cfg.floor_profiles, "none");
+	unlink(path);
+	assert_int_equal(take("--floor", path), -1);
+	assert_non_null(strstr(err, "No such file"));
+	assert_int_equal(take("--floor", "/tmp"), -1);
+	assert_non_null(strstr(err, "Is a directory"));
+	assert_int_equal(take("--policy", ""), -1);
+}
+
+/* What microsandbox writes becomes rules of ours, with its defaults at the end. */
+static void
+a_policy_of_microsandbox(void **state)
+{
+	(void)state;
+	write_file(".json",
+		   "{\"default_egress\": \"deny\", \"default_ingress\": \"allow\", \"rules\": [\n"
+		   "{\"direction\": \"egress\", \"destination\": {\"domain_suffix\": \"github.com\"},\n"
+		   " \"protocols\": [\"tcp\"], \"ports\": [{\"start\": 443, \"end\": 443}], "
+		   "\"action\": \"allow\"},\n"
+		   "{\"direction\": \"any\", \"destination\": {\"cidr\": \"10.0.0.0/8\"}, \"action\": "
+		   "\"deny\"}\n]}\n");
+	int r = take("--policy", path);
+	if (r != 2)
+		fail_msg("%s", err);
+	apply();
+	assert_int_equal(cfg.nrules, 5);
+	assert_string_equal(cfg.rules[0].text, "allow egress tcp/443 to *.github.com");
+	assert_string_equal(cfg.rules[1].text, "deny egress to 10.0.0.0/8");
+	assert_string_equal(cfg.rules[2].text, "deny ingress from 10.0.0.0/8");
+	assert_string_equal(cfg.rules[3].text, "deny egress to @any");
+	assert_string_equal(cfg.rules[4].text, "allow ingress from @any");
+	assert_int_equal(cfg.rules[0].line, 2);
+	/* And it is one that can be built. */
+	if (sluice_check(&cfg, err, sizeof(err)) != 0)
+		fail_msg("%s", err);
+	unlink(path);
+	write_file(".json", "{\"rules\": 5}");
+	assert_int_equal(take("--policy", path), -1);
+	assert_non_null(strstr(err, path));
+	unlink(path);
 }
 
 /* What was not given stays the program's own. */
@@ -354,6 +497,19 @@ mistakes_are_named(void **state)
 	    {"--hostname", "a234567890123456789012345678901234567890123456789012345678901234", "63"},
 	    {"--search", "a b", "lab.example"},
 	    {"-p", "99999", "65535"},
+	    {"-r", "", "is empty"},
+	    {"-r", "frob to x", "allow, deny or drop"},
+	    {"--profile", "office", "public, private"},
+	    {"--profile", "public,", "public, private"},
+	    {"--dns-route", "a b=192.0.2.1", "SUFFIX=ADDR"},
+	    {"--dns-route", "a=b", "ADDR[:PORT]"},
+	    {"--dns-route", "a=::1,::1,::1,::1,::1,::1,::1,::1,::1", "more than 8"},
+	    {"--host", "a", "NAME=ADDR"},
+	    {"--host", "a=192.0.2.1:5", "not an address"},
+	    {"--host", ".=192.0.2.1", "NAME=ADDR"},
+	    {"--rebind-allow", "*", "*.lan.example"},
+	    {"--dns-timeout", "99ms", "100ms to 30s"},
+	    {"--dns-cache", "1048577", "1048576"},
 	};
 
 	(void)state;
@@ -549,6 +705,10 @@ main(void)
 	    cmocka_unit_test(wrong_published_ports_are_explained),
 	    cmocka_unit_test_setup_teardown(each_way_to_write_one, begin, end),
 	    cmocka_unit_test_setup_teardown(all_of_them_reach_the_config, begin, end),
+	    cmocka_unit_test(times_have_units),
+	    cmocka_unit_test_setup_teardown(rules_from_a_file_have_their_places, begin, end),
+	    cmocka_unit_test_setup_teardown(a_floor_is_never_lost, begin, end),
+	    cmocka_unit_test_setup_teardown(a_policy_of_microsandbox, begin, end),
 	    cmocka_unit_test_setup_teardown(what_is_not_given_is_left_alone, begin, end),
 	    cmocka_unit_test_setup_teardown(mistakes_are_named, begin, end),
 	    cmocka_unit_test_setup_teardown(contradictions_are_named, begin, end),
