@@ -122,6 +122,54 @@ profiles_are_as_told(void **state)
 	free(doc);
 }
 
+/* The networks of each row of the table of groups are of that group, from their first address on. */
+static void
+groups_are_as_told(void **state)
+{
+	static const struct {
+		const char *row;
+		enum group group;
+	} rows[] = {
+	    {"\n| 1 | none |", GROUP_NONE},
+	    {"\n| 5 | `@loopback` |", GROUP_LOOPBACK},
+	    {"\n| 6 | `@private` |", GROUP_PRIVATE},
+	    {"\n| 7 | `@link-local` |", GROUP_LINK_LOCAL},
+	    {"\n| 8 | `@multicast` |", GROUP_MULTICAST},
+	    {"\n| 3 | `@metadata` |", GROUP_METADATA},
+	    {"\n| 9 | none |", GROUP_NONE},
+	};
+	unsigned nets = 0;
+
+	(void)state;
+	for (size_t i = 0; i < KIT_COUNT(rows); i++) {
+		char *doc = read_doc(), *row = strstr(doc, rows[i].row), *p;
+
+		assert_non_null(row);
+		*strchr(row + 1, '\n') = '\0';
+		p = row + strlen(rows[i].row);
+		while ((p = strchr(p, '`'))) {
+			char *end = strchr(++p, '`');
+			struct addr a;
+
+			assert_non_null(end);
+			*end = '\0';
+			if (strchr(p, '/'))
+				*strchr(p, '/') = '\0';
+			/* "::253" stands for the same network as the one before it; 2000::/3 for what is not in it. */
+			bool whole = rows[i].group != GROUP_METADATA || p[0] != ':';
+			if (whole && strcmp(p, "2000::") != 0) {
+				assert_true(addr_parse(p, &a));
+				if (group_of(&a, NULL) != rows[i].group)
+					fail_msg("%s is @%s", p, group_name(group_of(&a, NULL)));
+				nets++;
+			}
+			p = end + 1;
+		}
+		free(doc);
+	}
+	assert_true(nets > 35);
+}
+
 int
 main(void)
 {
@@ -129,6 +177,7 @@ main(void)
 	    cmocka_unit_test(examples_are_rules),
 	    cmocka_unit_test(limits_are_as_told),
 	    cmocka_unit_test(profiles_are_as_told),
+	    cmocka_unit_test(groups_are_as_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
