@@ -26,6 +26,9 @@ test demo demo-vmm|cmd curl|curl|curl|curl|a guest program
 test demo|cmd ping|iputils-ping|iputils|iputils-ping|a guest program
 test bench|cmd iperf3|iperf3|iperf3|iperf3|bulk TCP
 test|cmd dig|bind9-dnsutils|bind-utils|bind-tools|a guest program
+test|cmd kdig|knot-dnsutils|knot-utils|knot-utils|a guest program
+bench|cmd nsd|nsd|nsd|nsd|a name server
+bench|cmd dnsperf|dnsperf|dnsperf|dnsperf|asking for names
 test|cmd git|git|git|git|a guest program
 test|cmd ssh ssh-keygen|openssh-client|openssh-clients|openssh-client|a guest program
 test|cmd sshd|openssh-server|openssh-server|openssh-server|the server for it
@@ -34,7 +37,7 @@ test|cmd nft|nftables|nftables|nftables|loss and filters in test namespaces
 test|cmd tcpdump|tcpdump|tcpdump|tcpdump|an independent reader of captures
 test demo-vmm|cmd ethtool|ethtool|ethtool|ethtool|switching offloads in test namespaces, a guest program
 test|cmd socat|socat|socat|socat|small servers
-test demo-vmm|cmd dnsmasq|dnsmasq-base|dnsmasq|dnsmasq|a name server
+test bench demo-vmm|cmd dnsmasq|dnsmasq-base|dnsmasq|dnsmasq|a name server
 test bench demo|cmd ps|procps|procps-ng|procps|watching processes
 test bench demo|cmd unshare nsenter setpriv|util-linux|util-linux|util-linux-misc setpriv|namespaces and users
 test demo-vmm|cmd qemu-system-x86_64|qemu-system-x86|qemu-system-x86-core|qemu-system-x86_64|a machine for real guests

@@ -294,6 +294,49 @@ another_target_for_names(void **state)
 	end();
 }
 
+/* What is asked by TCP is asked through a proxy where the hook names one; datagrams cannot be. */
+static void
+names_through_a_proxy(void **state)
+{
+	uint8_t query[64];
+
+	(void)state;
+	conf.gateway.nameservers = (const char *const[]){"192.0.2.53"};
+	conf.gateway.nnameservers = 1;
+	conf.gateway.profiles = "all";
+	answer.socks5 = PROXY;
+	begin();
+	/* By datagram: no way, and it is said. */
+	struct endpoint dns = {bed->gw->stack.cfg.net[FAMILY_V4].dns, 53};
+	ask_name(&dns, 1);
+	free(expect(STRICT_UDP));
+	assert_int_equal(counted(GW_HOOK_BAD), 1);
+	/* By TCP, of a nameserver the guest chose. */
+	struct peer p = peer_to(40000, elsewhere(53));
+	peer_open(&p);
+	peer_send(&p, TCP_ACK | TCP_PSH, "\0\33\0\2\1\0\0\1\0\0\0\0\0\0\1n\7example\0\0\1\0\1", 29);
+	bed_settle(bed);
+	bed_drop(bed);
+	int fd = vhost_find(bed->vhost, HOST_TCP, 0);
+	goes_to(fd, "203.0.113.1", 1080);
+	assert_int_equal(vhost_recv(bed->vhost, fd, query, sizeof(query)), 3);
+	vhost_send(bed->vhost, fd, "\5\0", 2);
+	bed_settle(bed);
+	assert_int_equal(vhost_recv(bed->vhost, fd, query, sizeof(query)), 10);
+	assert_memory_equal(query + 4, "\306\63\144\11\0\65", 6); /* 198.51.100.9:53 */
+	vhost_send(bed->vhost, fd, "\5\0\0\1\0\0\0\0\0\0", 10);
+	bed_settle(bed);
+	size_t n = vhost_recv(bed->vhost, fd, query, sizeof(query));
+	assert_true(n > 2 + 27);
+	query[4] |= 0x80;
+	vhost_send(bed->vhost, fd, query, n);
+	struct bed_frame *f = expect(STRICT_TCP);
+	assert_int_equal(f->is.payload.len, 29);
+	assert_int_equal(f->is.payload.p[5] & 15, 0);
+	free(f);
+	end();
+}
+
 /* A hook that says no to a nameserver is no way around it. */
 static void
 no_way_to_a_nameserver(void **state)
@@ -790,6 +833,7 @@ main(void)
 	    TEST(another_target),
 	    TEST(another_target_for_names),
 	    TEST(no_way_to_a_nameserver),
+	    TEST(names_through_a_proxy),
 	    TEST(mark_device_and_address),
 	    TEST(a_way_out_that_cannot_be_had),
 	    TEST(texts_that_are_none),
