@@ -171,7 +171,9 @@ endef
 
 # There every allocation of the library can be made to fail, and every descriptor it makes or watches.
 WRAPPED := malloc realloc calloc aligned_alloc free mmap munmap socket epoll_create1 epoll_ctl eventfd timerfd_create
+ALLOCATED := malloc calloc realloc
 $(foreach b,release asan cov,build/$(b)/test/unit/setup_fault_test): TEST_LIBS += $(WRAPPED:%=-Wl,--wrap=%)
+$(foreach b,release asan cov,build/$(b)/test/unit/policy_fault_test): TEST_LIBS += $(ALLOCATED:%=-Wl,--wrap=%)
 
 # Fuzz targets without libFuzzer: a main() that feeds them files.
 define replay
