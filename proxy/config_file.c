@@ -364,7 +364,7 @@ read_events(struct reading *r, const struct config_key *k)
 		return;
 	bool file = strcmp(value, "-") != 0 && strncmp(value, "fd:", 3) != 0;
 	free(r->o->events);
-	r->o->events = file ? option_beside(r->file, value) : strdup(value);
+	r->o->events = file ? option_beside(r->file, value) : option_copy(value, strlen(value));
 	if (!r->o->events || !*value)
 		complain(r, &at, value, "%s: %s", k->path, *value ? "no memory" : "the file's name is empty");
 }

@@ -12,7 +12,7 @@
 #include "proxy/config.h"
 #include "proxy/explain.h"
 #include "proxy/gateway.h"
-#include "proxy/option_values.h"
+#include "proxy/options.h"
 
 /* A public address that nobody has (192.0.1.0/24 was never given to anybody). */
 #define SOMEWHERE 0xc0000101u
@@ -135,7 +135,8 @@ keep_step(void *ctx, const struct policy_step *s)
 		e->room = more;
 	}
 	struct explained_step *to = &e->step[e->nstep];
-	*to = (struct explained_step){s->rule, s->floor, s->matches, s->perhaps, strdup(s->why)};
+	*to = (struct explained_step){s->rule, s->floor, s->matches, s->perhaps,
+				      option_copy(s->why, strlen(s->why))};
 	if (to->why)
 		e->nstep++;
 	else

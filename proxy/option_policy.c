@@ -27,6 +27,18 @@ make_room(void **list, size_t n, size_t *room, size_t size)
 	return true;
 }
 
+char *
+option_copy(const char *text, size_t len)
+{
+	char *copy = malloc(len + 1);
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	return copy;
+}
+
 bool
 option_add_text(struct option_texts *t, const char *text)
 {
@@ -35,7 +47,7 @@ option_add_text(struct option_texts *t, const char *text)
 	if (!make_room(&list, t->n, &t->room, sizeof(*t->text)))
 		return false;
 	t->text = list;
-	char *copy = strdup(text);
+	char *copy = option_copy(text, strlen(text));
 	if (copy)
 		t->text[t->n++] = copy;
 	return copy != NULL;
@@ -77,7 +89,7 @@ option_add_rule(struct option_rules *r, const char *text, size_t len, const stru
 	if (!make_room(&list, r->n, &r->room, sizeof(*r->rule)))
 		return "no memory to keep it";
 	r->rule = list;
-	char *copy = strndup(text, len);
+	char *copy = option_copy(text, len);
 	if (!copy)
 		return "no memory to keep it";
 	r->rule[r->n++] = (struct sluice_rule){copy, at->file, at->line, at->column};

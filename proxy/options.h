@@ -100,6 +100,8 @@ option_taker option_dns_cache, option_no_status_page;
 const char *option_add_profile(struct option_rules *r, const char *name, size_t len);
 /* A rule of len bytes, not read yet.  at->file is one of o->files. */
 const char *option_add_rule(struct option_rules *r, const char *text, size_t len, const struct mark *at);
+/* The first len bytes as a text, malloc()ed; NULL: no memory. */
+char *option_copy(const char *text, size_t len);
 /* A copy of text at the end; false: no memory. */
 bool option_add_text(struct option_texts *t, const char *text);
 void option_texts_free(struct option_texts *t);

@@ -18,6 +18,7 @@
 
 #include "link/unix.h"
 #include "link/vhost_int.h"
+#include "proxy/config_file.h"
 
 /* --- memory and descriptors that run out ------------------------------------------------------------------------------ */
 
@@ -470,15 +471,112 @@ G6_options_without_memory(void **state)
 	assert_int_equal(live, 0);
 }
 
+static char *
+read_rules(void *ctx, const char *name, size_t *len, const char **why)
+{
+	static const char text[] = "allow to 192.0.2.1\ndeny to 192.0.2.2\n";
+	char *copy = malloc(sizeof(text));
+
+	(void)ctx, (void)name;
+	*why = "no memory";
+	*len = sizeof(text) - 1;
+	if (copy)
+		memcpy(copy, text, sizeof(text));
+	return copy;
+}
+
+/*
+ * Options and a file with rules, the nth allocation failing: what could not be kept is an error, and where there is no
+ * memory for the rules of both together nothing is allowed.  False: the nth allocation was not needed.
+ */
+static bool
+rules_without_memory(int nth)
+{
+	static const char yaml[] =
+	    "policy: {rules: [deny to 192.0.2.3], files: x.rules, floor: {profiles: all}}\n"
+	    "dns: {hosts: {a.example: 192.0.2.1}, routes: {b.example: 192.0.2.2}}\n"
+	    "logging: {events: x.jsonl}\n";
+	struct diag_sink d = {.told = NULL};
+	struct sluice_config cfg;
+	char err[256];
+
+	count_from(nth);
+	struct sluice_options *file = sluice_options_new(), *line = sluice_options_new();
+	bool good = file && line;
+	if (good)
+		good = config_read(file, "x.yaml", yaml, sizeof(yaml) - 1, read_rules, NULL, &d);
+	if (good)
+		good = sluice_options_take(line, "-r", "deny to 192.0.2.4", err, sizeof(err)) == 2;
+	if (good) {
+		sluice_config_init(&cfg);
+		sluice_options_apply(file, &cfg);
+		sluice_options_apply(line, &cfg);
+		assert_true(cfg.nrules == 4 ||
+			    (cfg.nrules == 2 && strncmp(cfg.rules[0].text, "deny egress to @any", 19) == 0));
+		assert_string_equal(cfg.floor_profiles, "all");
+		good = cfg.nrules == 4;
+	}
+	sluice_options_free(file);
+	sluice_options_free(line);
+	bool failed = count_ends(nth);
+	assert_int_equal(live, 0);
+	assert_int_equal(good, !failed);
+	return failed;
+}
+
+static void
+G6_each_allocation_of_rules_fails(void **state)
+{
+	int nth = 1;
+
+	(void)state;
+	while (rules_without_memory(nth))
+		nth++;
+	assert_in_range(nth, 15, 200);
+}
+
+static void
+hear(void *ctx, const char *text)
+{
+	*(size_t *)ctx += strlen(text);
+}
+
+/* An explanation is whole or an error. */
+static void
+G6_each_allocation_of_an_explanation_fails(void **state)
+{
+	static const struct sluice_rule rules[] = {{.text = "deny to 192.0.2.1, *.a.example"},
+						   {.text = "allow tcp/443 to b.example"}};
+	const struct sluice_question q = {
+	    .size = sizeof(q), .protocol = IP_PROTO_TCP, .host = "b.example", .port = 443};
+	bool failed = true;
+
+	(void)state;
+	for (int nth = 1; failed; nth++) {
+		struct sluice_config cfg;
+		char err[256] = "";
+		size_t said = 0;
+		sluice_config_init(&cfg);
+		cfg.rules = rules;
+		cfg.nrules = 2;
+		count_from(nth);
+		int r = sluice_explain(&cfg, &q, false, hear, &said, err, sizeof(err));
+		failed = count_ends(nth);
+		assert_int_equal(live, 0);
+		/* The host's own addresses are looked for, and done without. */
+		assert_true(r == 1 ? said > 0 : r == -1 && failed && err[0]);
+		assert_in_range(nth, 1, 400);
+	}
+}
+
 int
 main(void)
 {
 #define TEST(f) cmocka_unit_test_setup(f, fresh)
 	const struct CMUnitTest tests[] = {
-	    TEST(G6_each_allocation_fails),
-	    TEST(G6_each_call_of_setup_fails),
-	    TEST(G6_a_gateway_of_each_link),
-	    TEST(G6_options_without_memory),
+	    TEST(G6_each_allocation_fails),          TEST(G6_each_call_of_setup_fails),
+	    TEST(G6_a_gateway_of_each_link),         TEST(G6_options_without_memory),
+	    TEST(G6_each_allocation_of_rules_fails), TEST(G6_each_allocation_of_an_explanation_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
