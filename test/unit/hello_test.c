@@ -115,7 +115,7 @@ expect_bad(const char *why)
 	assert_false(h.has_name);
 }
 
-/* --- L1, L2: segments and records -------------------------------------------------------------------------------- */
+/* --- L1, L2, checklist 24 and 25: segments and records -------------------------------------------------------------------------------- */
 
 static void
 L1_cut_anywhere(void **state)

@@ -143,6 +143,7 @@ ordinary_request(void **state)
 	}
 }
 
+/* Checklist 84. */
 static void
 where_it_goes(void **state)
 {

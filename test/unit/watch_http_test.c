@@ -343,7 +343,7 @@ H2_bodies(void **state)
 	end();
 }
 
-/* A body longer than anything that is held, both ways of saying how long; the request behind it is judged. */
+/* Checklist 83: a body longer than anything that is held, both ways of saying how long; the request behind it is judged. */
 static void
 long_bodies(void **state)
 {

@@ -58,7 +58,7 @@ P20_nothing_before_the_verdict(void **state)
 	end();
 }
 
-/* L1, L2: a name spread over segments and records, also with what follows in the same segment. */
+/* L1, L2, checklist 24: a name spread over segments and records, also with what follows in the same segment. */
 static void
 L2_fragmented_hello(void **state)
 {
@@ -159,6 +159,30 @@ P2_claim_and_evidence_agree(void **state)
 	expect_tls_refused(1002, "evil.example", 49, SLUICE_REASON_NAME);
 	expect_tls_refused(1003, "good.example.evil.example", 49, SLUICE_REASON_NAME);
 	expect_tls_refused(1004, "xgood.example", 49, SLUICE_REASON_NAME);
+	end();
+}
+
+/* Checklist 26: several names at one address, some allowed and some not: what is told decides, without it what is known. */
+static void
+C26_names_that_share_an_address(void **state)
+{
+	int fd;
+
+	(void)state;
+	rules("none", "deny to bad.example", "allow tcp to *.good.example", NULL);
+	begin();
+	resolved("www.good.example", PUBLIC4, 300);
+	expect_tls_passed(1000, NULL);
+	expect_tls_refused(1001, "bad.example", 49, SLUICE_REASON_RULE);
+	resolved("bad.example", PUBLIC4, 300);
+	expect_tls_passed(1002, "www.good.example");
+	expect_tls_passed(1003, "good.example");
+	expect_tls_refused(1004, "bad.example", 49, SLUICE_REASON_RULE);
+	expect_tls_refused(1005, NULL, 49, SLUICE_REASON_RULE);
+	struct peer p = watched(1006, PUBLIC4, 22, &fd);
+	says(&p, "SSH-2.0-client\r\n");
+	host_never_knew(fd);
+	expect_reset(&p, SLUICE_REASON_RULE);
 	end();
 }
 
@@ -621,6 +645,7 @@ main(void)
 	    TEST(L2_fragmented_hello),
 	    TEST(L2_longest_hello),
 	    TEST(P2_claim_and_evidence_agree),
+	    TEST(C26_names_that_share_an_address),
 	    TEST(P3_denied_name_at_any_address),
 	    TEST(P17_no_name),
 	    TEST(P15_ech_is_refused),
