@@ -43,7 +43,7 @@ replay_dns_stream(struct replay_dns *s, struct sluice *gw, struct vhost *v, stru
 {
 	struct rd r = rd_of(bytes);
 
-	if (!s->bytes && !(s->bytes = malloc(PREFIX + DNS_MESSAGE_MAX)))
+	if (!s->bytes && !(s->bytes = calloc(1, PREFIX + DNS_MESSAGE_MAX)))
 		return false;
 	while (rd_left(&r)) {
 		size_t want = s->n < PREFIX ? PREFIX : message_len(s);
