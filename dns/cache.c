@@ -2,7 +2,8 @@
  * cache.c - answers kept for as long as their TTL says
  *
  * A table of entries, found through buckets that begin chains, and held together by a ring in the order of use.  All
- * links are indices, so that the table is two allocations however many answers come and go.
+ * links are indices, so that the table is two allocations however many answers come and go.  An index of 0 is none, so
+ * that an empty table is zeros and its pages are not touched before they are used.
  */
 #include "dns/cache.h"
 
@@ -10,7 +11,7 @@
 
 #include "stack/siphash.h"
 
-#define NONE UINT32_MAX
+#define NONE 0u
 #define ENTRY_COST 64u /* bytes of bookkeeping that are counted for each answer */
 
 struct entry {
@@ -24,9 +25,9 @@ struct entry {
 
 struct dns_cache {
 	uint8_t secret[SIPHASH_KEY];
-	struct entry *entry;
-	uint32_t *bucket; /* a power of two of them */
-	uint32_t size, buckets, count;
+	struct entry *entry; /* 1 to size; those beyond `used` were never used */
+	uint32_t *bucket;    /* a power of two of them */
+	uint32_t size, buckets, count, used;
 	uint32_t oldest, newest, free;
 	size_t bytes, bytes_max;
 };
@@ -71,7 +72,6 @@ dns_cache_new(uint32_t entries, size_t bytes, const uint8_t secret[16])
 		dns_cache_free(c);
 		return NULL;
 	}
-	dns_cache_flush(c);
 	return c;
 }
 
@@ -80,7 +80,7 @@ dns_cache_free(struct dns_cache *c)
 {
 	if (!c)
 		return;
-	for (uint32_t i = 0; c->entry && i < c->size; i++)
+	for (uint32_t i = 1; i <= c->used; i++)
 		dns_answer_free(c->entry[i].answer);
 	free(c->entry);
 	free(c->bucket);
@@ -90,16 +90,14 @@ dns_cache_free(struct dns_cache *c)
 void
 dns_cache_flush(struct dns_cache *c)
 {
-	for (uint32_t i = 0; i < c->size; i++) {
+	for (uint32_t i = 1; i <= c->used; i++) {
 		dns_answer_free(c->entry[i].answer);
 		c->entry[i].answer = NULL;
-		c->entry[i].chain = i + 1 < c->size ? i + 1 : NONE;
 	}
-	for (uint32_t i = 0; i < c->buckets; i++)
-		c->bucket[i] = NONE;
-	c->free = c->size ? 0 : NONE;
-	c->oldest = c->newest = NONE;
-	c->count = 0;
+	if (c->used)
+		memset(c->bucket, 0, c->buckets * sizeof(*c->bucket));
+	c->free = c->oldest = c->newest = NONE;
+	c->count = c->used = 0;
 	c->bytes = 0;
 }
 
@@ -168,10 +166,11 @@ drop(struct dns_cache *c, uint32_t i)
 static void
 keep(struct dns_cache *c, struct key k, struct dns_answer *a, usec_t now)
 {
-	uint32_t i = c->free, *bucket = bucket_of(c, k.hash);
+	uint32_t i = c->free ? c->free : ++c->used, *bucket = bucket_of(c, k.hash);
 	struct entry *e = &c->entry[i];
 
-	c->free = e->chain;
+	if (c->free)
+		c->free = e->chain;
 	*e = (struct entry){.answer = a, .hash = k.hash, .put = now, .chain = *bucket, .flags = k.flags};
 	*bucket = i;
 	link_newest(c, i);
@@ -191,7 +190,7 @@ dns_cache_put(struct dns_cache *c, const struct dns_query *q, struct dns_answer 
 		dns_answer_free(a);
 		return;
 	}
-	while (c->free == NONE || c->bytes + cost(a) > c->bytes_max)
+	while ((c->free == NONE && c->used == c->size) || c->bytes + cost(a) > c->bytes_max)
 		drop(c, c->oldest);
 	keep(c, k, a, now);
 }

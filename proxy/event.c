@@ -184,10 +184,10 @@ cite_judged(struct sluice_event *e, const struct judged *d, char *buf)
 	/* The rule that made a name matter has not decided anything yet. */
 	if (d->verdict != VERDICT_PEEK)
 		cite_rule(e, d->rule, d->floor);
-	if (d->told.len)
-		cite_name(e, &d->told, d->told_by, buf);
-	else
-		cite_name(e, &d->proof, "evidence", buf);
+	if (judged_told(d))
+		cite_name(e, judged_told(d), d->told_by, buf);
+	else if (judged_proof(d))
+		cite_name(e, judged_proof(d), "evidence", buf);
 }
 
 void

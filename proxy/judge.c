@@ -145,12 +145,6 @@ judge(struct sluice *gw, const struct tuple *t, const struct endpoint *client, s
 	ask(gw, &q, "", out);
 }
 
-static const struct name *
-proof_of(const struct judged *was)
-{
-	return was && was->proof.len ? &was->proof : NULL;
-}
-
 void
 judge_told(struct sluice *gw, const struct flow *f, const struct name *told, const char *told_by,
 	   struct judgment *out)
@@ -159,7 +153,7 @@ judge_told(struct sluice *gw, const struct flow *f, const struct name *told, con
 
 	q.claim = told ? CLAIM_TOLD : CLAIM_NONE;
 	q.told = told;
-	q.proof = proof_of(f->judged);
+	q.proof = judged_proof(f->judged);
 	ask(gw, &q, told_by, out);
 }
 
@@ -167,13 +161,13 @@ void
 judge_again(struct sluice *gw, const struct tuple *t, const struct endpoint *client, const struct judged *was,
 	    bool fresh, struct judgment *out)
 {
-	bool told = was && was->told.len;
+	const struct name *told = judged_told(was);
 	struct policy_question q = question_of(t, client, out);
 
-	q.proof = proof_of(was);
+	q.proof = judged_proof(was);
 	if (told) {
 		q.claim = CLAIM_TOLD;
-		q.told = &was->told;
+		q.told = told;
 	} else if (t->proto == IP_PROTO_TCP && !fresh) {
 		q.claim = CLAIM_NONE;
 	}
@@ -186,28 +180,47 @@ judge_keep(struct flow *f, const struct judgment *j)
 	return judge_keep_in(&f->judged, j);
 }
 
+/* What is kept, with room for names if there have to be any.  NULL: no memory, and *in is as it was. */
+static struct judged *
+room_for(struct judged **in, bool named)
+{
+	bool had = *in, had_names = had && (*in)->named;
+
+	if (had && (had_names || !named))
+		return *in;
+
+	struct judged *k = realloc(*in, sizeof(*k) + (named ? sizeof(*k->names) : 0));
+	if (!k)
+		return NULL;
+	if (!had)
+		memset(k, 0, sizeof(*k));
+	if (named)
+		memset(k->names, 0, sizeof(*k->names));
+	k->named = named;
+	*in = k;
+	return k;
+}
+
 bool
 judge_keep_in(struct judged **in, const struct judgment *j)
 {
 	bool told = j->name.len && j->name_from[0] && strcmp(j->name_from, by_evidence) != 0;
-	struct judged *k = *in;
+	bool named = told || j->answer.by.len;
 
 	/* Nothing was asked for, or nothing said no. */
-	if (!k && !j->answer.rule && !j->answer.by.len && !told && j->verdict == VERDICT_ALLOW)
+	if (!*in && !j->answer.rule && !named && j->verdict == VERDICT_ALLOW)
 		return true;
-	if (!k) {
-		k = calloc(1, sizeof(*k));
-		if (!k)
-			return false;
-		*in = k;
-	}
+
+	struct judged *k = room_for(in, named);
+	if (!k)
+		return false;
 	k->verdict = j->verdict;
 	k->rule = j->answer.rule;
 	k->floor = j->answer.floor;
 	if (j->answer.by.len)
-		k->proof = j->answer.by;
+		k->names->proof = j->answer.by;
 	if (told) {
-		k->told = j->name;
+		k->names->told = j->name;
 		k->told_by = j->name_from;
 	}
 	return true;

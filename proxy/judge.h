@@ -31,11 +31,22 @@ struct judged {
 	enum verdict verdict; /* the last: also of a judgment that ends the flow */
 	const struct rule
 	    *rule; /* that decided, of the policy in force; NULL: none, or it went with its policy */
-	bool floor;
-	struct name proof; /* len 0: no evidence was needed */
-	struct name told;  /* len 0: none */
+	bool floor, named;
 	const char *told_by;
+	struct judged_names {
+		struct name proof, told; /* len 0: no evidence was needed; none was told */
+	} names[]; /* one if `named`, else none: most flows need no name and cost no room for any */
 };
+static inline const struct name *
+judged_proof(const struct judged *j) /* NULL: none */
+{
+	return j && j->named && j->names->proof.len ? &j->names->proof : NULL;
+}
+static inline const struct name *
+judged_told(const struct judged *j) /* NULL: none */
+{
+	return j && j->named && j->names->told.len ? &j->names->told : NULL;
+}
 
 /* May a name still be told to this port?  On port 53 this gateway itself answers; of datagrams only QUIC's have one. */
 enum claim judge_claim(uint8_t proto, uint16_t port);

@@ -12,7 +12,6 @@
 
 #define LINES 10u         /* of refusals in the log, a second; of the others the count follows */
 #define RULE_SHOWN 160    /* bytes of a rule's text in a sentence */
-#define COMMENT_SHOWN 100 /* ... and of its comment */
 #define NAME_SHOWN 128    /* ... and of a name */
 
 /* A string that grows in a fixed buffer and is cut at its end. */
@@ -100,8 +99,6 @@ add_rule(struct text *out, const struct policy_answer *a)
 	add_place(out, a);
 	if (!r->profile && r->text)
 		add(out, " \"%.*s\"", RULE_SHOWN, r->text);
-	if (!r->profile && r->comment)
-		add(out, " (%.*s)", COMMENT_SHOWN, r->comment);
 }
 
 /* What to say of a reason; NULL: the rule says it. */

@@ -371,7 +371,8 @@ P2_a_name_needs_evidence(void **state)
 	const struct judged *kept = peer_flow(&p)->flow.judged;
 	struct name n = name_of("good.example");
 	assert_non_null(kept);
-	assert_true(name_eq(&kept->proof, &n));
+	assert_non_null(judged_proof(kept));
+	assert_true(name_eq(judged_proof(kept), &n));
 
 	expect_open_tcp(1002, "93.184.216.40", 22);
 	expect_refused_tcp(1003, "93.184.216.41", 22);

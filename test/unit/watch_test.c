@@ -164,7 +164,7 @@ P2_claim_and_evidence_agree(void **state)
 
 /* Checklist 26: several names at one address, some allowed and some not: what is told decides, without it what is known. */
 static void
-C26_names_that_share_an_address(void **state)
+names_that_share_an_address(void **state)
 {
 	int fd;
 
@@ -645,7 +645,7 @@ main(void)
 	    TEST(L2_fragmented_hello),
 	    TEST(L2_longest_hello),
 	    TEST(P2_claim_and_evidence_agree),
-	    TEST(C26_names_that_share_an_address),
+	    TEST(names_that_share_an_address),
 	    TEST(P3_denied_name_at_any_address),
 	    TEST(P17_no_name),
 	    TEST(P15_ech_is_refused),
