@@ -100,6 +100,8 @@ int own_addresses_open(struct sluice *gw);
 
 /* --- reload.c -------------------------------------------------------------------------------------------- */
 
+/* Whether the gateway itself answers pings: with each new policy. */
+void judge_own_echo(struct sluice *gw);
 /* Takes what sluice_reload() left, if anything: swaps, judges all flows again.  Once a turn.  Flows are judged again
  * also when the host's own addresses have changed. */
 void judge_take_settings(struct sluice *gw);

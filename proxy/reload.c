@@ -161,6 +161,23 @@ rejudge(struct sluice *gw, struct flow *f, usec_t now)
 		rejudge_datagrams(gw, f, now);
 }
 
+/*
+ * The gateway's own answer to a ping needs no rule, but a rule may forbid it: then the stack hands the request up,
+ * to be judged and refused like any other.
+ */
+void
+judge_own_echo(struct sluice *gw)
+{
+	for (int fam = 0; fam < FAMILIES; fam++) {
+		const struct tuple t = {.remote = {gw->stack.cfg.net[fam].gateway, 0},
+					.proto = fam == FAMILY_V4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6};
+		struct judgment j;
+
+		judge(gw, &t, NULL, &j);
+		gw->stack.echo_judged[fam] = judge_refuses(&j) && j.answer.rule;
+	}
+}
+
 static void
 swap(struct sluice *gw, struct settings *next)
 {
@@ -170,6 +187,7 @@ swap(struct sluice *gw, struct settings *next)
 	each_flow(gw, forget_rule);
 	settings_free(old);
 	dns_settings_changed(gw);
+	judge_own_echo(gw);
 	gw->said_host = false;
 	gw_log(gw, SLUICE_LOG_INFO, "policy and names were reloaded");
 	event_reloaded(gw);

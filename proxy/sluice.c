@@ -258,6 +258,7 @@ build(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 	gw->dns = gw->evidence ? dns_service_new(gw) : NULL;
 	if (!gw->dns)
 		return wrong(su, "no memory for the name service");
+	judge_own_echo(gw);
 	gw->spare_fd = gw_socket(gw, HOST_UDP, FAMILY_V4, &(struct host_socket_opts){0});
 	return publish_open(gw, cfg->publish, cfg->npublish, su->err, su->errlen);
 }

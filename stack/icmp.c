@@ -333,7 +333,9 @@ echo_input(struct stack *st, const struct inbound *in, const struct icmp *h, str
 {
 	if (addr_is_multicast(&in->ip.dst))
 		return drop(st, COUNT_ICMP_IGNORED);
-	if (stack_is_ours(st, &in->ip.dst)) {
+	enum family fam = addr_family(&in->ip.dst);
+	bool judged = st->echo_judged[fam] && addr_eq(&in->ip.dst, &st->cfg.net[fam].gateway);
+	if (stack_is_ours(st, &in->ip.dst) && !judged) {
 		stack_send_echo_reply(st, &in->ip.dst, &in->ip.src, h->rest, data, 0, in->ip.tos);
 		if (!borrowable)
 			output_now(st);

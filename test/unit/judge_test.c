@@ -343,6 +343,22 @@ P21_echo_is_judged(void **state)
 	assert_string_equal(refusals_at(&bed->gw->refusals, 1)->what, "icmp " PUBLIC4);
 	end();
 
+	/* The gateway itself answers unless a rule forbids it. */
+	rules("none", NULL);
+	begin_again();
+	uint64_t before = bed->gw->stack.count[COUNT_FRAMES_OUT];
+	say_echo(7, "10.0.2.2");
+	assert_int_equal(bed->gw->stack.count[COUNT_FRAMES_OUT], before + 1);
+	assert_int_equal(bed->gw->count[GW_POLICY_REFUSED], 0);
+	end();
+
+	rules("none", "deny icmp to @host", NULL);
+	begin_again();
+	say_echo(7, "10.0.2.2");
+	expect_prohibited(FAMILY_V4);
+	expect_refusal(SLUICE_REASON_RULE);
+	end();
+
 	rules("none", "allow icmp to @public", NULL);
 	begin_again();
 	say_echo(7, PUBLIC4);
