@@ -190,7 +190,7 @@ dns_error(const struct dns_query *q, uint8_t rcode, int ede, const char *text, u
 }
 
 size_t
-dns_query_write(const struct dns_query *q, uint16_t id, uint8_t *out, size_t room)
+dns_query_write(const struct dns_query *q, uint16_t id, bool edns, uint8_t *out, size_t room)
 {
 	struct wr w = wr_of(out, room);
 
@@ -199,12 +199,13 @@ dns_query_write(const struct dns_query *q, uint16_t id, uint8_t *out, size_t roo
 	wr_u16(&w, (uint16_t)((q->rd ? FLAG_RD : 0) | FLAG_AD | (q->cd ? FLAG_CD : 0)));
 	wr_u16(&w, 1);
 	wr_u32(&w, 0);
-	wr_u16(&w, 1);
+	wr_u16(&w, edns);
 	wr_bytes(&w, q->name.wire, q->name.len);
 	wr_u16(&w, q->type);
 	wr_u16(&w, q->class);
-	dns_opt_write(&w, &(struct dns_query){.edns = true, .dnssec_ok = q->dnssec_ok}, DNS_NOERROR, EDE_NONE,
-		      NULL);
+	if (edns)
+		dns_opt_write(&w, &(struct dns_query){.edns = true, .dnssec_ok = q->dnssec_ok}, DNS_NOERROR,
+			      EDE_NONE, NULL);
 	return w.bad ? 0 : (size_t)(w.p - out);
 }
 

@@ -85,9 +85,9 @@ void dns_opt_write(struct wr *w, const struct dns_query *q, uint8_t rcode, int e
 
 /*
  * The query as it goes upstream: id, RD, CD and DO as asked, AD set, the name in lower case, an OPT of ours (DNS_UDP_MAX);
- * nothing else of the guest's.
+ * nothing else of the guest's.  edns false: without the OPT, for a server that does not know it (RFC 6891 6.2.2).
  */
-size_t dns_query_write(const struct dns_query *q, uint16_t id, uint8_t *out, size_t room);
+size_t dns_query_write(const struct dns_query *q, uint16_t id, bool edns, uint8_t *out, size_t room);
 
 /* Does this message answer what dns_query_write() made (id, QR, opcode, exactly this question)?  RFC 5452 section 9. */
 bool dns_is_answer_to(struct view msg, const struct dns_query *q, uint16_t id);

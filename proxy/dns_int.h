@@ -81,6 +81,7 @@ struct dns_pending {
 	bool chosen;                     /* asked of the server the guest chose, over its transport */
 	struct endpoint remote;          /* ... which is this, as the guest names it */
 	bool tcp;
+	bool plain; /* asked without EDNS from now on */
 	struct dns_query q;
 	struct dns_asker *asker;
 	struct endpoint server[DNS_SERVERS]; /* in the order they are asked */

@@ -107,7 +107,7 @@ new_pending(struct dns_service *d, const struct dns_from *from, const struct dns
 	p->q = *q;
 	p->asker = NULL;
 	p->nserver = p->asked = p->stage = 0;
-	p->other_file = false;
+	p->other_file = p->plain = false;
 	p->fate = DNS_FATE_SILENCE;
 	p->error = 0;
 	return p;

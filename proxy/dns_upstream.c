@@ -7,7 +7,7 @@
  *     4.5 s    (dns_timeout) SERVFAIL, before the guest's own resolver gives up
  *
  * A server that refuses, says SERVFAIL or the like makes place for the next at once; one whose answer was truncated is
- * asked again by TCP at once.  A server the guest chose is asked as the guest asked: by datagrams, twice, or by
+ * asked again by TCP at once; one that does not know EDNS, without it.  A server the guest chose is asked as the guest asked: by datagrams, twice, or by
  * TCP, once.
  *
  * Each attempt has a socket of its own, connected, with a port that the kernel draws and an id that is drawn here
@@ -106,7 +106,7 @@ static bool
 send_datagram(struct sluice *gw, const struct dns_pending *p, struct dns_try *t, int *error)
 {
 	uint8_t msg[DNS_UDP_MIN];
-	struct iovec iov = {msg, dns_query_write(&p->q, t->id, msg, sizeof(msg))};
+	struct iovec iov = {msg, dns_query_write(&p->q, t->id, !p->plain, msg, sizeof(msg))};
 	struct host_dgram d = {.iov = &iov, .iovlen = 1, .len = iov.iov_len};
 	int sent = gw->host->ops->sendmmsg(gw->host, t->fd, &d, 1);
 
@@ -126,7 +126,8 @@ begin_stream(const struct dns_pending *p, struct dns_try *t, const struct route 
 		return false;
 	s->proxied = r->proxied;
 	s->target = *target;
-	s->out_len = dns_query_write(&p->q, t->id, s->out + DNS_TCP_PREFIX, sizeof(s->out) - DNS_TCP_PREFIX);
+	s->out_len = dns_query_write(&p->q, t->id, !p->plain, s->out + DNS_TCP_PREFIX,
+				     sizeof(s->out) - DNS_TCP_PREFIX);
 	prefix = wr_of(s->out, DNS_TCP_PREFIX);
 	wr_u16(&prefix, (uint16_t)s->out_len);
 	s->out_len += DNS_TCP_PREFIX;
@@ -319,6 +320,13 @@ is_trouble(uint8_t rcode)
 	return rcode != DNS_NOERROR && rcode != DNS_NXDOMAIN;
 }
 
+/* A server from before EDNS says so in one of these ways (RFC 6891 6.2.2, 7). */
+static bool
+knows_no_edns(const struct dns_pending *p, uint8_t rcode)
+{
+	return !p->plain && (rcode == DNS_FORMERR || rcode == DNS_NOTIMP);
+}
+
 /* A message that answers the question.  The attempt, and perhaps p, are gone afterwards. */
 static void
 take_answer(struct sluice *gw, struct dns_pending *p, struct dns_try *t, struct view msg, usec_t now)
@@ -329,7 +337,12 @@ take_answer(struct sluice *gw, struct dns_pending *p, struct dns_try *t, struct 
 	t->waits = false;
 	if (!p->chosen)
 		dns_servers_answered(gw->settings->servers, &server);
-	if (is_trouble(dns_rcode(msg))) {
+	if (knows_no_edns(p, dns_rcode(msg))) {
+		p->plain = true;
+		close_try(gw, t);
+		if (!ask_server(gw, p, &server, !by_udp))
+			go_on(gw, p, now);
+	} else if (is_trouble(dns_rcode(msg))) {
 		p->rcode = dns_rcode(msg);
 		try_failed(gw, p, t, DNS_FATE_SAID, 0, now);
 	} else if (by_udp && !p->chosen && dns_is_truncated(msg)) {

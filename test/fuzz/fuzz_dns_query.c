@@ -18,7 +18,7 @@ check_upstream(const struct dns_query *q)
 {
 	uint8_t out[DNS_SMALL_MAX], rcode;
 	struct dns_query again;
-	size_t len = dns_query_write(q, 0x1234, out, sizeof(out));
+	size_t len = dns_query_write(q, 0x1234, true, out, sizeof(out));
 
 	must(len > 0 && dns_precheck(view_of(out, len), true) == PRECHECK_OK);
 	must(dns_query_read(view_of(out, len), &again, &rcode) == DNS_READ);

@@ -161,7 +161,7 @@ case_is_folded_to_judge_and_given_back(void **state)
 	size_t len = dns_error(&q, DNS_NXDOMAIN, EDE_NONE, NULL, out, sizeof(out));
 	assert_memory_equal(out + 12, spelled, sizeof(spelled));
 	/* Upstream it is asked in lower case: nothing is told by its case. */
-	len = dns_query_write(&q, 1, out, sizeof(out));
+	len = dns_query_write(&q, 1, true, out, sizeof(out));
 	assert_memory_equal(out + 12, lower.wire, lower.len);
 	assert_true(len > 12);
 }
@@ -375,10 +375,10 @@ the_longest_answer_fits_512_bytes_and_no_room_gives_none(void **state)
 	assert_true(len > 400 && len <= 512);
 	for (size_t room = 0; room < len; room++)
 		assert_int_equal(dns_error(&q, DNS_NXDOMAIN, EDE_BLOCKED, text, out, room), 0);
-	len = dns_query_write(&q, 1, out, sizeof(out));
+	len = dns_query_write(&q, 1, true, out, sizeof(out));
 	assert_true(len > 255);
 	for (size_t room = 0; room < len; room++)
-		assert_int_equal(dns_query_write(&q, 1, out, room), 0);
+		assert_int_equal(dns_query_write(&q, 1, true, out, room), 0);
 }
 
 /* --- upstream --- */
@@ -394,7 +394,7 @@ nothing_of_the_guest_leaves_but_its_question(void **state)
 	msg_question(&m, "Example.Com", DNS_HTTPS);
 	msg_opt(&m, 4096, 0x8000 | 0x1234, options, 31);
 	expect_read(msg_end(&m));
-	size_t len = dns_query_write(&q, 0x5678, out, sizeof(out));
+	size_t len = dns_query_write(&q, 0x5678, true, out, sizeof(out));
 	static const uint8_t want[] = "\x56\x78\x01\x30\0\1\0\0\0\0\0\1"
 				      "\7example\3com\0\0\x41\0\1"
 				      "\0\0\x29\x04\xd0\0\0\x80\0\0\0";
@@ -473,7 +473,7 @@ a_question_survives_the_way_upstream(void **state)
 		if (kit_random(&seed) & 1)
 			msg_opt(&m, (unsigned)kit_random(&seed) & 0xffff, kit_random(&seed) & 0x8000, "", 0);
 		expect_read(msg_end(&m));
-		size_t n = dns_query_write(&q, 99, out, sizeof(out));
+		size_t n = dns_query_write(&q, 99, true, out, sizeof(out));
 		assert_int_equal(dns_query_read(view_of(out, n), &again, &rcode), DNS_READ);
 		assert_true(name_eq(&again.name, &q.name));
 		assert_true(again.type == q.type && again.rd == q.rd && again.cd == q.cd);

@@ -234,9 +234,32 @@ servfail_and_refused_mean_the_next(void **state)
 		asks(i, name, DNS_A);
 		server_says(udp(SERVER_A, 0), said[i]);
 		assert_null(next_frame());
+		if (i >= 2) /* without EDNS it says the same */
+			server_says(udp(SERVER_A, 0), said[i]);
+		assert_null(next_frame());
 		server_answers(udp(SERVER_B, 0), "93.184.216.2");
 		hears_address(i, "93.184.216.2");
 	}
+	end();
+}
+
+/* RFC 6891 6.2.2 */
+static void
+a_server_from_before_edns_is_asked_again(void **state)
+{
+	struct message *q;
+
+	(void)state;
+	begin();
+	asks(1, "old.example", DNS_A);
+	q = server_hears(udp(SERVER_A, 0));
+	assert_int_equal(q->bytes[11], 1); /* additional records: the OPT */
+	server_sends(udp(SERVER_A, 0), answer_to(q, 0x8180 | DNS_FORMERR, NULL, 0, 0));
+	assert_null(next_frame());
+	q = server_hears(udp(SERVER_A, 0));
+	assert_int_equal(q->bytes[11], 0);
+	server_sends(udp(SERVER_A, 0), answer_to(q, 0x8180, &(const char *){"93.184.216.1"}, 1, 300));
+	hears_address(1, "93.184.216.1");
 	end();
 }
 
@@ -509,6 +532,7 @@ main(void)
 	    TEST(all_refuse),
 	    TEST(unreachable_means_the_next_too),
 	    TEST(servfail_and_refused_mean_the_next),
+	    TEST(a_server_from_before_edns_is_asked_again),
 	    TEST(what_all_say_is_said),
 	    TEST(the_dead_are_remembered),
 	    TEST(no_descriptors_is_servfail),
