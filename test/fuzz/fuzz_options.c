@@ -114,7 +114,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	argv[0] = as_passt ? passt : sluice;
 	/* --policy and --floor open the files that they name. */
-	if (!text || memmem(data, size, "policy", 6) || memmem(data, size, "floor", 5)) {
+	if (!text || (size && (memmem(data, size, "policy", 6) || memmem(data, size, "floor", 5)))) {
 		free(text);
 		return 0;
 	}
