@@ -10,9 +10,9 @@
 #include "stack/ip_wire.h"
 #include "stack/siphash.h"
 
-#define LINES 10u         /* of refusals in the log, a second; of the others the count follows */
-#define RULE_SHOWN 160    /* bytes of a rule's text in a sentence */
-#define NAME_SHOWN 128    /* ... and of a name */
+#define LINES 10u      /* of refusals in the log, a second; of the others the count follows */
+#define RULE_SHOWN 160 /* bytes of a rule's text in a sentence */
+#define NAME_SHOWN 128 /* ... and of a name */
 
 /* A string that grows in a fixed buffer and is cut at its end. */
 struct text {

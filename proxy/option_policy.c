@@ -97,50 +97,12 @@ option_add_rule(struct option_rules *r, const char *text, size_t len, const stru
 	return NULL;
 }
 
-/* Lists are read later. */
-static char *
-no_list(void *ctx, const char *path, size_t *len, const char **why)
-{
-	(void)ctx, (void)path, (void)why;
-	*len = 0;
-	return calloc(1, 1);
-}
-
-/* The sentence, without "rule 1", which it is not of all that were given. */
-static void
-keep_first(void *ctx, const struct diag *d)
-{
-	char *first = ctx;
-	const char *text = d->text;
-
-	if (!d->error || *first)
-		return;
-	if (strncmp(text, "rule 1", 6) == 0)
-		text += 6 + strspn(text + 6, ", :");
-	snprintf(first, DIAG_TEXT, "%s", text);
-}
-
-/* A slip in a rule of the command line is seen where the other options are: before anything begins. */
-static bool
-is_readable(struct setup *su, const char *text)
-{
-	char first[DIAG_TEXT] = "";
-	struct diag_sink d = {.told = keep_first, .ctx = first};
-	const struct rule_source src = {.text = text};
-	struct rules rules = {0};
-	bool good = rules_read(&rules, &src, 1, "none", no_list, NULL, &d);
-
-	rules_free(&rules);
-	return good ? true : wrong(su, "--rule %.100s: %s", text, first[0] ? first : "no memory to read it");
-}
-
+/* What it says is judged with all the others, when there is a gateway to be: so all that is wrong is told at once. */
 bool
 option_rule(struct setup *su, struct sluice_options *o, const char *value)
 {
 	const char *text = value + strspn(value, " \t\n"), *why;
 
-	if (*text && strlen(text) <= OPTION_RULE_TEXT && !is_readable(su, text))
-		return false;
 	why = option_add_rule(&o->policy, text, strlen(text), &(struct mark){0});
 	return why ? wrong(su, "--rule %.100s: %s", value, why) : true;
 }

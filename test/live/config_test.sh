@@ -36,8 +36,9 @@ check 'a file that is not there' 1 $?
 contains 'is named' 'nowhere.yaml: cannot be read' "$(cat out)"
 soon "$SLUICE" check -r 'allow to @host' >out
 check 'the command line alone' '0 1' "$? $(grep -c '1 rule$' out)"
-soon "$SLUICE" run -r 'allwo to @host' true 2>err
-check 'a rule with a slip in it is a wrong command line' '2 1' "$? $(wc -l <err)"
+soon "$SLUICE" run -r 'allwo to @host' -r 'deny tcp/0 to @any' true 2>err
+check 'rules with slips in them: nothing is started, and all of them are told' '1 3' "$? $(wc -l <err)"
+contains 'the second by its number too' 'rule 2, column 10' "$(cat err)"
 printf 'allow to 192.0.2.1\nfrob to x\n' >bad.rules
 soon "$SLUICE" check --policy bad.rules >out
 check 'a file of rules' 1 $?

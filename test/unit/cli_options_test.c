@@ -181,7 +181,6 @@ mistakes_are_named(void **state)
 	    {"replay a b c", "'c'", "one file too many"},
 	    {"run -c a -c b x", "b", "a was given already"},
 	    {"run --events= x", "--events", "standard output"},
-	    {"run -rallwo x", "allwo", "allow, deny or drop"},
 	    {"run --profile office x", "office", "public, private"},
 	    {"run --floor /nowhere/f x", "/nowhere/f", "No such file"},
 	    {"run --dns-timeout 1h x", "1h", "100ms to 30s"},

@@ -498,7 +498,6 @@ mistakes_are_named(void **state)
 	    {"--search", "a b", "lab.example"},
 	    {"-p", "99999", "65535"},
 	    {"-r", "", "is empty"},
-	    {"-r", "frob to x", "allow, deny or drop"},
 	    {"--profile", "office", "public, private"},
 	    {"--profile", "public,", "public, private"},
 	    {"--dns-route", "a b=192.0.2.1", "SUFFIX=ADDR"},
