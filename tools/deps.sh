@@ -36,6 +36,7 @@ test|cmd traceroute|traceroute|traceroute|traceroute|a guest program
 test|cmd nft|nftables|nftables|nftables|loss and filters in test namespaces
 test|cmd tcpdump|tcpdump|tcpdump|tcpdump|an independent reader of captures
 test demo-vmm|cmd ethtool|ethtool|ethtool|ethtool|switching offloads in test namespaces, a guest program
+test|musl|musl-tools|musl-gcc|musl-dev|names asked by another C library
 test|cmd socat|socat|socat|socat|small servers
 test bench demo-vmm|cmd dnsmasq|dnsmasq-base|dnsmasq|dnsmasq|a name server
 test bench demo|cmd ps|procps|procps-ng|procps|watching processes
@@ -59,6 +60,7 @@ present()
 	case $1 in
 	cmd) shift; for c; do command -v "$c" >/dev/null 2>&1 || return 1; done ;;
 	header) echo "#include <$2>" | cc -E -o /dev/null - 2>/dev/null ;;
+	musl) command -v musl-gcc >/dev/null 2>&1 || ldd --version 2>&1 | grep -qi musl ;;
 	link) echo 'int main(void) { return 0; }' | cc "$2" -x c -o /dev/null - 2>/dev/null ;;
 	fuzzer) echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
 		clang -fsanitize=fuzzer,address -x c -o /dev/null - 2>/dev/null ;;
