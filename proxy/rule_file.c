@@ -3,60 +3,21 @@
  *
  * Either way each rule becomes a text of our grammar with its place in the file, so that there is one way in.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proxy/options.h"
+#include "proxy/read_file.h"
 #include "stack/ip_wire.h"
 
 /* --- files ------------------------------------------------------------------------------------------------- */
 
-static char *
-read_all(FILE *f, size_t *len, const char **why)
-{
-	size_t room = 16384, n = 0;
-	char *text = malloc(room);
-
-	while (text) {
-		n += fread(text + n, 1, room - n, f);
-		if (n < room)
-			break;
-		if (room > OPTION_FILE) {
-			*why = "longer than 4 MiB";
-			free(text);
-			return NULL;
-		}
-		room *= 2;
-		char *more = realloc(text, room);
-		if (!more)
-			free(text);
-		text = more;
-	}
-	if (text && !ferror(f) && n <= OPTION_FILE) {
-		*len = n;
-		return text;
-	}
-	*why = !text ? "no memory" : ferror(f) ? strerror(errno) : "longer than 4 MiB";
-	free(text);
-	return NULL;
-}
-
 char *
 option_read_file(void *ctx, const char *path, size_t *len, const char **why)
 {
-	FILE *f = fopen(path, "re");
-	char *text;
-
 	(void)ctx;
-	if (!f) {
-		*why = strerror(errno);
-		return NULL;
-	}
-	text = read_all(f, len, why);
-	fclose(f);
-	return text;
+	return read_file(path, OPTION_FILE, "longer than 4 MiB", len, why);
 }
 
 char *

@@ -3,12 +3,12 @@
  */
 #include "proxy/settings.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proxy/config.h"
+#include "proxy/read_file.h"
 
 #define DNS_TIMEOUT (4500 * USEC_PER_MSEC)
 #define DNS_CACHE 4096u
@@ -44,48 +44,10 @@ settings_sink(const struct sluice_config *cfg)
 /* --- files ------------------------------------------------------------------------------------------------ */
 
 static char *
-read_all(FILE *f, size_t *len, const char **why)
-{
-	size_t room = 65536, n = 0;
-	char *text = malloc(room);
-
-	while (text) {
-		n += fread(text + n, 1, room - n, f);
-		if (n < room)
-			break;
-		if (room >= LIST_MAX) {
-			*why = "longer than 256 MiB";
-			free(text);
-			return NULL;
-		}
-		char *more = realloc(text, room *= 2);
-		if (!more)
-			free(text);
-		text = more;
-	}
-	if (!text || ferror(f)) {
-		*why = text ? strerror(errno) : "no memory";
-		free(text);
-		return NULL;
-	}
-	*len = n;
-	return text;
-}
-
-static char *
 read_list(void *ctx, const char *path, size_t *len, const char **why)
 {
-	FILE *f = fopen(path, "re");
-	char *text;
-
 	(void)ctx;
-	if (!f) {
-		*why = strerror(errno);
-		return NULL;
-	}
-	text = read_all(f, len, why);
-	fclose(f);
-	return text;
+	return read_file(path, LIST_MAX, "longer than 256 MiB", len, why);
 }
 
 /* --- policy ----------------------------------------------------------------------------------------------- */
