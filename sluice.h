@@ -511,7 +511,7 @@ SLUICE_API int sluice_options_take(struct sluice_options *o, const char *arg, co
 SLUICE_API void sluice_options_apply(const struct sluice_options *o, struct sluice_config *cfg);
 /*
  * A configuration file (YAML, docs/configuration.md): its keys are these options and more.  0; or -1 and the first
- * error, all of them told through diagnostic (may be NULL).  To let options of a command line override the file's,
+ * error, all of them told through diagnostic (may be NULL), and o is then only good to be freed.  To let options of a command line override the file's,
  * keep two, and apply the file's first: what applies later replaces, but rules go before those that are there.
  */
 SLUICE_API int sluice_options_file(struct sluice_options *o, const char *path,
