@@ -223,8 +223,7 @@ Description: The network of a microVM as a library
 Version: $(VERSION)
 Cflags: -I$${includedir}
 Libs: -L$${libdir} -lsluice
-Requires.private: ldns yaml-0.1 jansson
-Libs.private: -pthread
+Libs.private: $(LIBS) -lssl -lcrypto -pthread
 endef
 export pc
 

@@ -184,15 +184,15 @@ judge_keep(struct flow *f, const struct judgment *j)
 static struct judged *
 room_for(struct judged **in, bool named)
 {
-	bool had = *in, had_names = had && (*in)->named;
+	struct judged *k = *in;
+	bool fresh = !k;
 
-	if (had && (had_names || !named))
-		return *in;
-
-	struct judged *k = realloc(*in, sizeof(*k) + (named ? sizeof(*k->names) : 0));
+	if (k && (k->named || !named))
+		return k;
+	k = realloc(k, sizeof(*k) + (named ? sizeof(*k->names) : 0));
 	if (!k)
 		return NULL;
-	if (!had)
+	if (fresh)
 		memset(k, 0, sizeof(*k));
 	if (named)
 		memset(k->names, 0, sizeof(*k->names));

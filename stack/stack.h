@@ -146,9 +146,10 @@ struct stack {
 	bool guest_answers[FAMILIES];      /* the configured address has been heard */
 	struct addr guest_heard[FAMILIES]; /* the address announced or used last; unspecified: none */
 	struct addr link_local;            /* ours: fe80::/64 with the EUI-64 of cfg.mac */
-	bool probe_wanted;     /* something waits for the guest: ARP and NS probes go out at probe_at */
-	usec_t probe_at;       /* not before: one a second */
-	bool echo_judged[FAMILIES]; /* an echo request to the gateway's address is handed up, not answered here */
+	bool probe_wanted; /* something waits for the guest: ARP and NS probes go out at probe_at */
+	usec_t probe_at;   /* not before: one a second */
+	bool echo_judged
+	    [FAMILIES];        /* an echo request to the gateway's address is handed up, not answered here */
 	bool leased[FAMILIES]; /* a lease was given since the owner last looked (and cleared this) */
 	usec_t ra_at;          /* next unsolicited router advertisement; TIME_NEVER: nobody to hear it */
 

@@ -54,21 +54,8 @@ case_and_one_trailing_dot_do_not_matter(void **state)
 static void
 what_is_no_name_is_refused(void **state)
 {
-	static const char *const bad[] = {"",
-					  ".",
-					  "..",
-					  "a..b",
-					  ".a",
-					  "a b",
-					  "a/b",
-					  "http://a",
-					  "a:80",
-					  "a@b",
-					  "*.a",
-					  "b\xc3\xbc"
-					  "cher.de",
-					  "a.b..",
-					  "a,b"};
+	static const char *const bad[] = {"",         ".",    "..",  "a..b", ".a",          "a b",   "a/b",
+					  "http://a", "a:80", "a@b", "*.a",  "\xc3\xbc.de", "a.b..", "a,b"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
