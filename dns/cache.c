@@ -80,7 +80,7 @@ dns_cache_free(struct dns_cache *c)
 {
 	if (!c)
 		return;
-	for (uint32_t i = 1; i <= c->used; i++)
+	for (uint32_t i = 1; c->entry && i <= c->used; i++)
 		dns_answer_free(c->entry[i].answer);
 	free(c->entry);
 	free(c->bucket);

@@ -26,7 +26,7 @@ enum side { BY_NAME, BY_ADDR, SIDES };
 
 /* A name or an address, with its pairs. */
 struct end {
-	uint32_t next;           /* in its bucket, or among the free */
+	uint32_t next;           /* in its bucket (as there), or among the free */
 	uint32_t newest, oldest; /* pair */
 	uint32_t pairs;
 };
@@ -40,7 +40,8 @@ struct pair {
 
 struct ends {
 	struct end *end;
-	uint32_t *bucket;
+	uint32_t *
+	    bucket; /* an end's number + 1, so that an empty table is zeros and no page of it is touched; 0: none */
 	uint32_t used, free; /* never used ones begin at `used` */
 	uint32_t most;       /* pairs of one */
 };
@@ -62,8 +63,8 @@ evidence_forget(struct evidence *e)
 	for (unsigned side = 0; side < SIDES; side++) {
 		struct ends *s = &e->of[side];
 
-		for (uint32_t i = 0; s->used && i <= e->mask; i++)
-			s->bucket[i] = NONE;
+		if (s->used)
+			memset(s->bucket, 0, (e->mask + 1) * sizeof(*s->bucket));
 		s->used = 0;
 		s->free = NONE;
 	}
@@ -74,9 +75,8 @@ static bool
 ends_new(struct ends *s, uint32_t room, uint32_t buckets, uint32_t most)
 {
 	s->end = calloc(room, sizeof(*s->end));
-	s->bucket = malloc(buckets * sizeof(*s->bucket));
+	s->bucket = calloc(buckets, sizeof(*s->bucket));
 	s->most = most;
-	s->used = 1; /* so that evidence_forget() sees to the buckets */
 	return s->end && s->bucket;
 }
 
@@ -144,15 +144,13 @@ bytes_of(const struct evidence *e, enum side side, uint32_t end)
 static uint32_t
 find(const struct evidence *e, enum side side, struct view v)
 {
-	uint32_t i = *bucket_of(e, side, v);
-
-	for (; i != NONE; i = e->of[side].end[i].next) {
-		struct view have = bytes_of(e, side, i);
+	for (uint32_t link = *bucket_of(e, side, v); link; link = e->of[side].end[link - 1].next) {
+		struct view have = bytes_of(e, side, link - 1);
 
 		if (have.len == v.len && memcmp(have.p, v.p, v.len) == 0)
-			break;
+			return link - 1;
 	}
-	return i;
+	return NONE;
 }
 
 /* A place for one more; there is always one, because each has a pair. */
@@ -174,7 +172,7 @@ enter(struct evidence *e, enum side side, uint32_t end)
 	uint32_t *bucket = bucket_of(e, side, bytes_of(e, side, end));
 
 	e->of[side].end[end] = (struct end){.next = *bucket, .newest = NONE, .oldest = NONE};
-	*bucket = end;
+	*bucket = end + 1;
 }
 
 static void
@@ -183,8 +181,8 @@ leave(struct evidence *e, enum side side, uint32_t end)
 	struct ends *s = &e->of[side];
 	uint32_t *at = bucket_of(e, side, bytes_of(e, side, end));
 
-	while (*at != end)
-		at = &s->end[*at].next;
+	while (*at != end + 1)
+		at = &s->end[*at - 1].next;
 	*at = s->end[end].next;
 	s->end[end].next = s->free;
 	s->free = end;
