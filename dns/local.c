@@ -274,6 +274,12 @@ find_zone(const struct dns_local *l, const struct name *n, bool routed)
 	return !routed && is_private_reverse(l, n) ? LOCAL_NXDOMAIN : LOCAL_NOT;
 }
 
+bool
+dns_local_is_own(const struct dns_local *l, const struct name *n)
+{
+	return name_eq(n, &l->host_name) || name_eq(n, &l->gateway_name);
+}
+
 enum dns_local_is
 dns_local_find(const struct dns_local *l, const struct surroundings *where, const struct dns_query *q,
 	       bool routed, struct addr out[DNS_LOCAL_ADDRS], unsigned *n)

@@ -24,6 +24,10 @@ struct dns_local;
 struct dns_local *dns_local_new(const char *const *hosts, size_t n, struct diag_sink *d);
 void dns_local_free(struct dns_local *l);
 
+/* One of the gateway's own two names, which may be asked for whatever policy allows, unless a rule denies them by name:
+ * who is refused everything must still find out why. */
+bool dns_local_is_own(const struct dns_local *l, const struct name *n);
+
 enum dns_local_is { LOCAL_NOT, LOCAL_ADDRS, LOCAL_NXDOMAIN, LOCAL_NODATA };
 
 /*

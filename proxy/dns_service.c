@@ -307,8 +307,7 @@ dns_ask(struct sluice *gw, const struct dns_from *from, struct view msg, usec_t 
 		return true;
 	}
 
-	policy_decide_name(gw->settings->policy, from->t.proto, &q.name, &a);
-	if (a.verdict != VERDICT_ALLOW)
+	if (!judge_may_ask(gw->settings, from->t.proto, &q.name, &a))
 		return refuse(gw, from, &q, &q.name, &a, now);
 	if (answer_local(gw, from, &q, now))
 		return true;

@@ -185,8 +185,7 @@ ask_name(struct explanation *e, bool last)
 	const struct policy_answer *a = &e->name_answer;
 
 	e->asked_name = true;
-	policy_decide_name(s->policy, IPPROTO_UDP, &e->name, &e->name_answer);
-	if (a->verdict != VERDICT_ALLOW)
+	if (!judge_may_ask(s, IPPROTO_UDP, &e->name, &e->name_answer))
 		refuse(e, SLUICE_REASON_RULE);
 	if (e->refused || last) {
 		e->answer = *a;

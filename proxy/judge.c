@@ -123,6 +123,17 @@ judge_claim(uint8_t proto, uint16_t port)
 	return proto == IP_PROTO_UDP && port == QUIC_PORT ? CLAIM_PENDING : CLAIM_NONE;
 }
 
+bool
+judge_may_ask(const struct settings *s, uint8_t proto, const struct name *n, struct policy_answer *out)
+{
+	if (dns_local_is_own(s->local, n) && !policy_denies_name(s->policy, n, out)) {
+		*out = (struct policy_answer){.verdict = VERDICT_ALLOW};
+		return true;
+	}
+	policy_decide_name(s->policy, proto, n, out);
+	return out->verdict == VERDICT_ALLOW;
+}
+
 static struct policy_question
 question_of(const struct tuple *t, const struct endpoint *client, struct judgment *out)
 {

@@ -12,6 +12,8 @@
 #include "proxy/flow.h"
 #include "sluice.h"
 
+struct settings;
+
 /* A decision and what to say of it. */
 struct judgment {
 	enum verdict verdict;
@@ -86,6 +88,10 @@ void judge_name_refused(struct sluice *gw, const struct tuple *t, const struct n
 			enum sluice_reason reason, const struct policy_answer *a);
 /* A request within a flow that lives: kind REQUEST_REFUSED. */
 void judge_request_refused(struct sluice *gw, const struct flow *f, const struct judgment *j);
+
+/* May this name be asked for over proto?  The gateway's own two always, unless a rule denies them by name.  False: *out
+ * says what refuses it.  Needs no gateway. */
+bool judge_may_ask(const struct settings *s, uint8_t proto, const struct name *n, struct policy_answer *out);
 
 /* One sentence for the guest and for people: "tcp 203.0.113.5:25 (mail.example): no rule allows it". */
 #define JUDGE_TEXT 512

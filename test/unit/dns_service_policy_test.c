@@ -426,6 +426,36 @@ known_names(void **state)
 	end();
 }
 
+/* Who may ask for nothing still finds the page that says why. */
+static void
+own_names_need_no_rule(void **state)
+{
+	(void)state;
+	conf.gateway.profiles = "none";
+	begin();
+	asks(1, "gateway.sluice.internal", DNS_A);
+	hears_address(1, "10.0.2.3");
+	asks(2, "below.gateway.sluice.internal", DNS_A);
+	hears_rcode(2, DNS_NXDOMAIN);
+	asks(3, "a.example", DNS_A);
+	hears_rcode(3, DNS_NXDOMAIN);
+	assert_int_equal(counted(GW_POLICY_REFUSED), 2);
+	end();
+}
+
+static void
+own_names_can_be_denied(void **state)
+{
+	(void)state;
+	rule("deny to gateway.sluice.internal");
+	begin();
+	asks(1, "gateway.sluice.internal", DNS_A);
+	hears_rcode(1, DNS_NXDOMAIN);
+	asks(2, "host.sluice.internal", DNS_A);
+	hears_address(2, "10.0.2.2");
+	end();
+}
+
 static void
 a_policy_that_changes(void **state)
 {
@@ -476,6 +506,8 @@ main(void)
 	    TEST(no_path_at_all_suppresses_nothing),
 	    TEST(a_family_the_guest_has_not),
 	    TEST(known_names),
+	    TEST(own_names_need_no_rule),
+	    TEST(own_names_can_be_denied),
 	    TEST(a_policy_that_changes),
 	};
 
