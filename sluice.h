@@ -222,6 +222,9 @@ struct sluice_config {
 	uint32_t dns_timeout; /* microseconds until a query that nobody answers is SERVFAIL [4500000] */
 	uint32_t dns_cache;   /* answers kept [4096]; UINT32_MAX: none */
 
+	uint32_t
+	    max_flow_rate; /* flows the guest may begin a second, beyond which they are as if lost [no limit] */
+
 	bool no_status_page; /* true: http://gateway.sluice.internal/ does not answer */
 };
 

@@ -134,6 +134,8 @@ static const struct config_key table[] = {
      .fallback = "1024", .about = "UDP flows at once"},
     {"limits.ping", KEY_VALUE, .take = take_ping, .type = "number", .limit = "1 to 1048576", .fallback = "64",
      .about = "echo flows at once"},
+    {"limits.flow_rate", KEY_VALUE, .option = "max-flow-rate", .type = "number", .limit = "1 to 1048576",
+     .fallback = "no limit", .about = "flows that the guest may begin a second"},
     {"limits.memory", KEY_VALUE, .option = "memory", .type = "size", .limit = "2M to 1024G",
      .fallback = "128M", .about = "the most that the data of all flows may take"},
     {"limits.ring", KEY_VALUE, .take = take_ring, .type = "size", .limit = "a power of two, 4K to 1M",

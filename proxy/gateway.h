@@ -17,6 +17,7 @@
 #include "proxy/event.h"
 #include "proxy/flow.h"
 #include "proxy/judge.h"
+#include "proxy/pace.h"
 #include "proxy/refusals.h"
 #include "proxy/settings.h"
 #include "proxy/socks.h"
@@ -63,6 +64,7 @@ enum gateway_count {
 	GW_POLICY_DROPPED, /* of these: without a word */
 	GW_POLICY_PEEKED,
 	GW_POLICY_REJUDGED, /* flows that ended because of a reload */
+	GW_PACED,           /* flows not begun: too many in a second */
 	GW_DNS_QUERIES,
 	GW_DNS_BAD, /* not answered, or only with an error, for what they are */
 	GW_DNS_LOCAL,
@@ -182,6 +184,7 @@ struct sluice { /* "the gateway" */
 	struct listener *listener;
 	size_t nlistener;
 
+	struct pace pace; /* of new flows */
 	bool endpoint_independent;
 	int batch_max;             /* frames taken a turn */
 	uint32_t files, max_files; /* host sockets open; the most there may be */

@@ -134,6 +134,15 @@ judge_may_ask(const struct settings *s, uint8_t proto, const struct name *n, str
 	return out->verdict == VERDICT_ALLOW;
 }
 
+bool
+judge_pace(struct sluice *gw, usec_t now)
+{
+	if (pace_take(&gw->pace, now))
+		return true;
+	gw_limit(gw, GW_PACED, "a flow of the guest was not begun: too many in a second", 0);
+	return false;
+}
+
 static struct policy_question
 question_of(const struct tuple *t, const struct endpoint *client, struct judgment *out)
 {

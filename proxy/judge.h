@@ -57,6 +57,8 @@ enum sluice_reason judge_reason(const struct policy_question *q, const struct po
 
 /* A flow that would begin now.  client: of a published port (t->remote is then only the name it gets), else NULL. */
 void judge(struct sluice *gw, const struct tuple *t, const struct endpoint *client, struct judgment *out);
+/* May the guest begin one more flow now?  False: it is as if lost (counted, a LIMIT event). */
+bool judge_pace(struct sluice *gw, usec_t now);
 /* The same once the guest's first flight is known: told NULL: no name.  f->judged is what allowed it so far. */
 void judge_told(struct sluice *gw, const struct flow *f, const struct name *told, const char *told_by,
 		struct judgment *out);

@@ -193,6 +193,12 @@ take_max_udp(struct setup *su, struct sluice_options *o, const char *value)
 }
 
 static bool
+take_max_flow_rate(struct setup *su, struct sluice_options *o, const char *value)
+{
+	return take_flows(su, "max-flow-rate", value, &o->max_flow_rate);
+}
+
+static bool
 take_memory(struct setup *su, struct sluice_options *o, const char *value)
 {
 	uint64_t n;
@@ -282,6 +288,8 @@ take_no_dhcp(struct setup *su, struct sluice_options *o, const char *value)
 	  "      --no-dhcp             no DHCP and no DHCPv6: the guest is configured otherwise\n")      \
 	X("max-tcp", 0, "N", take_max_tcp, "      --max-tcp N           TCP flows at once (4096)\n")     \
 	X("max-udp", 0, "N", take_max_udp, "      --max-udp N           UDP flows at once (1024)\n")     \
+	X("max-flow-rate", 0, "N", take_max_flow_rate,                                                   \
+	  "      --max-flow-rate N     flows that the guest may begin a second (no limit)\n")            \
 	X("memory", 0, "BYTES", take_memory,                                                             \
 	  "      --memory BYTES        the most that flows may hold, with K, M or G (128M)\n")           \
 	X("udp-endpoint-independent", 0, NULL, take_udp_endpoint_independent,                            \

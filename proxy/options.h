@@ -60,7 +60,7 @@ struct sluice_options {
 	size_t nnameservers;
 	bool udp_endpoint_independent;
 
-	uint32_t max_tcp, max_udp, max_ping, max_ring, max_files;
+	uint32_t max_tcp, max_udp, max_ping, max_ring, max_files, max_flow_rate;
 	uint32_t max_fragmented, fragment_memory, max_batch;
 	uint64_t memory;
 

@@ -102,6 +102,7 @@ apply_limits(const struct sluice_options *o, struct sluice_config *cfg)
 	    {o->max_ping, &cfg->max_ping},
 	    {o->max_ring, &cfg->max_ring},
 	    {o->max_files, &cfg->max_files},
+	    {o->max_flow_rate, &cfg->max_flow_rate},
 	    {o->max_fragmented, &cfg->max_fragmented},
 	    {o->fragment_memory, &cfg->fragment_memory},
 	    {o->max_batch, &cfg->max_batch},

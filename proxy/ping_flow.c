@@ -83,6 +83,8 @@ open_flow(struct sluice *gw, const struct tuple *t, const struct packet *pkt, us
 		refuse(gw, t, pkt, &j, now);
 		return NULL;
 	}
+	if (!judge_pace(gw, now))
+		return NULL;
 
 	struct flow *f = flow_new(&gw->flows, FLOW_PING, &ping_flow_ops, t);
 

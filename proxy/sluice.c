@@ -230,6 +230,7 @@ build(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 	gw->settings = settings_read(su, cfg);
 	if (!gw->settings)
 		return false;
+	pace_init(&gw->pace, cfg->max_flow_rate, gw->host->ops->now(gw->host));
 	gw->endpoint_independent = cfg->udp_endpoint_independent;
 	gw->log = cfg->log;
 	gw->log_ctx = cfg->log_ctx;
@@ -409,7 +410,7 @@ sluice_get_stats(const struct sluice *s, struct sluice_stats *st)
 	    .published = gw[GW_PUBLISHED],
 	    .dropped = dropped,
 	    .limited = gw[GW_TCP_FULL] + gw[GW_UDP_FULL] + gw[GW_PING_FULL] + gw[GW_PUBLISH_FULL] +
-		       in[COUNT_ICMP_LIMITED],
+		       gw[GW_PACED] + in[COUNT_ICMP_LIMITED],
 	    .memory_used = s->pool.used,
 	    .memory_peak = s->memory_peak,
 	    .turns = gw[GW_TURNS],

@@ -130,6 +130,8 @@ tcp_flow_open(struct sluice *gw, const struct tuple *tuple, const struct packet 
 		return;
 	}
 
+	if (!judge_pace(gw, now))
+		return;
 	/* A nameserver of the guest's own choice: what it is asked is judged too. */
 	if (tuple->remote.port == DNS_PORT) {
 		tcp_flow_serve(gw, tuple, pkt, iss, &dns_tcp_service, now);

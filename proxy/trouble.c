@@ -136,6 +136,7 @@ static const char *const count_names[GW_COUNTS] = {
     [GW_POLICY_DROPPED] = "dropped by policy",
     [GW_POLICY_PEEKED] = "tcp connections whose name decides",
     [GW_POLICY_REJUDGED] = "flows ended by a reload",
+    [GW_PACED] = "flows not begun: too many a second",
     [GW_DNS_QUERIES] = "dns queries",
     [GW_DNS_BAD] = "dns queries that are none",
     [GW_DNS_LOCAL] = "dns answered by the gateway itself",

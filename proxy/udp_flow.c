@@ -163,7 +163,7 @@ is_allowed(struct sluice *gw, const struct packet *pkt, struct judgment *j, usec
 
 	judge(gw, &t, NULL, j);
 	if (!judge_refuses(j))
-		return true;
+		return judge_pace(gw, now);
 	judge_refused(gw, &t, NULL, NULL, j);
 	if (j->verdict != VERDICT_DROP)
 		stack_send_error(&gw->stack, ICMP_ERR_PROHIBITED, 0,

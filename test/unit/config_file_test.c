@@ -135,6 +135,7 @@ static const char everything[] = "%YAML 1.1\n"
 				 "limits:\n"
 				 "  tcp: 16384\n"
 				 "  udp: 5\n"
+				 "  flow_rate: 50\n"
 				 "  ping: 6\n"
 				 "  memory: 64M\n"
 				 "  ring: 64K\n"
@@ -204,6 +205,7 @@ every_key_reaches_the_config(void **state)
 	assert_true(cfg.no_dhcp && cfg.udp_endpoint_independent);
 	assert_int_equal(cfg.max_tcp, 16384);
 	assert_int_equal(cfg.max_udp, 5);
+	assert_int_equal(cfg.max_flow_rate, 50);
 	assert_int_equal(cfg.max_ping, 6);
 	assert_int_equal(cfg.memory, 64 << 20);
 	assert_int_equal(cfg.max_ring, 64 << 10);
@@ -259,9 +261,9 @@ rules_keep_their_places(void **state)
 	(void)state;
 	assert_true(reads(everything));
 	assert_int_equal(cfg.nrules, 5);
-	a_rule_is(0, "allow tcp/443 to *.github.com", "etc/x.yaml", 31, 7);
-	a_rule_is(1, "deny to @metadata \"it's ours\"", "etc/x.yaml", 32, 8);
-	a_rule_is(2, "allow udp to 192.0.2.7", "etc/x.yaml", 34, 0);
+	a_rule_is(0, "allow tcp/443 to *.github.com", "etc/x.yaml", 32, 7);
+	a_rule_is(1, "deny to @metadata \"it's ours\"", "etc/x.yaml", 33, 8);
+	a_rule_is(2, "allow udp to 192.0.2.7", "etc/x.yaml", 35, 0);
 	a_rule_is(3, "allow to 192.0.2.1", "etc/more.rules", 2, 1);
 	a_rule_is(4, "deny to \"#x\" @any", "etc/more.rules", 4, 3);
 	assert_string_equal(cfg.floor[1].file, "/abs/floor.rules");

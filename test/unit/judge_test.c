@@ -647,6 +647,44 @@ P23_a_flood_of_refusals(void **state)
 	end();
 }
 
+/* So many a second and no more, whatever they are; those that are there go on. */
+static void
+P23_flows_a_second(void **state)
+{
+	(void)state;
+	rules("public", NULL);
+	conf.gateway.max_flow_rate = 4;
+	begin();
+	expect_open_udp(1000, PUBLIC4, 80);
+	expect_open_udp(1001, PUBLIC4, 80);
+	expect_open_tcp(1002, PUBLIC4, 80);
+	say_echo(7, PUBLIC4);
+	assert_int_equal(open_flows(FLOW_PING), 1);
+
+	uint32_t files = bed->gw->files;
+	struct peer p = peer_to(1003, at(PUBLIC4, 81));
+	peer_send(&p, TCP_SYN, NULL, 0);
+	say_udp(1004, PUBLIC4, 80);
+	say_echo(8, PUBLIC4);
+	expect_silence();
+	assert_int_equal(counted(GW_PACED), 3);
+	assert_int_equal(bed->gw->files, files);
+	say_udp(1000, PUBLIC4, 80);
+	assert_int_equal(open_flows(FLOW_UDP), 2);
+	assert_int_equal(counted(GW_PACED), 3);
+
+	wait_for(USEC_PER_SEC / 4);
+	expect_open_udp(1005, PUBLIC4, 80);
+	say_udp(1006, PUBLIC4, 80);
+	assert_int_equal(open_flows(FLOW_UDP), 3);
+	assert_int_equal(counted(GW_PACED), 4);
+	wait_for(10 * USEC_PER_SEC);
+	for (uint16_t i = 0; i < 6; i++)
+		say_udp((uint16_t)(1010 + i), PUBLIC4, 80);
+	assert_int_equal(open_flows(FLOW_UDP), 7);
+	end();
+}
+
 int
 main(void)
 {
@@ -675,6 +713,7 @@ main(void)
 	    TEST(each_end_of_a_mapping),
 	    TEST(many_ends_of_a_mapping),
 	    TEST(P23_a_flood_of_refusals),
+	    TEST(P23_flows_a_second),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

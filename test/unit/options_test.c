@@ -277,6 +277,7 @@ all_of_them_reach_the_config(void **state)
 	    {"--mac", "52:54:00:00:00:01"},
 	    {"--max-tcp", "16384"},
 	    {"--max-udp", "5"},
+	    {"--max-flow-rate", "50"},
 	    {"--memory", "64M"},
 	    {"--hostname", "box.lab"},
 	    {"--search", "lab.example"},
@@ -315,6 +316,7 @@ all_of_them_reach_the_config(void **state)
 	assert_int_equal(cfg.guest_mac[5], 1);
 	assert_int_equal(cfg.max_tcp, 16384);
 	assert_int_equal(cfg.max_udp, 5);
+	assert_int_equal(cfg.max_flow_rate, 50);
 	assert_int_equal(cfg.memory, 64 << 20);
 	assert_string_equal(cfg.hostname, "box.lab");
 	assert_int_equal(cfg.nsearch, 2);
@@ -492,6 +494,7 @@ mistakes_are_named(void **state)
 	    {"--mac", "01:00:00:00:00:00", "52:54:00"},
 	    {"--max-tcp", "0", "from 1"},
 	    {"--max-udp", "many", "from 1"},
+	    {"--max-flow-rate", "0", "from 1"},
 	    {"--memory", "5", "128M"},
 	    {"--hostname", "-x", "letters"},
 	    {"--hostname", "a234567890123456789012345678901234567890123456789012345678901234", "63"},
