@@ -295,7 +295,9 @@ server_sends(int fd, const struct message *m)
 static inline void
 server_answers(int fd, const char *addr)
 {
-	server_sends(fd, answer_to(server_hears(fd), 0x8180, &addr, 1, 300));
+	const char *const one[] = {addr};
+
+	server_sends(fd, answer_to(server_hears(fd), 0x8180, one, 1, 300));
 }
 
 static inline void
