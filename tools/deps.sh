@@ -37,6 +37,7 @@ test|cmd nft|nftables|nftables|nftables|loss and filters in test namespaces
 test|cmd tcpdump|tcpdump|tcpdump|tcpdump|an independent reader of captures
 test demo-vmm|cmd ethtool|ethtool|ethtool|ethtool|switching offloads in test namespaces, a guest program
 test|musl|musl-tools|musl-gcc|musl-dev|names asked by another C library
+test|cmd openssl|openssl|openssl|openssl|certificates, a guest program
 test|cmd socat|socat|socat|socat|small servers
 test bench demo-vmm|cmd dnsmasq|dnsmasq-base|dnsmasq|dnsmasq|a name server
 test bench demo|cmd ps|procps|procps-ng|procps|watching processes
