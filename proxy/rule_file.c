@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/reader.h"
 #include "proxy/options.h"
 #include "proxy/read_file.h"
-#include "stack/ip_wire.h"
 
 /* --- files ------------------------------------------------------------------------------------------------- */
 
@@ -84,116 +84,17 @@ add_lines(struct option_rules *to, const char *file, const char *text, size_t le
 
 /* --- microsandbox ------------------------------------------------------------------------------------------ */
 
-/* Text that grows; `full` when there is no memory or it is longer than any rule may be. */
-struct text {
-	char *p;
-	size_t n, room;
-	bool full;
-};
-
-static void
-put(struct text *t, const char *more)
-{
-	size_t len = strlen(more);
-
-	if (!t->p || t->n + len + 1 > t->room) {
-		size_t room = (t->room + len) * 2 + 64;
-		char *p = room <= 4 * OPTION_RULE_TEXT ? realloc(t->p, room) : NULL;
-		t->full |= !p;
-		if (!p)
-			return;
-		t->p = p;
-		t->room = room;
-	}
-	memcpy(t->p + t->n, more, len + 1);
-	t->n += len;
-}
-
-static void
-put_protos(struct text *t, const struct rule *r)
-{
-	for (unsigned i = 0; i < r->nproto; i++) {
-		const struct rule_proto *p = &r->proto[i];
-		char one[32];
-
-		put(t, p->proto == IP_PROTO_TCP ? " tcp" : p->proto == IP_PROTO_UDP ? " udp" : " icmp");
-		for (unsigned k = 0; k < p->nport; k++) {
-			const struct port_range *range = &p->port[k];
-			if (range->first == range->last)
-				snprintf(one, sizeof(one), "%s%u", k ? "," : "/", range->first);
-			else
-				snprintf(one, sizeof(one), "%s%u-%u", k ? "," : "/", range->first,
-					 range->last);
-			put(t, one);
-		}
-	}
-}
-
-static void
-put_target(struct text *t, const struct rule_target *to)
-{
-	char name[NAME_TEXT], addr[ADDR_TEXT], plen[8];
-
-	switch (to->kind) {
-	case TARGET_ANY:
-		put(t, "@any");
-		break;
-	case TARGET_DNS:
-		put(t, "@dns");
-		break;
-	case TARGET_GROUP:
-		put(t, "@");
-		put(t, group_name(to->group));
-		break;
-	case TARGET_SUFFIX:
-		put(t, "*.");
-		put(t, name_text(&to->name, name));
-		break;
-	case TARGET_NAME:
-		put(t, name_text(&to->name, name));
-		break;
-	case TARGET_NET:
-		addr_text(&to->net, addr);
-		snprintf(plen, sizeof(plen), "/%u", to->plen);
-		put(t, addr);
-		put(t, plen);
-		break;
-	case TARGET_LIST:
-		put(t, to->path ? to->path : "@any"); /* has none */
-		break;
-	}
-}
-
-/* The rule of one direction in our grammar, malloc()ed; NULL: no memory. */
-static char *
-rule_as_text(const struct rule *r, bool ingress)
-{
-	static const char *const action[] = {
-	    [RULE_ALLOW] = "allow", [RULE_DENY] = "deny", [RULE_DROP] = "drop"};
-	struct text t = {NULL, 0, 0, false};
-
-	put(&t, action[r->action]);
-	put(&t, ingress ? " ingress" : " egress");
-	put_protos(&t, r);
-	put(&t, ingress ? " from " : " to ");
-	for (unsigned i = 0; i < r->ntarget; i++) {
-		put(&t, i ? ", " : "");
-		put_target(&t, &r->target[i]);
-	}
-	if (t.full) {
-		free(t.p);
-		return NULL;
-	}
-	return t.p;
-}
-
 static void
 add_direction(struct option_rules *to, const char *file, const struct rule *r, bool ingress,
 	      struct diag_sink *d)
 {
 	const struct mark at = {file, r->at.line, r->at.column};
-	char *one = rule_as_text(r, ingress);
-	const char *why = one ? option_add_rule(to, one, strlen(one), &at) : "is too long to be kept";
+	struct rule way = *r;
+
+	way.egress = !ingress;
+	way.ingress = ingress;
+	char *one = rule_print(&way);
+	const char *why = one ? option_add_rule(to, one, strlen(one), &at) : "cannot be kept: no memory";
 
 	if (why)
 		diag_error(d, &at, NULL, "the rule %s", why);

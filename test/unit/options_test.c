@@ -435,17 +435,20 @@ a_policy_of_microsandbox(void **state)
 		   " \"protocols\": [\"tcp\"], \"ports\": [{\"start\": 443, \"end\": 443}], "
 		   "\"action\": \"allow\"},\n"
 		   "{\"direction\": \"any\", \"destination\": {\"cidr\": \"10.0.0.0/8\"}, \"action\": "
-		   "\"deny\"}\n]}\n");
+		   "\"deny\"},\n"
+		   "{\"direction\": \"egress\", \"destination\": {\"domain\": \"public\"}, \"action\": "
+		   "\"allow\"}\n]}\n");
 	int r = take("--policy", path);
 	if (r != 2)
 		fail_msg("%s", err);
 	apply();
-	assert_int_equal(cfg.nrules, 5);
-	assert_string_equal(cfg.rules[0].text, "allow egress tcp/443 to *.github.com");
-	assert_string_equal(cfg.rules[1].text, "deny egress to 10.0.0.0/8");
+	assert_int_equal(cfg.nrules, 6);
+	assert_string_equal(cfg.rules[0].text, "allow tcp/443 to *.github.com");
+	assert_string_equal(cfg.rules[1].text, "deny to 10.0.0.0/8");
 	assert_string_equal(cfg.rules[2].text, "deny ingress from 10.0.0.0/8");
-	assert_string_equal(cfg.rules[3].text, "deny egress to @any");
-	assert_string_equal(cfg.rules[4].text, "allow ingress from @any");
+	assert_string_equal(cfg.rules[3].text, "allow to public."); /* a host, not the group */
+	assert_string_equal(cfg.rules[4].text, "deny to @any \"default_egress\"");
+	assert_string_equal(cfg.rules[5].text, "allow ingress from @any \"default_ingress\"");
 	assert_int_equal(cfg.rules[0].line, 2);
 	/* And it is one that can be built. */
 	if (sluice_check(&cfg, err, sizeof(err)) != 0)
