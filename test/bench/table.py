@@ -62,7 +62,7 @@ LINES = [
     ("  connections that stood", "idle", "", of("up"), HIGH, None),
     ("  median latency beside them", "idle", "us", of("p50"), LOW, None),
     ("start to first answer", "start", "ms", of_value, LOW, ("max", 20)),
-    ("  memory when idle", "start", "MB", of("rss_kb", 1 / 1024), LOW, ("max", 5)),
+    ("  memory when idle", "start", "MB", of("rss_kb", 1 / 1024), LOW, ("max", 8)),
     ("port, 64 KiB frames, guest to host", "port_up_gso", "Gbit/s", of_value, HIGH, ("x", 0.6)),
     ("  gateway CPU", "port_up_gso", "s/GB", cpu_per_gb, LOW, None),
     ("port, 64 KiB frames, host to guest", "port_down_gso", "Gbit/s", of_value, HIGH, None),
