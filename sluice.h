@@ -226,6 +226,81 @@ struct sluice_config {
 	    max_flow_rate; /* flows the guest may begin a second, beyond which they are as if lost [no limit] */
 
 	bool no_status_page; /* true: http://gateway.sluice.internal/ does not answer */
+
+	/* --- TLS: also replaced by sluice_reload(), but for intercept_max and ca_dir */
+
+	/* TLS to intercept_ports is opened, judged, and sealed again towards a server whose certificate verifies.  false: only
+	 * where a secret or a rule about requests needs it. */
+	bool intercept;
+	const uint16_t *intercept_ports; /* [443] */
+	size_t nintercept_ports;
+	const char *const
+	    *intercept_bypass; /* "NAME", "*.SUFFIX": passed on unopened, judged by name alone */
+	size_t nintercept_bypass;
+	uint32_t intercept_max; /* connections opened at once [256] */
+	const char *
+	    ca_dir; /* ca.pem and ca.key are there, or are made there; NULL: a CA of this gateway's own, in memory */
+	/* Files of PEM certificates.  tls_roots NULL: the system's. */
+	const char *tls_roots;
+	const char *const *tls_extra_roots;
+	size_t ntls_extra_roots;
+	bool tls_only_13; /* nothing below TLS 1.3, either side */
+	const struct sluice_tls_host *tls_hosts;
+	size_t ntls_hosts;
+
+	/* --- requests and secrets */
+
+	bool request_log; /* SLUICE_EVENT_REQUEST for each request that could be read */
+	const struct sluice_secret
+	    *secrets; /* those there are from the start; not replaced by sluice_reload() */
+	size_t nsecrets;
+};
+
+/* How servers of this name are met; the longest match counts. */
+struct sluice_tls_host {
+	size_t size;
+	const char *match;       /* "NAME", "*.SUFFIX" */
+	const char *roots;       /* a PEM file: these are trusted there, and no others; NULL */
+	bool no_verify;          /* neither issuer, dates nor names are looked at; signatures are */
+	const char *certificate; /* PEM files: what we show when asked; both or neither */
+	const char *key;
+};
+
+/* Where a secret may be put in. */
+#define SLUICE_SECRET_HEADERS 1u
+#define SLUICE_SECRET_BASIC 2u
+#define SLUICE_SECRET_QUERY 4u
+#define SLUICE_SECRET_BODY 8u
+
+enum sluice_secret_action {
+	SLUICE_SECRET_BLOCK,     /* the request gets 403, and an event tells */
+	SLUICE_SECRET_LOG,       /* it goes on with the placeholder, and an event tells */
+	SLUICE_SECRET_TERMINATE, /* as BLOCK; the event says that the guest should be ended */
+	SLUICE_SECRET_PASS,      /* it goes on with the placeholder */
+};
+
+/*
+ * A secret the guest never has: it is given a placeholder, which becomes the value on the way to `hosts`, over TLS whose server
+ * certificate verifies, where the name that TLS told, the one of the request and what this gateway resolved agree.
+ */
+struct sluice_secret {
+	size_t size;
+	const char
+	    *name; /* 1 to 64 of letters, digits, '_': also the environment variable the guest gets it in */
+	const void *value; /* copied to memory that is locked and wiped; 1 to 65,536 bytes, no NUL, CR, LF */
+	size_t value_len;
+	const char *
+	    placeholder; /* 8 to 1,024 printable bytes, no blanks or quotes; NULL: one that nobody can guess */
+	const char *const *hosts; /* "NAME", "*.SUFFIX", "*": at least one */
+	size_t nhosts;
+	unsigned where;                   /* SLUICE_SECRET_..., 0: headers and Basic */
+	enum sluice_secret_action action; /* for the placeholder anywhere else */
+	const char *const *pass_hosts;    /* where the placeholder passes as it is, and nothing is told */
+	size_t npass_hosts;
+	bool plain; /* over plain HTTP, too */
+	bool
+	    no_redact; /* headers of responses that have the value keep it; false: they have the placeholder */
+	bool redact_body; /* bodies of responses, too */
 };
 
 #define SLUICE_SEARCH_MAX 6
@@ -300,6 +375,33 @@ struct sluice_question {
 SLUICE_API int sluice_explain(const struct sluice_config *cfg, const struct sluice_question *q, bool json,
 			      void (*out)(void *ctx, const char *text), void *ctx, char *err, size_t errlen);
 
+/* --- secrets --------------------------------------------------------------------------------------- */
+
+/* Add one, or replace that of the same name (its placeholder stays if s->placeholder is NULL).  Requests from then on have it.  Any
+ * thread.  0; or -1 and a sentence. */
+SLUICE_API int sluice_secret_set(struct sluice *s, const struct sluice_secret *secret, char *err,
+				 size_t errlen);
+/* 0; -ENOENT: there is none.  Any thread. */
+SLUICE_API int sluice_secret_remove(struct sluice *s, const char *name);
+/* Its placeholder, to give to the guest, NUL-terminated: its length; -ENOENT, -ENOSPC.  Any thread. */
+SLUICE_API int sluice_secret_placeholder(struct sluice *s, const char *name, char *buf, size_t size);
+
+/* --- TLS: what the guest must trust ------------------------------------------------------------------ */
+
+/* The CA's certificate as PEM, NUL-terminated: its length; -ENOENT: nothing is opened; -ENOSPC.  Any thread. */
+SLUICE_API int sluice_ca_certificate(struct sluice *s, char *buf, size_t size);
+/* It and the host's roots in one PEM text, malloc()ed: for programs whose variable replaces what they trust.  NULL: no memory. */
+SLUICE_API char *sluice_ca_bundle(struct sluice *s);
+/* The variables that make programs trust a file of the guest's: "SSL_CERT_FILE" ..., NULL at the end; static.  Those of `adds` add to what
+ * is trusted and want the CA's certificate alone; the others replace it and want the bundle. */
+SLUICE_API const char *const *sluice_ca_variables(bool adds);
+/* "Mbed TLS 3.6.6, TLS 1.2 and 1.3"; static. */
+SLUICE_API const char *sluice_tls_library(void);
+
+/* Make ca.pem and ca.key in dir (which is made, too) if they are not there, whoever else does the same at the same time; 0: they are there
+ * now; or -1 and a sentence. */
+SLUICE_API int sluice_ca_make(const char *dir, char *err, size_t errlen);
+
 /* --- hooks ----------------------------------------------------------------------------------------- */
 
 /*
@@ -319,6 +421,9 @@ enum sluice_event_kind {
 	SLUICE_EVENT_NAME_REFUSED,    /* a DNS query, or part of its answer: name, reason */
 	SLUICE_EVENT_REQUEST_REFUSED, /* a request within a flow that was opened: name, reason */
 	SLUICE_EVENT_RELOADED,        /* sluice_reload() has taken effect */
+	SLUICE_EVENT_REQUEST, /* a request is over (request_log): method, name, path, status, bytes, times */
+	SLUICE_EVENT_SECRET, /* a placeholder where it may not be: secret, name, method, path; reason NONE: it passed */
+	SLUICE_EVENT_TLS_FAILED, /* no TLS with the server (reason CERTIFICATE, TLS), or with the guest (GUEST_TRUST) */
 };
 
 enum sluice_reason {
@@ -343,8 +448,13 @@ enum sluice_reason {
 	SLUICE_REASON_QUIC,        /* QUIC where a name decides: TCP is to be used */
 	SLUICE_REASON_NAME_SERVICE, /* another way to resolve names than port 53: DoT, DoQ, mDNS, LLMNR, NetBIOS */
 	SLUICE_REASON_REBIND,       /* an answer led to a private or special address: taken out of it */
-	SLUICE_REASON_BAD_QUERY, /* a DNS message, ClientHello or HTTP request that breaks the protocol */
-	SLUICE_REASON_RELOAD,    /* a reload brought a policy that does not allow it */
+	SLUICE_REASON_BAD_QUERY,   /* a DNS message, ClientHello or HTTP request that breaks the protocol */
+	SLUICE_REASON_RELOAD,      /* a reload brought a policy that does not allow it */
+	SLUICE_REASON_CERTIFICATE, /* the server's certificate is not good: detail says why */
+	SLUICE_REASON_TLS,         /* no TLS with the server */
+	SLUICE_REASON_GUEST_TRUST, /* the guest does not take our certificate: a candidate for the bypass list */
+	SLUICE_REASON_MISDIRECTED, /* a request for another host than TLS was told (421) */
+	SLUICE_REASON_SECRET,      /* a placeholder where it may not be */
 };
 
 struct sluice_event {
@@ -373,6 +483,14 @@ struct sluice_event {
 	const char *rule_text; /* as it was written, "public" for a profile's; "" */
 	const char *file;      /* where; "" */
 	uint32_t line;
+	/* Requests, secrets and TLS. */
+	const char *method, *path; /* path: normalised, without its query; "" */
+	uint16_t status;           /* of the response; 0: none */
+	uint64_t answered;  /* microseconds from the request's first byte to the response's head; 0: none */
+	const char *secret; /* its name; "" */
+	const char *where;  /* "header", "basic", "query", "body", "path" and the form: "body/base64"; "" */
+	const char *detail; /* TLS_FAILED: what is wrong, in words; "" */
+	bool terminate;     /* SECRET: the guest should be ended */
 };
 
 /*

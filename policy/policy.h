@@ -35,6 +35,13 @@ enum claim {
 	CLAIM_TOLD,    /* by SNI or Host */
 };
 
+/* A request within a flow (rules of `http` and `https`). */
+struct policy_request {
+	bool tls;
+	struct view method;
+	const char *path; /* normalised, without its query; "" for CONNECT */
+};
+
 struct policy_question {
 	bool ingress;
 	uint8_t proto;      /* IP_PROTO_TCP, _UDP, _ICMP, _ICMPV6 */
@@ -44,6 +51,16 @@ struct policy_question {
 	const struct name *told; /* CLAIM_TOLD */
 	/* A name this flow was allowed by before: counts as evidence for remote even when that has expired. */
 	const struct name *proof; /* NULL: none */
+	/*
+	 * Rules about requests match:
+	 *
+	 *     requests        `allow`                          `deny`, `drop`
+	 *     PENDING         perhaps                          perhaps
+	 *     NONE            never                            always: nobody can tell that it is not such a request
+	 *     TOLD            if method and path match         if method and path match
+	 */
+	enum claim requests;                  /* PENDING: they may still be read */
+	const struct policy_request *request; /* TOLD */
 };
 
 enum policy_reason {
@@ -100,6 +117,8 @@ bool policy_allows_answer(const struct policy *p, const struct surroundings *whe
 
 /* Any name in any rule: without, nothing is ever peeked at. */
 bool policy_has_names(const struct policy *p);
+/* Any rule about requests. */
+bool policy_has_requests(const struct policy *p);
 
 /*
  * Every rule of q's direction in order, what it said for itself and why, to told(); the floor's after.  Those behind one

@@ -34,6 +34,8 @@ struct rule_target {
 	const struct nameset *names; /* TARGET_LIST: both there and sealed; owned by the rule list */
 	const struct netset *nets;
 	const char *path; /* TARGET_LIST: as it was written, "@doh"; owned by the rule list */
+	char *
+	    request; /* a rule about requests: the pattern of their paths (path.h); NULL: any.  Owned by the rule */
 };
 
 struct port_range {
@@ -49,7 +51,11 @@ struct rule_proto {
 
 struct rule {
 	enum rule_action action;
-	bool egress, ingress;     /* at least one */
+	bool egress, ingress; /* at least one */
+	/* About requests: `https` (over TLS), `http` (in the clear).  All its protocols are these, as TCP with their ports (443, 80). */
+	bool https, http;
+	char **method; /* nmethod 0: any; owned, each of them */
+	unsigned nmethod;
 	struct rule_proto *proto; /* nproto 0: any */
 	unsigned nproto;
 	struct rule_target *target; /* ntarget >= 1 */

@@ -16,9 +16,11 @@
 #include "proxy/dns_service.h"
 #include "proxy/event.h"
 #include "proxy/flow.h"
+#include "proxy/intercept.h"
 #include "proxy/judge.h"
 #include "proxy/pace.h"
 #include "proxy/refusals.h"
+#include "proxy/secrets.h"
 #include "proxy/settings.h"
 #include "proxy/socks.h"
 #include "proxy/tcp_service.h"
@@ -74,6 +76,16 @@ enum gateway_count {
 	GW_DNS_FULL,     /* queries that made room for others */
 	GW_DNS_FILTERED, /* answers something was taken out of */
 	GW_DNS_STRAY,    /* messages of nameservers that answer nothing that was asked */
+	GW_TLS_OPENED,   /* connections that were intercepted */
+	GW_TLS_BYPASSED, /* passed on unopened, by the bypass list */
+	GW_TLS_FULL,     /* not opened: at the limit, or no memory */
+	GW_TLS_BAD_SERVER,
+	GW_TLS_UNTRUSTED, /* the guest did not take our certificate */
+	GW_TLS_RESUMED,   /* of either side */
+	GW_REQUESTS,
+	GW_REQUESTS_REFUSED,
+	GW_SECRETS_PUT,
+	GW_SECRETS_REFUSED,
 	GW_BYTES_TO_HOST,
 	GW_BYTES_TO_GUEST,
 	GW_COUNTS,
@@ -176,6 +188,8 @@ struct sluice { /* "the gateway" */
 	bool rejudge;      /* they changed: flows are judged again at the next turn */
 	struct evidence *evidence;
 	struct dns_service *dns;
+	struct interception *intercept;
+	struct secret_store *secrets;
 	struct refusals refusals;
 	uint32_t status_pages;   /* being served: status_page.c */
 	bool said_host;          /* the remedy for @host was logged */
@@ -296,8 +310,8 @@ bool tcp_dial_late(struct sluice *gw, struct tcp_flow *tf, usec_t now);
 /* A host socket within the limits; -errno.  Closing is always gw_close(). */
 int gw_socket(struct sluice *gw, enum host_kind kind, enum family fam, const struct host_socket_opts *o);
 void gw_close(struct sluice *gw, int *fd, bool reset);
-/* One more descriptor in use; false: at the limit. */
-bool gw_files_left(const struct sluice *gw);
+/* May there be one more?  What the name service keeps open for later makes room. */
+bool gw_files_left(struct sluice *gw);
 
 /* --- the kinds of flow ---------------------------------------------------------------------------------- */
 

@@ -62,6 +62,12 @@ bool judge_pace(struct sluice *gw, usec_t now);
 /* The same once the guest's first flight is known: told NULL: no name.  f->judged is what allowed it so far. */
 void judge_told(struct sluice *gw, const struct flow *f, const struct name *told, const char *told_by,
 		struct judgment *out);
+/*
+ * The same for a request of the flow.  r NULL: what the flow carries will never be known as requests.  PEEK is no possible verdict then.
+ * told: as judge_told(); requests judged one by one leave f->judged as it is.
+ */
+void judge_request(struct sluice *gw, const struct flow *f, const struct name *told, const char *told_by,
+		   const struct policy_request *r, struct judgment *out);
 /* A flow that lives, by the policy in force now and by what allowed it so far.  fresh: nothing the guest said has
  * passed yet, so a name may still come (TCP: PEEK is a possible verdict). */
 void judge_again(struct sluice *gw, const struct tuple *t, const struct endpoint *client,

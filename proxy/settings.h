@@ -7,6 +7,7 @@
 #include "dns/local.h"
 #include "dns/servers.h"
 #include "policy/policy.h"
+#include "proxy/tls_settings.h"
 #include "sluice.h"
 
 struct settings {
@@ -19,6 +20,7 @@ struct settings {
 	usec_t dns_timeout;
 	uint32_t dns_cache; /* entries; 0: none */
 	bool status_page;
+	struct tls_settings *tls;
 };
 
 /* NULL: something was wrong and told to d, or no memory (*err: a sentence).  Reads the files that rules name. */

@@ -337,7 +337,7 @@ expect_body(struct watch *w, const struct http_head *h)
 }
 
 static enum outcome
-judge_request(struct sluice *gw, struct tcp_flow *tf, const struct http_head *h, usec_t now)
+judge_head(struct sluice *gw, struct tcp_flow *tf, const struct http_head *h, usec_t now)
 {
 	struct watch *w = tf->watch;
 	bool is_head = h->method.len == 4 && memcmp(h->method.p, "HEAD", 4) == 0;
@@ -369,7 +369,7 @@ read_head(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 		return w->starved ? wait_for_more(gw, tf, IN_NOTHING, now) : WAIT;
 	switch (http_reader_read(&w->head, unjudged_view(w), &h)) {
 	case HTTP_DONE:
-		return judge_request(gw, tf, &h, now);
+		return judge_head(gw, tf, &h, now);
 	case HTTP_BAD:
 		return refuse_it(gw, tf, SLUICE_REASON_BAD_QUERY, h.why, IN_HTTP, now);
 	case HTTP_LONG:

@@ -49,4 +49,10 @@ void hello_reader_free(struct hello_reader *r);
  */
 enum hello_reading hello_read(struct hello_reader *r, struct view bytes, struct hello *out);
 
+/* After HELLO_DONE: the whole handshake message, its head included, valid until the reader is freed; and how many bytes of
+ * the connection, record heads included, it came in (those fed beyond are others').  Older libraries read no hello in several
+ * records, so it is given to them in one. */
+struct view hello_message(const struct hello_reader *r);
+size_t hello_taken(const struct hello_reader *r);
+
 #endif

@@ -14,6 +14,8 @@ build|header stdio.h|libc6-dev|glibc-devel|musl-dev linux-headers|the C library
 build|header ldns/ldns.h|libldns-dev|ldns-devel|ldns-dev|DNS messages
 build|header yaml.h|libyaml-dev|libyaml-devel|yaml-dev|the configuration file
 build|header jansson.h|libjansson-dev|jansson-devel|jansson-dev|JSON
+build|header mbedtls/ssl.h|libmbedtls-dev|mbedtls-devel|mbedtls-dev|TLS
+build|header nghttp2/nghttp2.h|libnghttp2-dev|libnghttp2-devel|nghttp2-dev|HTTP/2
 build|cmd ld objcopy|binutils|binutils|binutils|the archive with one object
 test check|cmd make g++ pkg-config|build-essential pkg-config|gcc-c++ make pkgconf|build-base pkgconf|building and using the installed library
 test check|header cmocka.h|libcmocka-dev|libcmocka-devel|cmocka-dev|unit tests

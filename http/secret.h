@@ -1,0 +1,80 @@
+/*
+ * secret.h - secrets, their placeholders, and which of them a request may have
+ *
+ * The guest knows a placeholder; on the way to a host it may go to, the value takes its place.  A set is immutable and counted: requests
+ * that are under way keep the one they began with.  Values lie in memory that the set's maker provides (locked, wiped: proxy/secrets.c).
+ */
+#ifndef HTTP_SECRET_H
+#define HTTP_SECRET_H
+
+#include <stdatomic.h>
+
+#include "policy/name.h"
+#include "policy/sets.h"
+#include "stack/wire.h"
+
+#define SECRETS 64u /* of one set */
+#define SECRET_PLACEHOLDER_MIN 8u
+#define SECRET_PLACEHOLDER_MAX 1024u
+#define SECRET_VALUE_MAX 65536u
+#define SUBSTITUTE_BODY (16u << 20) /* bytes of a body that secrets are put into */
+
+enum secret_place {
+	SECRET_HEADER = 1,
+	SECRET_BASIC = 2,
+	SECRET_QUERY = 4,
+	SECRET_BODY = 8,
+	SECRET_PATH = 16,
+	SECRET_RAW = 32
+};
+enum secret_action {
+	SECRET_BLOCK,     /* 403, an event */
+	SECRET_LOG,       /* it passes as it is, an event */
+	SECRET_TERMINATE, /* as block, and the guest is to be ended: an event that says so */
+	SECRET_PASS,      /* it passes as it is */
+};
+
+struct secret {
+	char *name;
+	struct view placeholder, value;
+	struct nameset *hosts; /* sealed; NULL with any_host */
+	bool any_host;
+	unsigned places;                  /* SECRET_HEADER ... SECRET_BODY, where it is put in */
+	enum secret_action action;        /* elsewhere */
+	struct nameset *pass_hosts;       /* sealed; NULL: none: there the placeholder passes as it is */
+	bool plain;                       /* may also go over plain HTTP */
+	bool redact_headers, redact_body; /* the value, in responses, becomes the placeholder again */
+};
+
+struct scan_table; /* scan.h */
+
+struct secret_set {
+	atomic_uint users;
+	uint32_t n;
+	struct secret secret[SECRETS];
+	struct scan_table *placeholders; /* all forms of them */
+	struct scan_table *values;       /* raw, of those with a redact_ flag; NULL: none */
+	void (*wipe)(void *ctx,
+		     struct secret_set *s); /* frees the secrets' texts and values; with the last user */
+	void *ctx;
+};
+
+/* Builds the tables of s, whose n and secret[] are filled in, users 1.  False: no memory. */
+bool secret_set_seal(struct secret_set *s);
+struct secret_set *secret_set_keep(struct secret_set *s); /* NULL stays NULL */
+void secret_set_drop(struct secret_set *s);
+
+/* What one request may do, by the places of the set. */
+struct secret_plan {
+	struct secret_set *set; /* NULL: there are no secrets */
+	uint64_t put;           /* put in where the secret's places say so; elsewhere it is a leak */
+	uint64_t pass;          /* passes as it is, unseen */
+				/* The others are leaks wherever they are found. */
+};
+
+/* Which secrets are for this host: sets put and pass.  name NULL: no name is certain (an address, no agreement): only those for any
+ * host count, and only if `sure`.  sure: the name is proven (TLS verified, evidence) as the secret needs it. */
+void secret_plan_for(struct secret_plan *p, struct secret_set *set, const struct name *name, bool sure,
+		     bool tls);
+
+#endif

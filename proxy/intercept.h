@@ -1,0 +1,51 @@
+/*
+ * intercept.h - a TLS connection of the guest that is opened, judged, and sealed again
+ *
+ * watch.c has read the ClientHello and policy has not refused it; the host is connected.  From here:
+ *
+ *     UPSTREAM   our own handshake with the server, offering the ALPN list of the guest's
+ *     VERIFY     its chain, by our bounds and roots
+ *     GUEST      the guest's handshake, with a leaf for that name and exactly the protocol the server chose
+ *     PASSAGE    bytes in the clear between both (passage.h)
+ *
+ * A server that fails is told to the guest as the right alert in the clear, before a ServerHello.  Handshakes wait their turn: one step of
+ * a connection a turn, and no more of them than the turn's budget allows.
+ */
+#ifndef PROXY_INTERCEPT_H
+#define PROXY_INTERCEPT_H
+
+#include "tls/hello.h"
+#include "tls/leaf.h"
+
+struct sluice;
+struct tcp_flow;
+struct tuple;
+struct sluice_config;
+
+/* Of one gateway: the library's state, the CA, leaves, servers that were found bad lately, counts. */
+struct interception;
+
+/* NULL and a sentence: no CA (ca_dir cannot be read or made). */
+struct interception *interception_new(struct sluice *gw, const struct sluice_config *cfg, char *err,
+				      size_t errlen);
+void interception_free(struct interception *x); /* after the flows; NULL is fine */
+
+/* May TLS of this flow be opened, so that its ClientHello has to be read whatever policy says? */
+bool intercept_may(struct sluice *gw, const struct tuple *t);
+/* Is a connection with this hello to be opened?  h->name or the address decide (the bypass list, secrets, rules on requests).  wanted: a
+ * rule about requests waits for it. */
+bool intercept_wants(struct sluice *gw, const struct tcp_flow *tf, const struct hello *h, bool wanted);
+
+/*
+ * Take the flow over: what the guest has sent is in `reader` (which is taken over, too) and `rest`, what came after (copied).  False: no
+ * memory, or at the limit: nothing has changed, the flow is to be refused (FULL).
+ */
+bool intercept_begin(struct sluice *gw, struct tcp_flow *tf, struct hello_reader *reader,
+		     const struct hello *h, struct view rest, usec_t now);
+/* The same for requests in the clear: no TLS, HTTP/1 (or 2 by prior knowledge) alone; first: what was held. */
+bool intercept_begin_plain(struct sluice *gw, struct tcp_flow *tf, struct view first, usec_t now);
+
+/* A new turn: the budget is whole again. */
+void intercept_turn(struct sluice *gw);
+
+#endif

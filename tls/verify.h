@@ -1,0 +1,71 @@
+/*
+ * verify.h - is this chain good for this host, now?
+ *
+ * The handshake is made without the library's verification; what was shown is judged here before a byte is believed.  Bounds
+ * come first, so that nobody else's certificate can cost more than they allow (RFC 5280 is then the library's, names and
+ * dates are ours):
+ *
+ *     certificates of a chain      VERIFY_CERTS, VERIFY_BYTES in all
+ *     RSA                          2,048 to 4,096 bits (8,192 for a root that is trusted), public exponent odd, below 2^32
+ *     elliptic curves              P-256, P-384, P-521, (Ed25519: the library cannot)
+ *     signatures                   SHA-256, -384, -512 (a self-signed root's own is not looked at)
+ *     names                        subjectAltName only: dNSName with at most one wildcard, the leftmost label whole; iPAddress
+ */
+#ifndef TLS_VERIFY_H
+#define TLS_VERIFY_H
+
+#include "tls/tls.h"
+
+#define VERIFY_CERTS 8
+#define VERIFY_BYTES 32768u
+
+struct tls_roots; /* certificates that are trusted; immutable */
+
+/*
+ * From PEM, any number of certificates.  Those that cannot be read are counted in *skipped (NULL: not asked); more: further ones,
+ * NULL: none; both are read, neither is kept.  NULL: no memory, or none could be read (then *why says so).
+ */
+struct tls_roots *tls_roots_read(struct view pem, struct view more, unsigned *skipped, const char **why);
+void tls_roots_free(struct tls_roots *r);
+unsigned tls_roots_count(const struct tls_roots *r);
+
+enum verify_fault {
+	VERIFY_GOOD,
+	VERIFY_NONE,   /* no certificate */
+	VERIFY_BOUNDS, /* too many, too large, a key or a curve beyond the bounds */
+	VERIFY_UNREADABLE,
+	VERIFY_UNKNOWN_CA, /* no way to a root */
+	VERIFY_SELF_SIGNED,
+	VERIFY_EXPIRED,
+	VERIFY_NOT_YET,
+	VERIFY_NAME,        /* for other names */
+	VERIFY_USAGE,       /* not for servers, or an issuer that is no CA */
+	VERIFY_WEAK,        /* MD5, SHA-1, a short key */
+	VERIFY_SIGNATURE,   /* a signature is wrong */
+	VERIFY_CONSTRAINTS, /* name constraints, which nobody here checks: refused where they are critical */
+	VERIFY_MEMORY,
+};
+
+struct verify_question {
+	const struct tls_roots *roots;
+	const struct view *cert; /* DER, the server's own first */
+	int n;
+	const struct name *name; /* NULL: addr */
+	struct addr addr;
+	uint64_t now; /* seconds since 1970 */
+	bool
+	    only_signature; /* no-verify: neither dates, names nor roots count; what is shown must be readable, within bounds, and
+	                      * signed by what is shown after it */
+};
+
+struct verify_answer {
+	enum verify_fault fault;
+	uint8_t alert;  /* for the guest */
+	char text[256]; /* "the certificate of api.example is for: a.example, b.example" */
+};
+
+/* True: good.  Takes at most what the bounds allow (docs/tls.md has figures). */
+bool tls_verify(const struct verify_question *q, struct verify_answer *out);
+const char *verify_fault_name(enum verify_fault f); /* "expired": one word, never changed */
+
+#endif
