@@ -80,6 +80,9 @@ struct host_ops {
 	int (*socket)(struct host *h, enum host_kind kind, enum family fam, const struct host_socket_opts *o);
 	/* 0 connected, -EINPROGRESS under way, else -errno */
 	int (*connect)(struct host *h, int fd, const struct endpoint *to);
+	/* UDP: no longer connected, nor at the port that connect() drew: nothing more reaches it, what has come is still
+	 * there to be read, and the next connect() draws another port (connect(2), AF_UNSPEC).  0 or -errno */
+	int (*disconnect)(struct host *h, int fd);
 	/* the outcome of a connect under way: 0, -EINPROGRESS or -errno (SO_ERROR) */
 	int (*connect_result)(struct host *h, int fd);
 	int (*bind)(struct host *h, int fd, const struct endpoint *at);
@@ -102,6 +105,8 @@ struct host_ops {
 	void (*close)(struct host *h, int fd, bool reset);
 	/* Edge-triggered readiness of fd from now on, both directions, until it is closed. */
 	int (*arm)(struct host *h, int fd, uint64_t token);
+	/* The same for readability only: room to write is no event. */
+	int (*arm_read)(struct host *h, int fd, uint64_t token);
 	/* Level-triggered readability only (UDP listeners, which are read in bounded batches). */
 	int (*arm_level)(struct host *h, int fd, uint64_t token);
 	/* Up to n events of armed descriptors; never waits. */

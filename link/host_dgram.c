@@ -80,6 +80,26 @@ note_received(struct host_dgram *d, struct mmsghdr *m, const union sockaddr_any 
 		d->segment = 0; /* a run of one */
 }
 
+/* One costs less by the call for one. */
+static int
+receive(int fd, struct mmsghdr *m, unsigned n)
+{
+	if (n != 1)
+		return recvmmsg(fd, m, n, MSG_DONTWAIT, NULL);
+
+	ssize_t len = recvmsg(fd, &m->msg_hdr, MSG_DONTWAIT);
+	m->msg_len = (unsigned)len;
+	return len < 0 ? -1 : 1;
+}
+
+static int
+transmit(int fd, struct mmsghdr *m, unsigned n)
+{
+	if (n != 1)
+		return sendmmsg(fd, m, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return sendmsg(fd, &m->msg_hdr, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 1;
+}
+
 int
 host_dgram_recvmmsg(struct host *h, int fd, struct host_dgram *d, int n)
 {
@@ -99,7 +119,7 @@ host_dgram_recvmmsg(struct host *h, int fd, struct host_dgram *d, int n)
 		    .msg_controllen = sizeof(b.control[i]),
 		};
 	do
-		got = recvmmsg(fd, b.msg, (unsigned)n, MSG_DONTWAIT, NULL);
+		got = receive(fd, b.msg, (unsigned)n);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return -errno;
@@ -148,7 +168,7 @@ host_dgram_sendmmsg(struct host *h, int fd, struct host_dgram *d, int n)
 	if (n == 0)
 		return -ENETUNREACH;
 	do
-		sent = sendmmsg(fd, b.msg, (unsigned)n, MSG_NOSIGNAL | MSG_DONTWAIT);
+		sent = transmit(fd, b.msg, (unsigned)n);
 	while (sent < 0 && errno == EINTR);
 	return sent < 0 ? -errno : sent;
 }

@@ -155,6 +155,15 @@ kernel_connect(struct host *h, int fd, const struct endpoint *to)
 }
 
 static int
+kernel_disconnect(struct host *h, int fd)
+{
+	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+	(void)h;
+	return connect(fd, &nobody, sizeof(nobody)) < 0 ? -errno : 0;
+}
+
+static int
 take_error(int fd)
 {
 	int err = 0;
@@ -345,6 +354,12 @@ static int
 kernel_arm(struct host *h, int fd, uint64_t token)
 {
 	return arm(h, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, token);
+}
+
+static int
+kernel_arm_read(struct host *h, int fd, uint64_t token)
+{
+	return arm(h, fd, EPOLLIN | EPOLLET, token);
 }
 
 static int
@@ -572,6 +587,7 @@ kernel_addrs_changed(struct host *h)
 static const struct host_ops kernel_ops = {
     .socket = kernel_socket,
     .connect = kernel_connect,
+    .disconnect = kernel_disconnect,
     .connect_result = kernel_connect_result,
     .bind = kernel_bind,
     .listen = kernel_listen,
@@ -590,6 +606,7 @@ static const struct host_ops kernel_ops = {
     .set_tos = kernel_set_tos,
     .close = kernel_close,
     .arm = kernel_arm,
+    .arm_read = kernel_arm_read,
     .arm_level = kernel_arm_level,
     .events = kernel_events,
     .event_fd = kernel_event_fd,

@@ -425,6 +425,7 @@ vhost_drop_pages(void *block, size_t size)
 static const struct host_ops vhost_ops = {
     .socket = vhost_socket,
     .connect = vhost_connect,
+    .disconnect = vhost_disconnect,
     .connect_result = vhost_connect_result,
     .bind = vhost_bind,
     .listen = vhost_listen,
@@ -443,6 +444,7 @@ static const struct host_ops vhost_ops = {
     .set_tos = vhost_set_tos,
     .close = vhost_close,
     .arm = vhost_arm,
+    .arm_read = vhost_arm_read,
     .arm_level = vhost_arm_level,
     .events = vhost_events,
     .event_fd = vhost_event_fd,

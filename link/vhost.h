@@ -60,7 +60,7 @@ int vhost_closed(const struct vhost *v, int fd);
 /* Bytes each direction of a socket may hold (default 212,992). */
 void vhost_buffers(struct vhost *v, int fd, size_t send, size_t recv);
 
-/* The far end of a datagram socket: datagrams keep their boundaries. */
+/* The far end of a datagram socket: datagrams keep their boundaries.  None reaches a UDP socket that has no port. */
 bool vhost_recv_dgram(struct vhost *v, int fd, void *to, size_t max, size_t *len, struct endpoint *dest);
 bool vhost_send_dgram(struct vhost *v, int fd, const struct endpoint *from, const void *data, size_t len);
 void vhost_send_error(struct vhost *v, int fd, const struct host_sockerr *e); /* into the error queue */

@@ -71,6 +71,26 @@ refuse(struct vhost *v, struct vhost_sock *s, const struct vhost_dgram *d)
 
 /* --- from the gateway ------------------------------------------------------------------------------ */
 
+/* What has come stays, and so does an error that was not told (__udp_disconnect()). */
+int
+vhost_disconnect(struct host *h, int fd)
+{
+	struct vhost *v = vhost_of(h);
+	struct vhost_sock *s = vhost_sock_open(v, fd);
+	struct addr any = s && s->fam == FAMILY_V4 ? addr_v4(0) : (struct addr){{0}};
+
+	if (!s || s->kind != HOST_UDP)
+		return s ? -EOPNOTSUPP : -EBADF;
+	int rc = vhost_failing(v, OP_DISCONNECT, s);
+	if (rc < 0)
+		return rc;
+	s->state = VHOST_NEW;
+	s->peer = (struct endpoint){.addr = any};
+	if (!s->bound)
+		s->local = (struct endpoint){.addr = s->opts.bound ? s->opts.source : any};
+	return 0;
+}
+
 static int
 put_one(struct vhost *v, struct vhost_sock *s, const struct host_dgram *in, size_t at, size_t len,
 	const struct endpoint *to)
@@ -222,6 +242,8 @@ vhost_send_dgram(struct vhost *v, int fd, const struct endpoint *from, const voi
 
 	if (!s || s->kind == HOST_TCP)
 		return false;
+	if (s->kind == HOST_UDP && s->local.port == 0)
+		return false; /* nobody could say where it is */
 	if (!from)
 		from = &s->peer;
 	if (s->state == VHOST_CONNECTED &&

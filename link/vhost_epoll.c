@@ -57,7 +57,7 @@ vhost_readiness(struct vhost_sock *s)
 		if (!ev.writable)
 			s->no_space = true;
 	}
-	if (s->armed == VHOST_LEVEL)
+	if (s->armed == VHOST_LEVEL || s->armed == VHOST_EDGE_READ)
 		ev.writable = false;
 	return ev;
 }
@@ -125,6 +125,12 @@ int
 vhost_arm(struct host *h, int fd, uint64_t token)
 {
 	return arm(h, fd, token, VHOST_EDGE, OP_ARM);
+}
+
+int
+vhost_arm_read(struct host *h, int fd, uint64_t token)
+{
+	return arm(h, fd, token, VHOST_EDGE_READ, OP_ARM_READ);
 }
 
 int

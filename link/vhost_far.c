@@ -238,6 +238,7 @@ vhost_client(struct vhost *v, const struct endpoint *at, const struct endpoint *
 static const char *const op_name[] = {
     [OP_SOCKET] = "socket",
     [OP_CONNECT] = "connect",
+    [OP_DISCONNECT] = "disconnect",
     [OP_CONNECT_RESULT] = "connect_result",
     [OP_BIND] = "bind",
     [OP_LISTEN] = "listen",
@@ -255,6 +256,7 @@ static const char *const op_name[] = {
     [OP_SET_TTL] = "set_ttl",
     [OP_SET_TOS] = "set_tos",
     [OP_ARM] = "arm",
+    [OP_ARM_READ] = "arm_read",
     [OP_ARM_LEVEL] = "arm_level",
     [OP_EVENTS] = "events",
     [OP_POLL] = "poll",

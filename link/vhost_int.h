@@ -53,7 +53,7 @@ enum vhost_state {
 	VHOST_DEAD, /* refused or reset: TCP_CLOSE after something */
 };
 
-enum vhost_armed { VHOST_UNARMED, VHOST_EDGE, VHOST_LEVEL };
+enum vhost_armed { VHOST_UNARMED, VHOST_EDGE, VHOST_EDGE_READ, VHOST_LEVEL };
 
 struct vhost_sock {
 	int fd;
@@ -107,6 +107,7 @@ struct vhost_path {
 enum vhost_op {
 	OP_SOCKET,
 	OP_CONNECT,
+	OP_DISCONNECT,
 	OP_CONNECT_RESULT,
 	OP_BIND,
 	OP_LISTEN,
@@ -124,6 +125,7 @@ enum vhost_op {
 	OP_SET_TTL,
 	OP_SET_TOS,
 	OP_ARM,
+	OP_ARM_READ,
 	OP_ARM_LEVEL,
 	OP_EVENTS,
 	OP_POLL,
@@ -204,6 +206,7 @@ ssize_t vhost_fd_readv(struct host *h, int fd, const struct iovec *iov, int n);
 ssize_t vhost_fd_writev(struct host *h, int fd, const struct iovec *iov, int n);
 
 /* vhost_dgram.c */
+int vhost_disconnect(struct host *h, int fd);
 int vhost_recvmmsg(struct host *h, int fd, struct host_dgram *d, int n);
 int vhost_sendmmsg(struct host *h, int fd, struct host_dgram *d, int n);
 int vhost_sockerr(struct host *h, int fd, struct host_sockerr *e);
@@ -215,6 +218,7 @@ void vhost_notify(struct vhost *v, struct vhost_sock *s);    /* something happen
 void vhost_made_room(struct vhost *v, struct vhost_sock *s); /* the far end took bytes */
 void vhost_disarm(struct vhost *v, struct vhost_sock *s);
 int vhost_arm(struct host *h, int fd, uint64_t token);
+int vhost_arm_read(struct host *h, int fd, uint64_t token);
 int vhost_arm_level(struct host *h, int fd, uint64_t token);
 int vhost_events(struct host *h, struct host_event *out, int n);
 int vhost_event_fd(struct host *h);

@@ -219,9 +219,9 @@ dial_open_as(struct sluice *gw, struct flow *f, const struct route *r, uint64_t 
 }
 
 bool
-gw_files_left(const struct sluice *gw)
+gw_files_left(struct sluice *gw)
 {
-	return gw->files < gw->max_files;
+	return gw->files < gw->max_files || dns_make_room(gw);
 }
 
 int

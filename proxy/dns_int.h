@@ -5,7 +5,8 @@
  *                                                        │           dns_pend()
  *           ◄── dns_say() ──────────────────────── dns_pending.c     who waits for which question
  *                                                        │
- *                                                  dns_upstream.c    the sockets on which it is asked, and when
+ *                                                  dns_upstream.c    whom it is asked, and when
+ *                                                  dns_sockets.c     the datagram sockets for that
  *                                                  dns_host.c        resolv.conf; which families lead anywhere
  *
  * A guest's question that waits is an asker; askers of the same question share what is pending.  Both come from tables of
@@ -17,13 +18,16 @@
 #include "dns/cache.h"
 #include "proxy/gateway.h"
 
-#define DNS_TRIES 4u             /* sockets of one question at a time */
+#define DNS_TRIES 4u     /* sockets of one question at a time */
+#define DNS_SOCKETS 128u /* datagram sockets that can be kept for the next question */
+#define DNS_SPARE_TIME (5 * USEC_PER_SEC)
 #define DNS_IDS 64u              /* drawn at once */
 #define DNS_STRAYS 16u           /* datagrams on one socket that answer nothing: then TCP is used */
 #define DNS_HEDGE USEC_PER_SEC   /* the second server is asked too */
 #define DNS_BY_TCP USEC_PER_SEC  /* and after that, TCP is tried */
 #define DNS_UDP_ANSWER_MAX 65507 /* payload of the largest IPv4 datagram */
-#define DNS_TCP_PREFIX 2u        /* the length before each message (RFC 1035 4.2.2) */
+#define TOKEN_DNS_SOCKET (TOKEN_DNS + ((uint64_t)1 << 56)) /* and beyond: places of datagram sockets */
+#define DNS_TCP_PREFIX 2u /* the length before each message (RFC 1035 4.2.2) */
 
 /* Where a question came from, and where its answer goes. */
 struct dns_from {
@@ -59,10 +63,21 @@ struct dns_stream {
 struct dns_try {
 	int fd;     /* -1: none */
 	bool waits; /* not yet counted as lost */
+	bool answered;
 	uint8_t strays;
 	uint16_t id;
 	struct endpoint server;
 	struct dns_stream *stream; /* NULL: UDP */
+	struct dns_socket *socket; /* UDP: whose fd it is; NULL: the attempt's own */
+};
+
+/* A datagram socket and whose attempt it serves. */
+struct dns_socket {
+	int fd; /* -1: the place is free */
+	enum family fam;
+	struct dns_socket *next; /* of spare ones, of free places */
+	struct dns_pending *pending;
+	struct dns_try *attempt; /* NULL: spare */
 };
 
 /* What came of a question so far: what is said when nothing better comes. */
@@ -103,6 +118,12 @@ struct dns_service {
 	struct dns_pending *free_pending, *first;
 	unsigned nasker, npending; /* places that were ever used: no page is touched before */
 	usec_t next_at;            /* nothing of what is pending is due before */
+
+	/* dns_sockets.c */
+	struct dns_socket socket[DNS_SOCKETS];
+	struct dns_socket *free_socket, *spare[FAMILIES];
+	unsigned nsocket;   /* places that were ever used */
+	usec_t spare_until; /* spare ones are closed then; TIME_NEVER: there are none */
 
 	/* dns_upstream.c: ids that were drawn and not used yet. */
 	uint16_t id[DNS_IDS];
@@ -159,6 +180,17 @@ void dns_upstream_begin(struct sluice *gw, struct dns_pending *p, usec_t now);
 void dns_upstream_late(struct sluice *gw, struct dns_pending *p, usec_t now);
 void dns_upstream_close(struct sluice *gw, struct dns_pending *p);
 usec_t dns_upstream_deadline(const struct dns_pending *p);
+
+/* --- dns_sockets.c ---------------------------------------------------------------------------------------- */
+
+/* A socket connected to `to`, whose events are t's; t->fd and t->socket are set.  *error: 0 or -errno.  False: there is no
+ * place; t is to have a socket of its own. */
+bool dns_socket_lend(struct sluice *gw, struct dns_pending *p, struct dns_try *t, const struct endpoint *to,
+		     int *error);
+/* t needs it no longer. */
+void dns_socket_back(struct sluice *gw, struct dns_try *t);
+/* Whose events these are; NULL: nobody's. */
+struct dns_try *dns_socket_attempt(const struct sluice *gw, uint64_t token, struct dns_pending **p);
 
 /* --- dns_host.c ------------------------------------------------------------------------------------------- */
 

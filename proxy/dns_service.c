@@ -27,7 +27,7 @@ dns_service_new(struct sluice *gw)
 
 	if (!d)
 		return NULL;
-	d->next_at = TIME_NEVER;
+	d->next_at = d->spare_until = TIME_NEVER;
 	d->cache = new_cache(gw);
 	if (d->cache || gw->settings->dns_cache == 0)
 		return d;
@@ -41,6 +41,7 @@ dns_service_free(struct sluice *gw)
 	if (!gw->dns)
 		return;
 	dns_forget_all(gw);
+	dns_make_room(gw);
 	dns_cache_free(gw->dns->cache);
 	free(gw->dns);
 	gw->dns = NULL;
@@ -50,6 +51,7 @@ void
 dns_guest_left(struct sluice *gw)
 {
 	dns_forget_all(gw);
+	dns_make_room(gw);
 	if (gw->dns->cache)
 		dns_cache_flush(gw->dns->cache);
 }
@@ -327,7 +329,7 @@ dns_ask(struct sluice *gw, const struct dns_from *from, struct view msg, usec_t 
 usec_t
 dns_deadline(const struct sluice *gw)
 {
-	return gw->dns->next_at;
+	return time_min(gw->dns->next_at, gw->dns->spare_until);
 }
 
 void
@@ -335,6 +337,8 @@ dns_timers(struct sluice *gw, usec_t now)
 {
 	struct dns_service *d = gw->dns;
 
+	if (d->spare_until <= now)
+		dns_make_room(gw);
 	for (struct dns_pending *p = d->first, *next; p; p = next) {
 		next = p->next;
 		if (dns_upstream_deadline(p) <= now)

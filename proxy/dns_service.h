@@ -1,7 +1,7 @@
 /*
  * dns_service.h - the in-process DNS: every packet of the guest for port 53, UDP and TCP
  *
- * A query is read, judged by name, answered from what is known (local.h, cache.h) or asked upstream on a socket of
+ * A query is read, judged by name, answered from what is known (local.h, cache.h) or asked upstream from a port of
  * its own, and the answer is filtered, remembered and told.  Queries under way are bounded; the oldest makes room and
  * becomes SERVFAIL.
  */
@@ -38,6 +38,9 @@ struct dns_awaited {
 	bool stream;
 };
 bool dns_awaits(const struct sluice *gw, struct view answer, struct dns_awaited *out);
+
+/* Sockets that no question needs now are closed.  False: there were none. */
+bool dns_make_room(struct sluice *gw);
 
 void dns_guest_left(struct sluice *gw);
 /* gw->settings are new: the cache is emptied; queries under way go on. */

@@ -10,8 +10,8 @@
  * asked again by TCP at once; one that does not know EDNS, without it.  A server the guest chose is asked as the guest asked: by datagrams, twice, or by
  * TCP, once.
  *
- * Each attempt has a socket of its own, connected, with a port that the kernel draws and an id that is drawn here
- * (RFC 5452): what does not answer exactly this question from exactly this server is passed over and counted, and
+ * Each attempt has a socket to itself, connected, with a port that the kernel draws for it and an id that is drawn here
+ * (RFC 5452; dns_sockets.c): what does not answer exactly this question from exactly this server is passed over and counted, and
  * after DNS_STRAYS of those on one socket, which nobody sees who is not being lied to, TCP is used.
  */
 #include "proxy/dns_int.h"
@@ -30,23 +30,28 @@ token_of(struct sluice *gw, const struct dns_pending *p, const struct dns_try *t
 }
 
 /* NULL: it is gone. */
-static struct dns_pending *
-by_token(struct sluice *gw, uint64_t token, struct dns_try **t)
+static struct dns_try *
+by_token(struct sluice *gw, uint64_t token, struct dns_pending **p)
 {
 	uint64_t n = (token - TOKEN_DNS) >> 8 & 0xffff, attempt = token & 0xff;
 
+	if (token >= TOKEN_DNS_SOCKET)
+		return dns_socket_attempt(gw, token, p);
 	if (n >= DNS_PENDING || attempt >= DNS_TRIES)
 		return NULL;
 
-	struct dns_pending *p = &gw->dns->pending[n];
-	*t = &p->attempt[attempt];
-	return p->gen == (uint32_t)((token - TOKEN_DNS) >> 24) && (*t)->fd >= 0 ? p : NULL;
+	*p = &gw->dns->pending[n];
+	struct dns_try *t = &(*p)->attempt[attempt];
+	return (*p)->gen == (uint32_t)((token - TOKEN_DNS) >> 24) && t->fd >= 0 && !t->socket ? t : NULL;
 }
 
 static void
 close_try(struct sluice *gw, struct dns_try *t)
 {
-	gw_close(gw, &t->fd, t->stream != NULL);
+	if (t->socket)
+		dns_socket_back(gw, t);
+	else
+		gw_close(gw, &t->fd, t->stream != NULL);
 	if (t->stream)
 		free(t->stream->msg);
 	free(t->stream);
@@ -148,6 +153,20 @@ draw_id(struct sluice *gw)
 	return d->id[--d->nid];
 }
 
+/* 0, -EINPROGRESS or -errno.  A socket with a way out of its own is for one attempt. */
+static int
+open_try(struct sluice *gw, const struct route *r, struct flow *f, struct dns_pending *p, struct dns_try *t)
+{
+	bool plain = !r->opts.mark && !r->opts.device[0] && !r->opts.bound;
+	int rc;
+
+	if (f->kind == FLOW_UDP && plain && dns_socket_lend(gw, p, t, &r->to, &rc))
+		return rc;
+	rc = dial_open_as(gw, f, r, token_of(gw, p, t));
+	t->fd = f->fd;
+	return rc;
+}
+
 /* False: it cannot be asked; p->error says why. */
 static bool
 ask_server(struct sluice *gw, struct dns_pending *p, const struct endpoint *server, bool tcp)
@@ -162,8 +181,7 @@ ask_server(struct sluice *gw, struct dns_pending *p, const struct endpoint *serv
 	*t = (struct dns_try){.fd = -1, .waits = true, .server = *server};
 	t->id = draw_id(gw);
 
-	int rc = r.error ? r.error : dial_open_as(gw, &f, &r, token_of(gw, p, t));
-	t->fd = f.fd;
+	int rc = r.error ? r.error : open_try(gw, &r, &f, p, t);
 	bool asked = rc == 0 || rc == -EINPROGRESS;
 	if (!asked)
 		error = -rc;
@@ -381,6 +399,7 @@ datagrams(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t no
 		}
 		struct view msg = view_of(gw->dns->in, d.len);
 		if (dns_is_answer_to(msg, &p->q, t->id)) {
+			t->answered = true;
 			take_answer(gw, p, t, msg, now);
 			return;
 		}
@@ -525,10 +544,10 @@ stream_event(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t
 void
 dns_event(struct sluice *gw, const struct host_event *ev, usec_t now)
 {
-	struct dns_try *t;
-	struct dns_pending *p = by_token(gw, ev->token, &t);
+	struct dns_pending *p;
+	struct dns_try *t = by_token(gw, ev->token, &p);
 
-	if (!p)
+	if (!t)
 		return;
 	if (t->stream) {
 		stream_event(gw, p, t, now);
