@@ -4,6 +4,7 @@
 #ifndef PROXY_TLS_SETTINGS_H
 #define PROXY_TLS_SETTINGS_H
 
+#include "policy/diag.h"
 #include "policy/sets.h"
 #include "sluice.h"
 #include "tls/leaf.h"
@@ -28,16 +29,22 @@ struct tls_settings {
 	uint16_t port[TLS_PORTS];
 	unsigned nport;
 	struct nameset *bypass;  /* sealed */
-	struct tls_roots *roots; /* NULL: none could be read; nothing verifies */
+	struct tls_roots *roots; /* tls_settings_roots() */
+	bool roots_read;         /* it was tried */
+	char *extra;             /* PEM of further ones, NUL-terminated; NULL: none */
 	struct tls_host *host;
 	unsigned nhost;
 	uint64_t trust; /* differs between settings that trust differently: sessions are kept apart by it */
 };
 
-struct setup;
-/* NULL: something was wrong, and told.  Reads the files that cfg names. */
-struct tls_settings *tls_settings_new(struct setup *su, const struct sluice_config *cfg);
-void tls_settings_free(struct tls_settings *s);
+/* NULL: something was wrong and told to d, or no memory.  Reads the files that cfg names, and the system's roots if they will be
+ * needed: it opens connections from the start. */
+struct tls_settings *tls_settings_new(const struct sluice_config *cfg, bool opens, struct diag_sink *d);
+void tls_settings_free(struct tls_settings *s); /* NULL is fine */
+
+/* The common roots.  Those of the system are read when they are first asked for (4 ms): NULL: none can be read, nothing verifies.
+ * In the gateway's thread only. */
+const struct tls_roots *tls_settings_roots(struct tls_settings *s);
 
 bool tls_settings_has_port(const struct tls_settings *s, uint16_t port);
 /* The entry that is for this name: the longest; NULL: none. */
