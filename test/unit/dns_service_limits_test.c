@@ -357,7 +357,8 @@ split_by_suffix(void **state)
 static void
 calls_that_fail(void **state)
 {
-	static const char *const calls[] = {"socket", "connect", "arm", "sendmmsg", "recvmmsg"};
+	static const char *const calls[] = {"socket",   "connect",  "disconnect",
+					    "arm_read", "sendmmsg", "recvmmsg"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
@@ -369,6 +370,7 @@ calls_that_fail(void **state)
 			asks(9, "first.example", DNS_A);
 			server_answers(udp(0), "93.184.216.9");
 			hears_address(9, "93.184.216.9");
+			wait_for(DNS_SPARE_TIME);
 			vhost_fail(bed->vhost, calls[i], 1, errors[k]);
 			asks(1, "a.example", DNS_A);
 			if (udp(0) >= 0)

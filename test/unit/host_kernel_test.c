@@ -312,6 +312,105 @@ open_dgram_pair(struct host *h, enum family fam, const struct host_socket_opts *
 	assert_int_equal(h->ops->connect(h, *a, b_at), 0);
 }
 
+static int
+receive_text(struct host *h, int fd, char got[16])
+{
+	struct iovec iov = {got, 15};
+	struct host_dgram d = {.iov = &iov, .iovlen = 1};
+	int n = h->ops->recvmmsg(h, fd, &d, 1);
+
+	got[n == 1 ? d.len : 0] = '\0';
+	return n;
+}
+
+/* to: NULL on a connected socket. */
+static void
+send_text(struct host *h, int fd, const struct endpoint *to, char *text)
+{
+	struct iovec iov = {text, strlen(text)};
+	struct host_dgram d = {.iov = &iov, .iovlen = 1};
+
+	if (to)
+		d.peer = *to;
+	assert_int_equal(h->ops->sendmmsg(h, fd, &d, 1), 1);
+}
+
+/* Its port is another one then, and in between nothing reaches it. */
+static void
+a_datagram_socket_is_connected_anew(void **state)
+{
+	struct host *h = *state;
+	static char early[] = "early", late[] = "late", other[] = "other", now[] = "now";
+	struct endpoint to, from, again;
+	struct host_event ev;
+	char got[16];
+	int a, b, c, same = 0;
+
+	for (int fam = 0; fam < FAMILIES; fam++) {
+		open_dgram_pair(h, (enum family)fam, &plain, &a, &b, &to);
+		c = h->ops->socket(h, HOST_UDP, (enum family)fam, &plain);
+		assert_int_equal(h->ops->arm_read(h, a, 3), 0);
+		assert_int_equal(h->ops->events(h, &ev, 1), 0);
+		h->ops->local(h, a, &from);
+		send_text(h, b, &from, early);
+		ev = wait_event(h);
+		assert_true(ev.token == 3 && ev.readable && !ev.writable);
+
+		assert_int_equal(h->ops->disconnect(h, a), 0);
+		assert_int_equal(h->ops->local(h, a, &again), 0);
+		assert_int_equal(again.port, 0);
+		send_text(h, b, &from, late);
+		assert_int_equal(receive_text(h, a, got), 1);
+		assert_string_equal(got, "early");
+		assert_int_equal(receive_text(h, a, got), -EAGAIN);
+
+		for (int i = 0; i < 16; i++) {
+			assert_int_equal(h->ops->connect(h, a, &to), 0);
+			assert_int_equal(h->ops->local(h, a, &again), 0);
+			assert_int_not_equal(again.port, 0);
+			same += again.port == from.port;
+			assert_int_equal(h->ops->disconnect(h, a), 0);
+		}
+		assert_int_equal(h->ops->connect(h, a, &to), 0);
+		h->ops->local(h, a, &again);
+		send_text(h, c, &again, other);
+		send_text(h, b, &again, now);
+		ev = wait_event(h);
+		assert_true(ev.token == 3 && ev.readable && !ev.writable);
+		assert_int_equal(receive_text(h, a, got), 1);
+		assert_string_equal(got, "now");
+		assert_int_equal(receive_text(h, a, got), -EAGAIN);
+		h->ops->close(h, a, false);
+		h->ops->close(h, b, false);
+		h->ops->close(h, c, false);
+	}
+	/* One of 32 may be, of 28,000 ports. */
+	assert_true(same < 4);
+}
+
+/* It is for whoever reads next to hear of it. */
+static void
+an_error_outlives_its_connection(void **state)
+{
+	struct host *h = *state;
+	static char text[] = "x";
+	struct endpoint to;
+	char got[16];
+	int a, b;
+
+	for (int fam = 0; fam < FAMILIES; fam++) {
+		open_dgram_pair(h, (enum family)fam, &plain, &a, &b, &to);
+		h->ops->close(h, b, false);
+		assert_int_equal(h->ops->arm_read(h, a, 3), 0);
+		send_text(h, a, NULL, text);
+		assert_true(wait_event(h).error);
+		assert_int_equal(h->ops->disconnect(h, a), 0);
+		assert_int_equal(receive_text(h, a, got), -ECONNREFUSED);
+		assert_int_equal(receive_text(h, a, got), -EAGAIN);
+		h->ops->close(h, a, false);
+	}
+}
+
 static void
 datagrams_go_in_batches(void **state)
 {
@@ -681,6 +780,8 @@ main(void)
 	    T(writes_run_short_and_room_is_an_edge),
 	    T(listeners_are_told_again_and_are_of_one_family),
 	    T(addresses_of_one_link_never_get_out),
+	    T(a_datagram_socket_is_connected_anew),
+	    T(an_error_outlives_its_connection),
 	    T(datagrams_go_in_batches),
 	    T(runs_are_cut_and_coalesced),
 	    T(an_unreachable_port_is_in_the_error_queue),

@@ -574,6 +574,55 @@ unconnected_sockets_name_their_peers(void **state)
 	assert_true(addr_eq(&d.peer.addr, &client.addr) && d.peer.port == client.port);
 }
 
+/* Another port each time, and none in between. */
+static void
+a_datagram_socket_is_connected_anew(void **state)
+{
+	struct host *h = vhost_host(*state);
+	int fd = open_connected(*state, HOST_UDP);
+	char got[8];
+	struct iovec iov = {got, sizeof(got)};
+	struct host_dgram d = {.iov = &iov, .iovlen = 1};
+	struct endpoint at, again;
+
+	vhost_local(*state, fd, &at);
+	assert_true(vhost_send_dgram(*state, fd, NULL, "early", 5));
+	assert_int_equal(h->ops->disconnect(h, fd), 0);
+	assert_false(vhost_send_dgram(*state, fd, &server, "late", 4));
+	assert_false(vhost_peer(*state, fd, &again));
+	vhost_local(*state, fd, &again);
+	assert_int_equal(again.port, 0);
+	assert_true(addr_is_unspecified(&again.addr));
+	assert_int_equal(h->ops->recvmmsg(h, fd, &d, 1), 1);
+	assert_memory_equal(got, "early", 5);
+	assert_int_equal(h->ops->recvmmsg(h, fd, &d, 1), -EAGAIN);
+	assert_int_equal(h->ops->sendmmsg(h, fd, &(struct host_dgram){.iov = &iov, .iovlen = 1}, 1),
+			 -EDESTADDRREQ);
+
+	assert_int_equal(h->ops->connect(h, fd, &client), 0);
+	vhost_local(*state, fd, &again);
+	assert_true(again.port != 0 && again.port != at.port);
+	assert_false(vhost_send_dgram(*state, fd, &server, "late", 4));
+	assert_true(vhost_send_dgram(*state, fd, &client, "now", 3));
+	assert_int_equal(h->ops->disconnect(h, open_socket(*state, HOST_TCP)), -EOPNOTSUPP);
+	assert_int_equal(h->ops->disconnect(h, 5), -EBADF);
+}
+
+static void
+armed_for_reading_room_is_no_event(void **state)
+{
+	struct host *h = vhost_host(*state);
+	int fd = open_connected(*state, HOST_UDP);
+	struct host_event ev;
+
+	assert_int_equal(h->ops->arm_read(h, fd, 4), 0);
+	assert_int_equal(h->ops->events(h, &ev, 1), 0);
+	vhost_send_dgram(*state, fd, NULL, "x", 1);
+	assert_int_equal(h->ops->events(h, &ev, 1), 1);
+	assert_true(ev.token == 4 && ev.readable && !ev.writable);
+	assert_int_equal(h->ops->events(h, &ev, 1), 0);
+}
+
 static void
 errors_queue_with_their_source(void **state)
 {
@@ -729,6 +778,8 @@ main(void)
 	    T(runs_are_cut_and_joined),
 	    T(datagram_buffers_are_bounded),
 	    T(unconnected_sockets_name_their_peers),
+	    T(a_datagram_socket_is_connected_anew),
+	    T(armed_for_reading_room_is_no_event),
 	    T(errors_queue_with_their_source),
 	    T(ttl_is_remembered),
 	    T(any_call_can_be_made_to_fail_once),
