@@ -326,7 +326,38 @@ take_no_dhcp(struct setup *su, struct sluice_options *o, const char *value)
 	X("dns-cache", 0, "N", option_dns_cache,                                                         \
 	  "      --dns-cache N         answers kept; off: none (4096)\n")                                \
 	X("no-status-page", 0, NULL, option_no_status_page,                                              \
-	  "      --no-status-page      http://gateway.sluice.internal/ does not answer\n")
+	  "      --no-status-page      http://gateway.sluice.internal/ does not answer\n")               \
+	X("intercept", 0, NULL, option_intercept,                                                        \
+	  "      --intercept           TLS to port 443 is opened, judged and sealed again, towards\n"    \
+	  "                            servers whose certificates verify\n")                             \
+	X("intercept-port", 0, "PORT", option_intercept_port,                                            \
+	  "      --intercept-port PORT[,PORT...]\n"                                                      \
+	  "                            to these ports instead\n")                                        \
+	X("tls-bypass", 0, "NAME", option_tls_bypass,                                                    \
+	  "      --tls-bypass NAME     connections to this name are passed on unopened; *.SUFFIX: and\n" \
+	  "                            all below\n")                                                     \
+	X("ca", 0, "DIR", option_ca,                                                                     \
+	  "      --ca DIR              the CA the guest trusts: ca.pem and ca.key, made if missing\n"    \
+	  "                            (one of this gateway's own, that ends with it)\n")                \
+	X("tls-roots", 0, "FILE", option_tls_roots,                                                      \
+	  "      --tls-roots FILE      certificates that servers' must lead to (the system's)\n")        \
+	X("tls-extra-roots", 0, "FILE", option_tls_extra_roots,                                          \
+	  "      --tls-extra-roots FILE\n"                                                               \
+	  "                            and these; may be given again\n")                                 \
+	X("tls-host-roots", 0, "NAME=FILE", option_tls_host_roots,                                       \
+	  "      --tls-host-roots NAME=FILE\n"                                                           \
+	  "                            servers of this name (*.SUFFIX) must lead to these alone\n")      \
+	X("tls-no-verify", 0, "NAME", option_tls_no_verify,                                              \
+	  "      --tls-no-verify NAME  neither issuer, dates nor names of this server are looked at\n")  \
+	X("tls-certificate", 0, "NAME=CERT,KEY", option_tls_certificate,                                 \
+	  "      --tls-certificate NAME=CERT,KEY\n"                                                      \
+	  "                            what is shown to a server that asks who we are: PEM files\n")     \
+	X("tls-min", 0, "VERSION", option_tls_min,                                                       \
+	  "      --tls-min VERSION     1.2 or 1.3, both sides (1.2)\n")                                  \
+	X("max-intercepted", 0, "N", option_intercept_max,                                               \
+	  "      --max-intercepted N   connections open at once (256)\n")                                \
+	X("request-log", 0, NULL, option_request_log,                                                    \
+	  "      --request-log         an event for each request that is read (--events)\n")
 
 struct option {
 	const char *name;

@@ -23,6 +23,8 @@
 #define OPTION_REBIND 4096u     /* names that answers may lead inwards for */
 #define OPTION_HOST_ADDRS 16u   /* of one static host */
 #define OPTION_CACHE 1048576u   /* answers */
+#define OPTION_PORTS 32u        /* that are intercepted */
+#define OPTION_TLS_HOSTS 256u   /* with settings of their own */
 #define OPTION_TIMEOUT_MIN 100u /* milliseconds */
 #define OPTION_TIMEOUT_MAX 30000u
 
@@ -78,6 +80,17 @@ struct sluice_options {
 	uint32_t dns_cache;   /* UINT32_MAX: none */
 	bool no_status_page;
 
+	/* TLS, requests, secrets. */
+	bool intercept, only_13, request_log;
+	uint16_t intercept_port[OPTION_PORTS];
+	size_t nintercept_port;
+	uint32_t intercept_max;
+	struct option_texts bypass, extra_roots;
+	char *ca, *tls_roots;                              /* NULL: not given */
+	struct sluice_tls_host tls_host[OPTION_TLS_HOSTS]; /* texts are in tls_text */
+	size_t ntls_host;
+	struct option_texts tls_text;
+
 	char *events; /* where a file says events go; NULL */
 	int level;    /* enum sluice_log_level and 1; 0: not given */
 
@@ -95,6 +108,12 @@ bool option_take_named(struct setup *su, struct sluice_options *o, const char *n
 option_taker option_rule, option_profile, option_policy, option_floor, option_keep_flows;
 option_taker option_dns_route, option_host, option_no_rebind, option_rebind_allow, option_dns_timeout;
 option_taker option_dns_cache, option_no_status_page;
+
+/* --- option_tls.c: what is about TLS and requests --- */
+
+option_taker option_intercept, option_intercept_port, option_intercept_max, option_tls_bypass, option_ca;
+option_taker option_tls_roots, option_tls_extra_roots, option_tls_min, option_tls_no_verify;
+option_taker option_tls_host_roots, option_tls_certificate, option_request_log;
 
 /* One of "public", "private" ..., len bytes, more of a list.  NULL; or what is wrong with it. */
 const char *option_add_profile(struct option_rules *r, const char *name, size_t len);

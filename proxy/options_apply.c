@@ -57,6 +57,11 @@ sluice_options_free(struct sluice_options *o)
 	option_texts_free(&o->hosts);
 	option_texts_free(&o->rebind_allow);
 	option_texts_free(&o->files);
+	option_texts_free(&o->bypass);
+	option_texts_free(&o->extra_roots);
+	option_texts_free(&o->tls_text);
+	free(o->ca);
+	free(o->tls_roots);
 	free(o->events);
 	free(o);
 }
@@ -189,6 +194,30 @@ apply_names(const struct sluice_options *o, struct sluice_config *cfg)
 	cfg->no_status_page |= o->no_status_page;
 }
 
+static void
+apply_tls(const struct sluice_options *o, struct sluice_config *cfg)
+{
+	cfg->intercept |= o->intercept;
+	cfg->tls_only_13 |= o->only_13;
+	cfg->request_log |= o->request_log;
+	if (o->nintercept_port) {
+		cfg->intercept_ports = o->intercept_port;
+		cfg->nintercept_ports = o->nintercept_port;
+	}
+	if (o->intercept_max)
+		cfg->intercept_max = o->intercept_max;
+	apply_texts(&o->bypass, &cfg->intercept_bypass, &cfg->nintercept_bypass);
+	apply_texts(&o->extra_roots, &cfg->tls_extra_roots, &cfg->ntls_extra_roots);
+	if (o->ca)
+		cfg->ca_dir = o->ca;
+	if (o->tls_roots)
+		cfg->tls_roots = o->tls_roots;
+	if (o->ntls_host) {
+		cfg->tls_hosts = o->tls_host;
+		cfg->ntls_hosts = o->ntls_host;
+	}
+}
+
 /* What was not given is left as it is: the program's own defaults, or what another source said. */
 void
 sluice_options_apply(const struct sluice_options *o, struct sluice_config *cfg)
@@ -218,4 +247,5 @@ sluice_options_apply(const struct sluice_options *o, struct sluice_config *cfg)
 	apply_floor(o, cfg);
 	cfg->keep_flows |= o->keep_flows;
 	apply_names(o, cfg);
+	apply_tls(o, cfg);
 }
