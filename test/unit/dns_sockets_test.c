@@ -98,6 +98,15 @@ a_spare_one_hears_nobody(void **state)
 	assert_int_equal(port_of(fd), 0);
 	assert_false(vhost_send_dgram(bed->vhost, fd, &server, "late", 4));
 	assert_int_equal(server_sockets(HOST_UDP), 0);
+	/* Told too late, or of a place where none ever was. */
+	for (uint64_t n = 0; n < 3; n++) {
+		struct host_event ev = {.token = TOKEN_DNS_SOCKET + n, .readable = true, .error = n & 1};
+
+		dns_event(bed->gw, &ev, bed_now(bed));
+	}
+	expect_silence();
+	assert_int_equal(sockets(), 1);
+	assert_int_equal(counted(GW_DNS_FAILED), 0);
 	end();
 }
 
