@@ -34,7 +34,7 @@ struct ruleset {
 	struct check *check;
 	uint32_t *way[2]; /* egress, ingress: their rules in order, as places in check */
 	uint32_t nway[2];
-	bool names; /* any, in any rule */
+	bool names, requests; /* any, in any rule */
 };
 
 struct policy {

@@ -298,6 +298,12 @@ policy_has_names(const struct policy *p)
 	return p->own.names || p->floor.names;
 }
 
+bool
+policy_has_requests(const struct policy *p)
+{
+	return p->own.requests || p->floor.requests;
+}
+
 uint32_t
 policy_rules(const struct policy *p, bool floor)
 {

@@ -31,6 +31,11 @@ static const char *const reason_names[] = {
     [SLUICE_REASON_REBIND] = "the answer leads inwards",
     [SLUICE_REASON_BAD_QUERY] = "breaks the protocol",
     [SLUICE_REASON_RELOAD] = "no longer allowed",
+    [SLUICE_REASON_CERTIFICATE] = "the server's certificate is not good",
+    [SLUICE_REASON_TLS] = "no TLS with the server",
+    [SLUICE_REASON_GUEST_TRUST] = "the guest does not take our certificate",
+    [SLUICE_REASON_MISDIRECTED] = "for another host than TLS was told",
+    [SLUICE_REASON_SECRET] = "a placeholder where it may not be",
 };
 
 const char *
@@ -65,6 +70,11 @@ static const char *const reason_codes[] = {
     [SLUICE_REASON_REBIND] = "rebind",
     [SLUICE_REASON_BAD_QUERY] = "bad-query",
     [SLUICE_REASON_RELOAD] = "reload",
+    [SLUICE_REASON_CERTIFICATE] = "certificate",
+    [SLUICE_REASON_TLS] = "tls",
+    [SLUICE_REASON_GUEST_TRUST] = "guest-trust",
+    [SLUICE_REASON_MISDIRECTED] = "misdirected",
+    [SLUICE_REASON_SECRET] = "secret",
 };
 
 _Static_assert(sizeof(reason_codes) == sizeof(reason_names), "a name and a code for each reason");
@@ -99,6 +109,11 @@ tell(struct sluice *gw, struct sluice_event *e)
 	e->verdict = or_nothing(e->verdict);
 	e->rule_text = or_nothing(e->rule_text);
 	e->file = or_nothing(e->file);
+	e->method = or_nothing(e->method);
+	e->path = or_nothing(e->path);
+	e->secret = or_nothing(e->secret);
+	e->where = or_nothing(e->where);
+	e->detail = or_nothing(e->detail);
 	gw->event(gw->hook_ctx, e);
 }
 
@@ -289,6 +304,25 @@ event_name_refused(struct sluice *gw, const struct tuple *t, const struct name *
 		cite_rule(&e, a->rule, a->floor);
 	}
 	tell_flow(gw, &e, t, &nowhere);
+}
+
+/* --- TLS and requests ---------------------------------------------------------------------------------------- */
+
+void
+event_tls_failed(struct sluice *gw, const struct flow *f, enum sluice_reason reason, const struct name *name,
+		 const char *detail)
+{
+	char text[NAME_TEXT];
+
+	if (!gw->event)
+		return;
+
+	struct sluice_event e = {
+	    .kind = SLUICE_EVENT_TLS_FAILED, .reason = reason, .flow = f->number, .detail = detail};
+
+	if (name)
+		cite_name(&e, name, "sni", text);
+	tell_flow(gw, &e, &f->tuple, &f->target);
 }
 
 void

@@ -27,6 +27,10 @@ void event_judged(struct sluice *gw, enum sluice_event_kind kind, const struct t
 /* A query of the guest's, or a part of its answer.  t: the query's way; a: the decision, NULL: it is none of policy's. */
 void event_name_refused(struct sluice *gw, const struct tuple *t, const struct name *n,
 			enum sluice_reason reason, const struct policy_answer *a);
+/* No TLS with the server (CERTIFICATE, TLS) or with the guest (GUEST_TRUST); name: that was told, NULL or len 0: none; detail: what is
+ * wrong, in words, NULL: the reason says it. */
+void event_tls_failed(struct sluice *gw, const struct flow *f, enum sluice_reason reason,
+		      const struct name *name, const char *detail);
 /* New settings are in force. */
 void event_reloaded(struct sluice *gw);
 

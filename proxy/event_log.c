@@ -28,7 +28,7 @@
 #define TEXT_MAX 2048u /* bytes of one text that are told; the rest is cut */
 #define BURST 100u     /* refusals of one reason at once */
 #define PER_SECOND 50u
-#define REASONS (SLUICE_REASON_RELOAD + 1)
+#define REASONS (SLUICE_REASON_SECRET + 1)
 
 /* Refusals of one reason. */
 struct bucket {
@@ -262,6 +262,9 @@ static const char *const kind_names[] = {
     [SLUICE_EVENT_NAME_REFUSED] = "name-refused",
     [SLUICE_EVENT_REQUEST_REFUSED] = "request-refused",
     [SLUICE_EVENT_RELOADED] = "reloaded",
+    [SLUICE_EVENT_REQUEST] = "request",
+    [SLUICE_EVENT_SECRET] = "secret",
+    [SLUICE_EVENT_TLS_FAILED] = "tls-failed",
 };
 
 static const char *

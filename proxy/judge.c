@@ -178,6 +178,20 @@ judge_told(struct sluice *gw, const struct flow *f, const struct name *told, con
 }
 
 void
+judge_request(struct sluice *gw, const struct flow *f, const struct name *told, const char *told_by,
+	      const struct policy_request *r, struct judgment *out)
+{
+	struct policy_question q = question_of(&f->tuple, NULL, out);
+
+	q.claim = told ? CLAIM_TOLD : CLAIM_NONE;
+	q.told = told;
+	q.proof = judged_proof(f->judged);
+	q.requests = r ? CLAIM_TOLD : CLAIM_NONE;
+	q.request = r;
+	ask(gw, &q, told_by, out);
+}
+
+void
 judge_again(struct sluice *gw, const struct tuple *t, const struct endpoint *client, const struct judged *was,
 	    bool fresh, struct judgment *out)
 {
