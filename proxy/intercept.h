@@ -30,6 +30,9 @@ struct interception *interception_new(struct sluice *gw, const struct sluice_con
 				      size_t errlen);
 void interception_free(struct interception *x); /* after the flows; NULL is fine */
 
+/* The CA's certificate as PEM (cfg->ca_dir's, or its own), NUL-terminated; never changes.  Any thread. */
+const char *interception_ca(const struct interception *x);
+
 /* May TLS of this flow be opened, so that its ClientHello has to be read whatever policy says? */
 bool intercept_may(struct sluice *gw, const struct tuple *t);
 /* Is a connection with this hello to be opened?  h->name or the address decide (the bypass list, secrets, rules on requests).  wanted: a

@@ -259,6 +259,12 @@ build(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 	gw->dns = gw->evidence ? dns_service_new(gw) : NULL;
 	if (!gw->dns)
 		return wrong(su, "no memory for the name service");
+	gw->secrets = secret_store_new(cfg, gw->host, su->err, su->errlen);
+	if (!gw->secrets)
+		return false;
+	gw->intercept = interception_new(gw, cfg, su->err, su->errlen);
+	if (!gw->intercept)
+		return false;
 	judge_own_echo(gw);
 	gw->spare_fd = gw_socket(gw, HOST_UDP, FAMILY_V4, &(struct host_socket_opts){0});
 	return publish_open(gw, cfg->publish, cfg->npublish, su->err, su->errlen);
@@ -277,6 +283,8 @@ demolish(struct sluice *gw)
 	dns_service_free(gw);
 	evidence_free(gw->evidence);
 	refusals_free(&gw->refusals);
+	interception_free(gw->intercept);
+	secret_store_free(gw->secrets);
 	settings_free(gw->settings);
 	settings_free(atomic_exchange(&gw->settings_next, NULL));
 	free(gw->own);
