@@ -55,12 +55,18 @@ struct exchange *exchange_relay(const struct exchange_env *env, const struct sec
 
 struct exchange_h1_options {
 	bool tls;     /* scheme https */
-	bool tunnels; /* CONNECT is understood; after 2xx `tunnel` is called, and bytes pass as they are */
+	bool tunnels; /* CONNECT is judged and passed on; after 2xx bytes pass as they are: exchange_h1_tunnel() */
 	bool
 	    http10_ok; /* a request without Host is judged without a name (plain HTTP); else it is refused with 400 */
 	uint32_t head_time; /* microseconds a head may take; 0: 30 s */
 };
+/* NULL: no memory. */
 struct exchange *exchange_h1(const struct exchange_env *env, const struct exchange_h1_options *o);
+/*
+ * Has the server agreed to a CONNECT?  Asked after each take(): the one that read the answer stopped at its end, so that who wants to
+ * look into the tunnel can stop offering bytes here, send what give() still shows, and go on with an exchange of its own.
+ */
+bool exchange_h1_tunnel(const struct exchange *x);
 
 /* h1_server: the server speaks HTTP/1.1 only (streams one after the other). */
 struct exchange *exchange_h2(const struct exchange_env *env, bool h1_server);
