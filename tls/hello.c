@@ -33,6 +33,7 @@ struct hello_reader {
 	uint16_t left; /* of the present record's fragment */
 	uint8_t *msg;
 	uint32_t len, room;
+	size_t taken; /* bytes of the connection, up to what settled it */
 };
 
 /* --- the message ------------------------------------------------------------------------------------------------ */
@@ -284,8 +285,21 @@ hello_read(struct hello_reader *r, struct view bytes, struct hello *out)
 			read_record_head(r);
 		}
 	}
+	r->taken += at;
 	*out = r->hello;
 	return r->found;
+}
+
+struct view
+hello_whole(const struct hello_reader *r)
+{
+	return r->found == HELLO_DONE ? view_of(r->msg, r->len) : view_of(NULL, 0);
+}
+
+size_t
+hello_taken(const struct hello_reader *r)
+{
+	return r->found == HELLO_DONE ? r->taken : 0;
 }
 
 struct hello_reader *

@@ -52,7 +52,7 @@ enum hello_reading hello_read(struct hello_reader *r, struct view bytes, struct 
 /* After HELLO_DONE: the whole handshake message, its head included, valid until the reader is freed; and how many bytes of
  * the connection, record heads included, it came in (those fed beyond are others').  Older libraries read no hello in several
  * records, so it is given to them in one. */
-struct view hello_message(const struct hello_reader *r);
+struct view hello_whole(const struct hello_reader *r);
 size_t hello_taken(const struct hello_reader *r);
 
 #endif
