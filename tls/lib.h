@@ -1,0 +1,172 @@
+/*
+ * lib.h - Mbed TLS, whichever it is: the one place that knows what differs between 2.28 and 3.6
+ *
+ * Every file of tls/ that uses the library includes this and nothing of mbedtls/.  Where both have the same function, it is used as it is;
+ * where they differ, there is one here whose name begins with lib_.  Results of the library are ints, 0 is good.
+ *
+ *     what differs                         2.28                          3.6
+ *     members of structs                   public                        MBEDTLS_PRIVATE(member)
+ *     TLS 1.3                              none                          there, and needs psa_crypto_init()
+ *     groups, signatures, versions         other functions, other names
+ *     keys are read and checked            without randomness            with it
+ *     randomness                           all of it is asked of us      TLS 1.3's key shares come from PSA's own generator
+ */
+#ifndef TLS_LIB_H
+#define TLS_LIB_H
+
+#include <mbedtls/version.h>
+#if MBEDTLS_VERSION_NUMBER >= 0x04000000 || MBEDTLS_VERSION_NUMBER < 0x021c0000
+#error "Mbed TLS 2.28 or 3.6 is needed"
+#elif MBEDTLS_VERSION_NUMBER >= 0x03000000
+#include <mbedtls/build_info.h>
+#else
+#define MBEDTLS_PRIVATE(member) member
+#endif
+
+#include <mbedtls/asn1.h>
+#include <mbedtls/asn1write.h>
+#include <mbedtls/ecp.h>
+#include <mbedtls/error.h>
+#include <mbedtls/md.h>
+#include <mbedtls/oid.h>
+#include <mbedtls/pem.h>
+#include <mbedtls/pk.h>
+#include <mbedtls/platform_util.h>
+#include <mbedtls/rsa.h>
+#include <mbedtls/ssl.h>
+#include <mbedtls/ssl_ciphersuites.h>
+#include <mbedtls/ssl_ticket.h>
+#include <mbedtls/x509_crt.h>
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+#include <psa/crypto.h>
+#endif
+
+#include "stack/wire.h"
+
+/* TLS 1.3 keeps keys in PSA's store, which is one for the process: it has to be guarded (two gateways in two threads) and without a
+ * fixed number of places (3.6.1). */
+#if MBEDTLS_VERSION_NUMBER >= 0x03060100 && defined(MBEDTLS_SSL_PROTO_TLS1_3) && defined(MBEDTLS_THREADING_C)
+#define LIB_HAS_13 1
+#define LIB_VERSIONS ", TLS 1.2 and 1.3"
+#else
+#define LIB_HAS_13 0
+#define LIB_VERSIONS ", TLS 1.2"
+#endif
+
+/* Without it the chain of a server could not be looked at after the handshake. */
+#ifndef MBEDTLS_SSL_KEEP_PEER_CERTIFICATE
+#error "Mbed TLS has to be built with MBEDTLS_SSL_KEEP_PEER_CERTIFICATE"
+#endif
+
+struct tls;
+
+/* Randomness as the library asks for it: ctx is a struct tls. */
+int lib_random(void *tls, unsigned char *to, size_t n);
+
+/* What the library needs once in a process; as often as one likes, from any thread.  False: it has no entropy or no memory. */
+bool lib_start(void);
+
+/* --- keys ------------------------------------------------------------------------------------------------------------------ */
+
+/* From PEM or DER; PEM's n counts its NUL. */
+static inline int
+lib_key_parse(mbedtls_pk_context *pk, const unsigned char *key, size_t n, struct tls *t)
+{
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+	return mbedtls_pk_parse_key(pk, key, n, NULL, 0, lib_random, t);
+#else
+	(void)t;
+	return mbedtls_pk_parse_key(pk, key, n, NULL, 0);
+#endif
+}
+
+/* Is this the public half of that? */
+static inline int
+lib_key_check_pair(const mbedtls_pk_context *pub, const mbedtls_pk_context *key, struct tls *t)
+{
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+	return mbedtls_pk_check_pair(pub, key, lib_random, t);
+#else
+	(void)t;
+	return mbedtls_pk_check_pair(pub, key);
+#endif
+}
+
+/* A new P-256 key into an initialised, empty pk. */
+static inline int
+lib_key_make(mbedtls_pk_context *pk, struct tls *t)
+{
+	int rc = mbedtls_pk_setup(pk, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY));
+
+	return rc ? rc : mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(*pk), lib_random, t);
+}
+
+/* The curve of an elliptic key; MBEDTLS_ECP_DP_NONE: it is none. */
+static inline mbedtls_ecp_group_id
+lib_key_curve(const mbedtls_pk_context *pk)
+{
+	if (!mbedtls_pk_can_do(pk, MBEDTLS_PK_ECKEY) && !mbedtls_pk_can_do(pk, MBEDTLS_PK_ECDSA))
+		return MBEDTLS_ECP_DP_NONE;
+	return mbedtls_pk_ec(*pk)->MBEDTLS_PRIVATE(grp).id;
+}
+
+/*
+ * Is this public key one whose use costs little: RSA of min to max bits with an odd exponent below 2^32, P-256, P-384 or P-521?  NULL:
+ * it is; or why it is not, static.
+ */
+const char *lib_key_beyond(const mbedtls_pk_context *pk, unsigned min, unsigned max);
+
+/* --- certificates ------------------------------------------------------------------------------------------------------------ */
+
+/* serial: n bytes, the most significant first. */
+static inline int
+lib_crt_set_serial(mbedtls_x509write_cert *w, unsigned char *serial, size_t n)
+{
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+	return mbedtls_x509write_crt_set_serial_raw(w, serial, n);
+#else
+	mbedtls_mpi number;
+
+	mbedtls_mpi_init(&number);
+	int rc = mbedtls_mpi_read_binary(&number, serial, n);
+	if (rc == 0)
+		rc = mbedtls_x509write_crt_set_serial(w, &number);
+	mbedtls_mpi_free(&number);
+	return rc;
+#endif
+}
+
+static inline mbedtls_md_type_t
+lib_crt_hash(const mbedtls_x509_crt *c)
+{
+	return c->MBEDTLS_PRIVATE(sig_md);
+}
+
+static inline mbedtls_pk_type_t
+lib_crt_signature(const mbedtls_x509_crt *c)
+{
+	return c->MBEDTLS_PRIVATE(sig_pk);
+}
+
+static inline bool
+lib_crt_is_ca(const mbedtls_x509_crt *c)
+{
+	return c->MBEDTLS_PRIVATE(ca_istrue) != 0;
+}
+
+/* Bits of MBEDTLS_X509_EXT_*: which extensions it has. */
+static inline int
+lib_crt_extensions(const mbedtls_x509_crt *c)
+{
+	return c->MBEDTLS_PRIVATE(ext_types);
+}
+
+/* --- connections --------------------------------------------------------------------------------------------------------------- */
+
+static inline int
+lib_ssl_state(const mbedtls_ssl_context *s)
+{
+	return s->MBEDTLS_PRIVATE(state);
+}
+
+#endif
