@@ -68,8 +68,12 @@ struct exchange *exchange_h1(const struct exchange_env *env, const struct exchan
  */
 bool exchange_h1_tunnel(const struct exchange *x);
 
-/* h1_server: the server speaks HTTP/1.1 only (streams one after the other). */
-struct exchange *exchange_h2(const struct exchange_env *env, bool h1_server);
+struct exchange_h2_options {
+	bool tls;       /* scheme https */
+	bool h1_server; /* the server speaks HTTP/1.1 only: streams go one after the other */
+};
+/* NULL: no memory. */
+struct exchange *exchange_h2(const struct exchange_env *env, const struct exchange_h2_options *o);
 
 /* Do these bytes begin HTTP/1, HTTP/2 (its preface), or neither? */
 enum exchange_kind { EXCHANGE_UNSURE, EXCHANGE_H1, EXCHANGE_H2, EXCHANGE_OTHER };

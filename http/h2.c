@@ -4,9 +4,9 @@
 #include "http/exchange.h"
 
 struct exchange *
-exchange_h2(const struct exchange_env *env, bool h1_server)
+exchange_h2(const struct exchange_env *env, const struct exchange_h2_options *o)
 {
 	(void)env;
-	(void)h1_server;
+	(void)o;
 	return NULL;
 }
