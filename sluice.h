@@ -402,6 +402,16 @@ SLUICE_API const char *sluice_tls_library(void);
  * now; or -1 and a sentence. */
 SLUICE_API int sluice_ca_make(const char *dir, char *err, size_t errlen);
 
+struct sluice_ca {
+	size_t size;
+	char subject[128];
+	uint64_t from, until; /* seconds since 1970 */
+	char sha256[96];      /* of its certificate, "AB:CD:..." */
+	char pem[2048];       /* its certificate */
+};
+/* The CA in dir; out->size set before.  0; or -1 and a sentence. */
+SLUICE_API int sluice_ca_read(const char *dir, struct sluice_ca *out, char *err, size_t errlen);
+
 /* --- hooks ----------------------------------------------------------------------------------------- */
 
 /*

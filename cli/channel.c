@@ -28,7 +28,7 @@ channel_send(int channel, const struct channel_message *m)
 	union descriptor_space space = {.bytes = {0}};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	if (m->kind == CHANNEL_TAP) {
+	if (m->kind == CHANNEL_TAP || m->kind == CHANNEL_TRUST || m->kind == CHANNEL_ENVIRONMENT) {
 		msg.msg_control = space.bytes;
 		msg.msg_controllen = sizeof(space.bytes);
 		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);

@@ -10,19 +10,21 @@
 #include <stdint.h>
 
 enum channel_kind {
-	CHANNEL_TAP = 1, /* helper: the tap, with its descriptor */
-	CHANNEL_GO,      /* sluice: the gateway stands, start the command */
-	CHANNEL_SIGNAL,  /* sluice: pass signal `number` on to the command */
-	CHANNEL_STOPPED, /* helper: the command stopped itself, stop too */
-	CHANNEL_STATUS,  /* helper: the command ended, `number` is what a shell would say */
-	CHANNEL_DRAINED, /* helper: what it had sent has left the guest */
+	CHANNEL_TAP = 1,     /* helper: the tap, with its descriptor */
+	CHANNEL_TRUST,       /* sluice: what the guest trusts from now on, a descriptor with PEM; before GO */
+	CHANNEL_ENVIRONMENT, /* sluice: "NAME=VALUE" each with a NUL, a descriptor; before GO */
+	CHANNEL_GO,          /* sluice: the gateway stands, start the command */
+	CHANNEL_SIGNAL,      /* sluice: pass signal `number` on to the command */
+	CHANNEL_STOPPED,     /* helper: the command stopped itself, stop too */
+	CHANNEL_STATUS,      /* helper: the command ended, `number` is what a shell would say */
+	CHANNEL_DRAINED,     /* helper: what it had sent has left the guest */
 };
 
 struct channel_message {
 	enum channel_kind kind;
 	int32_t number;
+	int fd; /* TAP, TRUST, ENVIRONMENT: the receiver's from then on; else not looked at, -1 on receiving */
 	/* CHANNEL_TAP */
-	int fd; /* the receiver's from then on; -1: none */
 	char ifname[16];
 	uint8_t mac[6];
 	uint32_t mtu;

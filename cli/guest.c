@@ -168,6 +168,7 @@ guest_mount(const struct sluice_guest *net, struct guest_mounts *m, const struct
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return failed(f, "cannot set up the guest's mounts: /: %s; run sluice as root",
 			      strerror(errno));
+	m->n = 2;
 	for (size_t i = 0; i < 2; i++) {
 		m->file[i].name = names[i];
 		/* A link into /proc (/proc/net/pnp of a machine that booted from the network) cannot be covered
@@ -204,12 +205,44 @@ is_covered(const char *target)
 	       !(st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT);
 }
 
+static int
+copy_all(int from, int to)
+{
+	char buf[16384];
+	off_t at = 0;
+
+	for (ssize_t n; (n = pread(from, buf, sizeof(buf), at)) != 0; at += n)
+		if (n < 0 || write(to, buf, (size_t)n) != n)
+			return -1;
+	return 0;
+}
+
+int
+guest_trust(struct guest_mounts *m, const char *target, int fd, struct failure *f)
+{
+	struct guest_file *file = &m->file[m->n];
+	int to = m->store < 0 ? -1 : openat(m->store, "ca", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	bool good = to >= 0 && copy_all(fd, to) == 0;
+
+	if (to >= 0)
+		close(to);
+	file->name = "ca";
+	good = good && realpath(target, file->target);
+	if (good) {
+		m->n++;
+		good = guest_repair(m);
+	}
+	return good ? 0
+		    : failed(f, "cannot cover %s, so that the command trusts our CA: %s", target,
+			     strerror(errno));
+}
+
 bool
 guest_repair(const struct guest_mounts *m)
 {
 	bool whole = true;
 
-	for (size_t i = 0; m->store >= 0 && i < 2; i++) {
+	for (int i = 0; m->store >= 0 && i < m->n; i++) {
 		char from[64];
 
 		if (is_covered(m->file[i].target))

@@ -17,18 +17,25 @@
 void guest_resolv_conf(FILE *to, const struct sluice_guest *net, FILE *host);
 void guest_hosts(FILE *to, const struct sluice_guest *net, FILE *host);
 
-/* Where the files lie and what they cover. */
+/* Where the files lie and what they cover: resolv.conf, hosts, and the certificates that are trusted, if that was asked for. */
 struct guest_mounts {
 	int store; /* the directory with our files, O_PATH; -1: it could not be kept */
+	int n;
 	struct guest_file {
 		const char *name; /* in the store */
 		char target[4096];
-	} file[2];
+	} file[3];
 };
 
 /* In the guest's namespaces, as pid 1. */
 int guest_mount(const struct sluice_guest *net, struct guest_mounts *m, const struct log *log,
 		struct failure *f);
+
+/*
+ * The PEM of fd covers `target`, the system's list of trusted certificates (an existing file).  0 or -1, and f: it cannot be done here.
+ * Once, after guest_mount().
+ */
+int guest_trust(struct guest_mounts *m, const char *target, int fd, struct failure *f);
 
 /*
  * A file of the host's that is replaced by rename(2) sheds what was mounted on it, in every namespace

@@ -34,7 +34,7 @@ static int
 print(const struct options *o)
 {
 	if (o->version)
-		printf("sluice %s\n", sluice_version());
+		printf("sluice %s (%s)\n", sluice_version(), sluice_tls_library());
 	else if (o->capabilities) /* the vhost-user back-end program conventions */
 		puts("{ \"type\": \"net\" }");
 	else if (o->passt)
@@ -53,6 +53,8 @@ perform(struct options *o)
 
 	if (o->verb == VERB_CHECK)
 		return verb_check(o, &log);
+	if (o->verb == VERB_CA)
+		return verb_ca(o, &log);
 	if (options_load(o, diagnose_hook, &told, &why) < 0) {
 		diagnosed(&told, why.text, &f);
 		if (f.text[0])
@@ -69,6 +71,7 @@ perform(struct options *o)
 		return verb_replay(o, &log);
 	case VERB_EXPLAIN:
 		return verb_explain(o, &log);
+	case VERB_CA:
 	case VERB_CHECK:
 	case VERB_NONE:
 		break;

@@ -18,8 +18,9 @@ enum {
 	REPLAY = 1 << VERB_REPLAY,
 	CHECK = 1 << VERB_CHECK,
 	EXPLAIN = 1 << VERB_EXPLAIN,
-	ASK = CHECK | EXPLAIN, /* they look at everything, and start nothing */
-	EVERY = RUN | SERVE | REPLAY | ASK,
+	CA = 1 << VERB_CA,
+	ASK = CHECK | EXPLAIN,              /* they look at everything, and start nothing */
+	EVERY = RUN | SERVE | REPLAY | ASK, /* but CA, which is about a directory alone */
 };
 
 struct option {
@@ -181,7 +182,7 @@ static const struct option options[] = {
     {"ingress", 0, NULL, EXPLAIN, take_ingress, "a client at HOST, of the guest's published PORT"},
     {"address", 0, "ADDR", EXPLAIN, take_address, "where the name leads (a public address)"},
     {"sni", 0, "NAME", EXPLAIN, take_sni, "the name TLS or HTTP tells; '': none (that of HOST)"},
-    {"json", 0, NULL, ASK, take_json, "as JSON"},
+    {"json", 0, NULL, ASK | CA, take_json, "as JSON"},
     {"configure", 0, NULL, SERVE, take_configure, "tap: give it the guest's MAC, addresses and routes too"},
     {"one-off", '1', NULL, SERVE, take_one_off, "end when the first guest has left"},
     {"root", 0, NULL, RUN, take_root, "an ordinary user's command sees itself as root"},
@@ -190,7 +191,7 @@ static const struct option options[] = {
     {"quiet", 'q', NULL, EVERY, take_quiet, "errors only"},
     {"stats", 0, "[json]", RUN | SERVE, take_stats, "a summary on stderr at the end; =json: as one line"},
     {"pid", 0, "FILE", RUN | SERVE, take_pid, "write the pid of sluice to FILE when it is ready"},
-    {"help", 'h', NULL, EVERY | 1 << VERB_NONE, take_help, "this text"},
+    {"help", 'h', NULL, EVERY | CA | 1 << VERB_NONE, take_help, "this text"},
     {"version", 0, NULL, 1 << VERB_NONE, take_version, "the version"},
 };
 
@@ -224,6 +225,7 @@ static const struct {
 		     "feed captured guest frames on a virtual clock, write what sluice answers"},
     [VERB_CHECK] = {"check", "check [-c FILE] [OPTIONS]", "is anything wrong with a configuration?"},
     [VERB_EXPLAIN] = {"explain", "explain [-c FILE] [OPTIONS] WHAT", "may the guest reach it, and why?"},
+    [VERB_CA] = {"ca", "ca make|show|export DIR", "the CA that guests trust"},
 };
 
 /* --- the walk -------------------------------------------------------------------------------------- */
@@ -477,6 +479,20 @@ check_explain(const struct walk *w, struct options *o, struct failure *f)
 }
 
 static int
+check_ca(const struct walk *w, struct options *o, struct failure *f)
+{
+	static const char *const what[] = {"make", "show", "export"};
+
+	if (w->noperands != 2)
+		return failed(f, "ca: what, and of which directory? write it as in sluice ca make DIR");
+	o->ca_dir = w->operands[1];
+	for (size_t i = 0; i < sizeof(what) / sizeof(what[0]); i++)
+		if (strcmp(w->operands[0], what[i]) == 0)
+			o->ca_what = what[i];
+	return o->ca_what ? 0 : failed(f, "ca: '%s' is none of make, show and export", w->operands[0]);
+}
+
+static int
 check(const struct walk *w, struct options *o, struct failure *f)
 {
 	if (o->quiet && o->verbose)
@@ -497,13 +513,15 @@ check(const struct walk *w, struct options *o, struct failure *f)
 		if (w->noperands > 0)
 			return failed(f, "check: '%s' is too much; a file goes behind -c", w->operands[0]);
 		return 0;
+	case VERB_CA:
+		return check_ca(w, o, f);
 	case VERB_NONE:
 		break;
 	}
 	if (w->noperands > 0)
-		return failed(f, "%s: not a command of sluice; use run, serve, replay, check or explain",
+		return failed(f, "%s: not a command of sluice; use run, serve, replay, check, explain or ca",
 			      w->operands[0]);
-	return failed(f, "no command given; use run, serve, replay, check or explain (sluice --help)");
+	return failed(f, "no command given; use run, serve, replay, check, explain or ca (sluice --help)");
 }
 
 int
@@ -579,13 +597,13 @@ options_parse(struct options *o, int argc, char **argv, struct failure *f)
 	if (passt_is_meant(argc, argv))
 		return passt_parse(o, argc, argv, f);
 	if (argc > 1)
-		for (enum verb v = VERB_RUN; v <= VERB_EXPLAIN; v++)
+		for (enum verb v = VERB_RUN; v <= VERB_CA; v++)
 			if (strcmp(argv[1], verbs[v].name) == 0) {
 				o->verb = v;
 				w.at = 2;
 			}
 	if (argc > 1 && o->verb == VERB_NONE && argv[1][0] != '-')
-		return failed(f, "%s: not a command of sluice; use run, serve, replay, check or explain",
+		return failed(f, "%s: not a command of sluice; use run, serve, replay, check, explain or ca",
 			      argv[1]);
 	if (walk_args(&w, f) < 0)
 		return -1;
@@ -649,6 +667,11 @@ static const char what_help[] =
     "  dns NAME\n"
     "The exit status is 0 if it is allowed and 3 if it is refused.\n\n";
 
+static const char ca_help[] =
+    "  make DIR                  ca.pem and ca.key in DIR, if they are not there yet; then as show\n"
+    "  show DIR                  whose it is, how long it is valid, its fingerprint\n"
+    "  export DIR                its certificate, for a guest's list of trusted ones\n\n";
+
 static const char policy_help[] =
     "\nThe guest reaches the internet and the name service, and nothing else, unless rules or\n"
     "profiles say otherwise: -r 'allow to @host' opens this host, --profile all everything.\n"
@@ -659,18 +682,22 @@ options_help(FILE *to, enum verb verb)
 {
 	fprintf(to, "usage: sluice %s\n\n%s\n\n", verbs[verb].line, verbs[verb].about);
 	if (verb == VERB_NONE)
-		for (enum verb v = VERB_RUN; v <= VERB_EXPLAIN; v++)
+		for (enum verb v = VERB_RUN; v <= VERB_CA; v++)
 			fprintf(to, "  sluice %-38s %s\n", verbs[v].line, verbs[v].about);
 	if (verb == VERB_SERVE)
 		fputs(links_help, to);
 	if (verb == VERB_EXPLAIN)
 		fputs(what_help, to);
+	if (verb == VERB_CA)
+		fputs(ca_help, to);
 	if (verb != VERB_NONE) {
-		help_library(to, verb);
+		if (verb != VERB_CA)
+			help_library(to, verb);
 		for (size_t i = 0; i < NOPTIONS; i++)
 			if (options[i].verbs & 1u << verb)
 				help_option(to, &options[i]);
-		fputs(policy_help, to);
+		if (verb != VERB_CA)
+			fputs(policy_help, to);
 	}
 	if (verb != VERB_NONE && verb <= VERB_REPLAY)
 		fprintf(to, "\nThe MTU is %s unless given.\n",

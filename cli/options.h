@@ -23,6 +23,7 @@ enum verb {
 	VERB_REPLAY,
 	VERB_CHECK,
 	VERB_EXPLAIN,
+	VERB_CA,
 };
 
 enum stats_kind { STATS_NONE, STATS_TEXT, STATS_JSON };
@@ -71,6 +72,7 @@ struct options {
 	const char *replay_in, *replay_out;
 	struct sluice_question question; /* explain */
 	char host[OPTIONS_HOST_MAX + 1]; /* ... points here */
+	const char *ca_what, *ca_dir;    /* ca */
 };
 
 /*

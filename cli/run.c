@@ -33,6 +33,7 @@
 #include "cli/netns.h"
 #include "cli/reload.h"
 #include "cli/setup.h"
+#include "cli/trust.h"
 #include "cli/verbs.h"
 
 #define IFNAME "sluice0"
@@ -105,7 +106,10 @@ helper(struct run *r, int channel)
 	int error = channel_send(channel, &m);
 	close(r->tap.fd);
 	/* If sluice could not build its gateway, or died before our death signal was set, this is the end. */
-	if (error < 0 || channel_receive(channel, &m, 0) != 1 || m.kind != CHANNEL_GO)
+	bool going = error == 0;
+	while (going && (going = channel_receive(channel, &m, 0) == 1) && m.kind != CHANNEL_GO)
+		trust_take(&m, &mounts, r->log);
+	if (!going)
 		_exit(STATUS_CANNOT);
 	init_run(&(struct init){
 	    .channel = channel,
@@ -310,7 +314,7 @@ start(struct run *r, struct failure *f)
 		close(r->tap.fd);
 		return -1;
 	}
-	if (setup_pid_file(r->o, f) < 0)
+	if (setup_pid_file(r->o, f) < 0 || trust_send(r->channel, r->s, r->o, f) < 0)
 		return -1;
 	if (channel_send(r->channel, &(struct channel_message){.kind = CHANNEL_GO}) < 0)
 		return failed(f, "the guest's first process is gone; somebody killed it, start again");

@@ -18,5 +18,6 @@ int verb_replay(const struct options *o, const struct log *log);
 /* Reads the configuration file itself, so as to say all that is wrong. */
 int verb_check(struct options *o, const struct log *log);
 int verb_explain(const struct options *o, const struct log *log);
+int verb_ca(const struct options *o, const struct log *log);
 
 #endif

@@ -190,6 +190,7 @@ struct sluice { /* "the gateway" */
 	struct dns_service *dns;
 	struct interception *intercept;
 	struct secret_store *secrets;
+	atomic_bool opens_tls; /* or may: what the guest must trust matters.  Set from any thread, never back */
 	struct refusals refusals;
 	uint32_t status_pages;   /* being served: status_page.c */
 	bool said_host;          /* the remedy for @host was logged */
@@ -377,6 +378,11 @@ bool publish_name(struct sluice *gw, struct tuple *t, const struct endpoint *cli
 /* One frame through stack and flows; for loop.c and nobody else but the replay. */
 void gw_turn(struct sluice *gw, bool link_ready, bool host_ready, usec_t now);
 usec_t gw_deadline(const struct sluice *gw);
+
+/* --- trust.c -------------------------------------------------------------------------------------------- */
+
+/* Will connections be opened by these settings, or for secrets? */
+bool gw_opens_tls(const struct sluice *gw, const struct settings *s);
 
 /* --- sluice.c ------------------------------------------------------------------------------------------- */
 

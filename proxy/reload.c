@@ -184,6 +184,8 @@ swap(struct sluice *gw, struct settings *next)
 	struct settings *old = gw->settings;
 
 	gw->settings = next;
+	if (gw_opens_tls(gw, next))
+		atomic_store(&gw->opens_tls, true);
 	each_flow(gw, forget_rule);
 	settings_free(old);
 	dns_settings_changed(gw);

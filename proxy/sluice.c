@@ -265,6 +265,7 @@ build(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 	gw->intercept = interception_new(gw, cfg, su->err, su->errlen);
 	if (!gw->intercept)
 		return false;
+	atomic_store(&gw->opens_tls, gw_opens_tls(gw, gw->settings));
 	judge_own_echo(gw);
 	gw->spare_fd = gw_socket(gw, HOST_UDP, FAMILY_V4, &(struct host_socket_opts){0});
 	return publish_open(gw, cfg->publish, cfg->npublish, su->err, su->errlen);

@@ -309,6 +309,7 @@ tls_settings_new(const struct sluice_config *cfg, bool opens, struct diag_sink *
 
 	if (!s)
 		return NULL;
+	s->users = 1;
 	s->all = cfg->intercept;
 	s->only_13 = cfg->tls_only_13;
 	s->request_log = cfg->request_log;
@@ -326,10 +327,18 @@ tls_settings_new(const struct sluice_config *cfg, bool opens, struct diag_sink *
 	return NULL;
 }
 
+struct tls_settings *
+tls_settings_keep(struct tls_settings *s)
+{
+	if (s)
+		s->users++;
+	return s;
+}
+
 void
 tls_settings_free(struct tls_settings *s)
 {
-	if (!s)
+	if (!s || --s->users > 0)
 		return;
 	for (unsigned i = 0; i < s->nhost; i++) {
 		tls_roots_free(s->host[i].roots);

@@ -23,6 +23,7 @@ struct tls_host {
 };
 
 struct tls_settings {
+	unsigned users;
 	bool all; /* open all TLS to `port` */
 	bool only_13;
 	bool request_log;
@@ -40,7 +41,10 @@ struct tls_settings {
 /* NULL: something was wrong and told to d, or no memory.  Reads the files that cfg names, and the system's roots if they will be
  * needed: it opens connections from the start. */
 struct tls_settings *tls_settings_new(const struct sluice_config *cfg, bool opens, struct diag_sink *d);
-void tls_settings_free(struct tls_settings *s); /* NULL is fine */
+/* Connections that are being opened keep those they began with: roots and identities are theirs until then.  In the
+ * gateway's thread only; free is the first user's drop.  NULL is fine. */
+struct tls_settings *tls_settings_keep(struct tls_settings *s);
+void tls_settings_free(struct tls_settings *s);
 
 /* The common roots.  Those of the system are read when they are first asked for (4 ms): NULL: none can be read, nothing verifies.
  * In the gateway's thread only. */

@@ -2,6 +2,7 @@
  * trust.c - what the guest must trust, and secrets, for whoever embeds the gateway
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -13,6 +14,12 @@
 #include "proxy/read_file.h"
 
 #define ROOTS_FILE (8u << 20)
+
+bool
+gw_opens_tls(const struct sluice *gw, const struct settings *s)
+{
+	return s->tls->all || policy_has_requests(s->policy) || secret_store_any(gw->secrets);
+}
 
 static int
 copy_text(const char *text, char *buf, size_t size)
@@ -28,7 +35,7 @@ copy_text(const char *text, char *buf, size_t size)
 int
 sluice_ca_certificate(struct sluice *s, char *buf, size_t size)
 {
-	return copy_text(interception_ca(s->intercept), buf, size);
+	return atomic_load(&s->opens_tls) ? copy_text(interception_ca(s->intercept), buf, size) : -ENOENT;
 }
 
 char *
@@ -107,6 +114,42 @@ sluice_ca_make(const char *dir, char *err, size_t errlen)
 	return made ? 0 : -1;
 }
 
+static void
+tell(const struct tls_ca *ca, struct sluice_ca *out)
+{
+	struct ca_facts facts;
+	size_t at = 0;
+
+	ca_facts(ca, &facts);
+	snprintf(out->subject, sizeof(out->subject), "%s", facts.subject);
+	out->from = facts.from;
+	out->until = facts.until;
+	for (size_t i = 0; i < sizeof(facts.sha256); i++)
+		at += (size_t)snprintf(out->sha256 + at, sizeof(out->sha256) - at, "%s%02X", i ? ":" : "",
+				       facts.sha256[i]);
+}
+
+int
+sluice_ca_read(const char *dir, struct sluice_ca *out, char *err, size_t errlen)
+{
+	struct setup su = {err, errlen};
+	struct tls *t = tls_new(&(struct tls_random){.fill = draw}, &(struct tls_options){.resume_max = 1});
+	struct tls_ca *ca = NULL;
+
+	if (!t)
+		wrong(&su, "cannot read the CA in %s: no memory", dir);
+	else if (out->size != sizeof(*out))
+		wrong(&su, "struct sluice_ca of %zu bytes is not of this library (%zu)", out->size,
+		      sizeof(*out));
+	else
+		ca = ca_files_read(t, dir, (uint64_t)time(NULL), out->pem, err, errlen);
+	if (ca)
+		tell(ca, out);
+	ca_free(ca);
+	tls_free(t);
+	return ca ? 0 : -1;
+}
+
 /* --- secrets -------------------------------------------------------------------------------------------------- */
 
 int
@@ -115,7 +158,7 @@ sluice_secret_set(struct sluice *s, const struct sluice_secret *secret, char *er
 	int done = secret_store_set(s->secrets, secret, err, errlen);
 
 	if (done == 0)
-		sluice_wake(s);
+		atomic_store(&s->opens_tls, true);
 	return done;
 }
 

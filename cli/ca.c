@@ -1,0 +1,64 @@
+/*
+ * ca.c - sluice ca: the CA that guests trust, made, shown and handed out
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/failure.h"
+#include "cli/verbs.h"
+
+#define DATE 32
+
+static void
+date_of(uint64_t seconds, char text[DATE])
+{
+	time_t t = (time_t)seconds;
+	struct tm tm;
+
+	if (!gmtime_r(&t, &tm) || strftime(text, DATE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		snprintf(text, DATE, "%llu", (unsigned long long)seconds);
+}
+
+static void
+show(const char *dir, const struct sluice_ca *ca, bool as_json)
+{
+	char from[DATE], until[DATE];
+
+	date_of(ca->from, from);
+	date_of(ca->until, until);
+	if (!as_json) {
+		printf("directory  %s\nsubject    %s\nvalid      %s to %s\nsha256     %s\n", dir, ca->subject,
+		       from, until, ca->sha256);
+		return;
+	}
+	json_t *o = json_pack("{ss ss ss ss ss}", "directory", dir, "subject", ca->subject, "from", from,
+			      "until", until, "sha256", ca->sha256);
+	if (o)
+		json_dumpf(o, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(o);
+}
+
+int
+verb_ca(const struct options *o, const struct log *log)
+{
+	struct sluice_ca ca = {.size = sizeof(ca)};
+	struct failure f = {.text = ""};
+	int done = 0;
+
+	if (strcmp(o->ca_what, "make") == 0)
+		done = sluice_ca_make(o->ca_dir, f.text, sizeof(f.text));
+	if (done == 0)
+		done = sluice_ca_read(o->ca_dir, &ca, f.text, sizeof(f.text));
+	if (done < 0) {
+		log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
+		return STATUS_CANNOT;
+	}
+	if (strcmp(o->ca_what, "export") == 0)
+		fputs(ca.pem, stdout);
+	else
+		show(o->ca_dir, &ca, o->json);
+	return fflush(stdout) == 0 ? STATUS_OK : STATUS_CANNOT;
+}
