@@ -5,6 +5,9 @@
  * then anything but controls up to the line's end.  From there on whole lines are judged.
  */
 #include "http/head.h"
+#include "http/text.h"
+
+#include "http/authority.h"
 
 #define FIELDS_TOKEN_MAX 64u /* longest field name that means something here, with room */
 
@@ -26,78 +29,11 @@ enum {
 
 /* --- characters (RFC 9110 5.6) -------------------------------------------------------------------------------- */
 
-static uint8_t
-lower(uint8_t c)
-{
-	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
-}
-
-static bool
-is_letter(uint8_t c)
-{
-	return lower(c) >= 'a' && lower(c) <= 'z';
-}
-
-static bool
-is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
-is_token(uint8_t c)
-{
-	return is_letter(c) || is_digit(c) || (c && strchr("!#$%&'*+-.^_`|~", c));
-}
-
 /* What some reader takes for a blank between words (RFC 9112 3). */
 static bool
 is_blank(uint8_t c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static bool
-is_control(uint8_t c)
-{
-	return c < ' ' || c == 0x7f;
-}
-
-static bool
-same_text(struct view v, const char *text)
-{
-	size_t i = 0;
-
-	for (; i < v.len && text[i]; i++) {
-		if (lower(v.p[i]) != (uint8_t)text[i])
-			return false;
-	}
-	return i == v.len && !text[i];
-}
-
-static struct view
-part(struct view v, size_t from, size_t len)
-{
-	return view_of(v.p + from, len);
-}
-
-static struct view
-trimmed(struct view v)
-{
-	while (v.len && (v.p[0] == ' ' || v.p[0] == '\t'))
-		v = part(v, 1, v.len - 1);
-	while (v.len && (v.p[v.len - 1] == ' ' || v.p[v.len - 1] == '\t'))
-		v.len--;
-	return v;
-}
-
-/* The place of c in v; v.len: it is not there. */
-static size_t
-find(struct view v, uint8_t c)
-{
-	const uint8_t *at = v.len ? memchr(v.p, c, v.len) : NULL;
-
-	return at ? (size_t)(at - v.p) : v.len;
 }
 
 static enum http_reading
@@ -113,7 +49,7 @@ static bool
 names_http(struct view line)
 {
 	for (size_t i = 0; i + 5 <= line.len; i++) {
-		if (same_text(part(line, i, 5), "http/"))
+		if (text_same(text_part(line, i, 5), "http/"))
 			return true;
 	}
 	return false;
@@ -147,7 +83,7 @@ not_a_request(struct http_reader *r, struct view line, const char *why)
 static enum http_reading
 read_first_line(struct http_reader *r, struct view line)
 {
-	size_t method = find(line, ' ');
+	size_t method = text_find(line, ' ');
 	size_t rest = line.len - method;
 	const size_t version = sizeof(" HTTP/1.1\r") - 1;
 
@@ -155,15 +91,15 @@ read_first_line(struct http_reader *r, struct view line)
 		return not_a_request(r, line, "the request line does not end in HTTP/1.0 or HTTP/1.1");
 
 	uint8_t minor = line.p[line.len - 2];
-	struct view target = part(line, method + 1, rest - 1 - version);
+	struct view target = text_part(line, method + 1, rest - 1 - version);
 	if ((minor != '0' && minor != '1') || line.p[line.len - 1] != '\r')
 		return bad(r, "the request line does not end in HTTP/1.0 or HTTP/1.1");
 	for (size_t i = 0; i < method; i++) {
-		if (!is_token(line.p[i]))
+		if (!text_is_token(line.p[i]))
 			return bad(r, "the method is no token");
 	}
 	for (size_t i = 0; i < target.len; i++) {
-		if (is_control(target.p[i]) || target.p[i] == ' ')
+		if (text_is_control(target.p[i]) || target.p[i] == ' ')
 			return bad(r, "a blank or a control character in the target");
 	}
 	r->minor = (uint8_t)(minor - '0');
@@ -184,50 +120,34 @@ first_line_byte(struct http_reader *r, struct view line, uint8_t c)
 	if (r->step == STEP_METHOD) {
 		if (is_blank(c))
 			r->step = STEP_TARGET;
-		else if (!is_token(c) || line.len == HTTP_METHOD_MAX)
+		else if (!text_is_token(c) || line.len == HTTP_METHOD_MAX)
 			return HTTP_NOT;
 		return HTTP_MORE;
 	}
 	/* Another protocol's first words may never come to a line's end (git's); what could be a method is waited for. */
-	return is_control(c) && !is_blank(c) && !is_letter(line.p[0]) ? HTTP_NOT : HTTP_MORE;
+	return text_is_control(c) && !is_blank(c) && !text_is_letter(line.p[0]) ? HTTP_NOT : HTTP_MORE;
 }
 
 /* --- fields (RFC 9112 5) ------------------------------------------------------------------------------------------ */
 
-/* Does a list of tokens have this one? */
-static bool
-lists(struct view value, const char *token)
-{
-	while (value.len) {
-		size_t comma = find(value, ',');
-
-		if (same_text(trimmed(part(value, 0, comma)), token))
-			return true;
-		value = comma == value.len ? view_of(NULL, 0) : part(value, comma + 1, value.len - comma - 1);
-	}
-	return false;
-}
-
-/* RFC 9112 6.3: digits, and only once; what does not fit a signed 64 bit number is read differently by others. */
+/* RFC 9112 6.3: only once; what does not fit a signed 64 bit number is read differently by others. */
 static enum http_reading
 read_length(struct http_reader *r, struct view value)
 {
-	uint64_t n = 0;
+	const char *why = r->seen & SEEN_LENGTH ? "several Content-Length" : http_length_read(value, &r->length);
 
-	if (r->seen & SEEN_LENGTH)
-		return bad(r, "several Content-Length");
-	if (value.len == 0)
-		return bad(r, "Content-Length is no number");
-	for (size_t i = 0; i < value.len; i++) {
-		if (!is_digit(value.p[i]))
-			return bad(r, "Content-Length is no number");
-		if (n > (INT64_MAX - 9) / 10)
-			return bad(r, "Content-Length is too large");
-		n = n * 10 + (value.p[i] - '0');
-	}
+	if (why)
+		return bad(r, why);
 	r->seen |= SEEN_LENGTH;
-	r->length = n;
 	return HTTP_MORE;
+}
+
+/* Who forwards drops what Connection names (RFC 9110 7.6.1): then a body would have no length, or a request no host. */
+static bool
+names_framing(struct view connection)
+{
+	return text_lists(connection, "content-length") || text_lists(connection, "transfer-encoding") ||
+	       text_lists(connection, "host");
 }
 
 static enum http_reading
@@ -235,26 +155,28 @@ read_field(struct http_reader *r, struct view head, struct view name, struct vie
 {
 	uint32_t off = (uint32_t)(value.p - head.p);
 
-	if (same_text(name, "host")) {
+	if (text_same(name, "host")) {
 		if (r->seen & SEEN_HOST)
 			return bad(r, "several Host fields");
 		r->seen |= SEEN_HOST;
 		r->host = off;
 		r->host_len = (uint32_t)value.len;
-	} else if (same_text(name, "content-length")) {
+	} else if (text_same(name, "content-length")) {
 		return read_length(r, value);
-	} else if (same_text(name, "transfer-encoding")) {
-		if (r->seen & SEEN_CODING || !same_text(value, "chunked"))
+	} else if (text_same(name, "transfer-encoding")) {
+		if (r->seen & SEEN_CODING || !text_same(value, "chunked"))
 			return bad(r, "a Transfer-Encoding that is not just chunked");
 		r->seen |= SEEN_CODING;
-	} else if (same_text(name, "connection")) {
-		r->seen |= lists(value, "close") ? SEEN_CLOSE : 0;
-		r->seen |= lists(value, "keep-alive") ? SEEN_KEEP_ALIVE : 0;
-	} else if (same_text(name, "upgrade")) {
+	} else if (text_same(name, "connection")) {
+		if (names_framing(value))
+			return bad(r, "Connection names a field that others need");
+		r->seen |= text_lists(value, "close") ? SEEN_CLOSE : 0;
+		r->seen |= text_lists(value, "keep-alive") ? SEEN_KEEP_ALIVE : 0;
+	} else if (text_same(name, "upgrade")) {
 		r->seen |= SEEN_UPGRADE;
-	} else if (same_text(name, "expect")) {
-		r->seen |= same_text(value, "100-continue") ? SEEN_EXPECT : 0;
-	} else if (same_text(name, "accept") && !r->accept) {
+	} else if (text_same(name, "expect")) {
+		r->seen |= text_same(value, "100-continue") ? SEEN_EXPECT : 0;
+	} else if (text_same(name, "accept") && !r->accept) {
 		r->accept = off;
 		r->accept_len = (uint32_t)value.len;
 	}
@@ -265,123 +187,52 @@ read_field(struct http_reader *r, struct view head, struct view name, struct vie
 static enum http_reading
 read_field_line(struct http_reader *r, struct view head, struct view line)
 {
-	size_t colon = find(line, ':');
+	struct view name, value;
+	const char *why = http_field_read(line, &name, &value);
 
-	if (line.p[0] == ' ' || line.p[0] == '\t')
-		return bad(r, "a folded line");
-	if (colon == 0 || colon == line.len)
-		return bad(r, "a line that is no field");
-	for (size_t i = 0; i < colon; i++) {
-		if (!is_token(line.p[i]))
-			return bad(r, "a blank or an odd character in a field's name");
-	}
-	for (size_t i = colon + 1; i < line.len; i++) {
-		if (is_control(line.p[i]) && line.p[i] != '\t')
-			return bad(r, "a control character in a field");
-	}
-	return read_field(r, head, part(line, 0, colon),
-			  trimmed(part(line, colon + 1, line.len - colon - 1)));
+	return why ? bad(r, why) : read_field(r, head, name, value);
 }
 
 /* --- where it goes (RFC 9112 3.2, RFC 3986 3.2) --------------------------------------------------------------- */
-
-struct authority {
-	struct name name;
-	struct addr addr;
-	uint16_t port;
-};
-
-static bool
-read_port(struct view v, uint16_t *out)
-{
-	uint32_t n = 0;
-
-	if (v.len > 5)
-		return false;
-	for (size_t i = 0; i < v.len; i++) {
-		if (!is_digit(v.p[i]))
-			return false;
-		n = n * 10 + (v.p[i] - '0');
-	}
-	*out = (uint16_t)n;
-	return n <= UINT16_MAX && (n > 0 || v.len == 0);
-}
-
-static bool
-read_addr(struct view v, struct addr *out)
-{
-	char text[ADDR_TEXT];
-
-	if (v.len == 0 || v.len >= sizeof(text))
-		return false;
-	memcpy(text, v.p, v.len);
-	text[v.len] = '\0';
-	return memchr(text, '\0', v.len) == NULL && addr_parse(text, out);
-}
-
-/* host[:port], without user information, which nobody may send (RFC 9110 4.2.4). */
-static bool
-read_authority(struct view v, struct authority *out)
-{
-	size_t host = v.len && v.p[0] == '[' ? find(v, ']') + 1 : find(v, ':');
-
-	*out = (struct authority){.port = 0};
-	if (host > v.len)
-		return false;
-	if (host < v.len && (v.p[host] != ':' || !read_port(part(v, host + 1, v.len - host - 1), &out->port)))
-		return false;
-	if (v.p[0] == '[')
-		return read_addr(part(v, 1, host - 2), &out->addr) && !addr_is_v4(&out->addr);
-	return read_addr(part(v, 0, host), &out->addr) || name_parse((const char *)v.p, host, &out->name);
-}
 
 /* The authority of an absolute target: scheme "://" authority. */
 static bool
 absolute(struct view target, struct view *scheme, struct view *authority)
 {
-	size_t colon = find(target, ':');
+	size_t colon = text_find(target, ':');
 
 	if (colon == 0 || target.len < colon + 3 || memcmp(target.p + colon, "://", 3) != 0)
 		return false;
-	*scheme = part(target, 0, colon);
+	*scheme = text_part(target, 0, colon);
 	for (size_t i = 0; i < colon; i++) {
-		if (!is_letter(target.p[i]) && !is_digit(target.p[i]) && !strchr("+-.", target.p[i]))
+		if (!text_is_letter(target.p[i]) && !text_is_digit(target.p[i]) && !strchr("+-.", target.p[i]))
 			return false;
 	}
 
-	struct view rest = part(target, colon + 3, target.len - colon - 3);
+	struct view rest = text_part(target, colon + 3, target.len - colon - 3);
 	size_t end = 0;
 	while (end < rest.len && !strchr("/?#", rest.p[end]))
 		end++;
-	*authority = part(rest, 0, end);
+	*authority = text_part(rest, 0, end);
 	return end > 0;
-}
-
-/* A port that is not written is the scheme's (`usual`; 0: any). */
-static bool
-agree(const struct authority *a, const struct authority *b, uint16_t usual)
-{
-	uint16_t pa = a->port ? a->port : usual, pb = b->port ? b->port : usual;
-
-	return name_eq(&a->name, &b->name) && addr_eq(&a->addr, &b->addr) && (pa == pb || !pa || !pb);
 }
 
 static uint16_t
 usual_port(struct view scheme)
 {
-	if (same_text(scheme, "http"))
+	if (text_same(scheme, "http"))
 		return 80;
-	return same_text(scheme, "https") ? 443 : 0;
+	return text_same(scheme, "https") ? 443 : 0;
 }
 
 static enum http_reading
 settle_authority(struct http_reader *r, struct http_head *h, struct view host)
 {
-	bool connect = same_text(h->method, "connect"), has_host = r->seen & SEEN_HOST;
+	bool connect = text_same(h->method, "connect"), has_host = r->seen & SEEN_HOST;
 	struct authority at = {.port = 0}, also;
 	struct view scheme = {NULL, 0};
 
-	if (has_host && host.len && !read_authority(host, &at))
+	if (has_host && host.len && !authority_read(host, &at))
 		return bad(r, "Host is neither a name nor an address");
 	if (!has_host && h->minor > 0)
 		return bad(r, "no Host");
@@ -390,14 +241,14 @@ settle_authority(struct http_reader *r, struct http_head *h, struct view host)
 	if (connect || absolute(h->target, &scheme, &host)) {
 		struct view named = connect ? h->target : host;
 
-		if (!read_authority(named, &also))
+		if (!authority_read(named, &also))
 			return bad(r, "the target is neither a name nor an address");
 		/* RFC 9112 3.2.2: the target is what counts, and 3.2: Host is the same. */
-		if (has_host && !agree(&at, &also, connect ? 0 : usual_port(scheme)))
+		if (has_host && !authority_agree(&at, &also, connect ? 0 : usual_port(scheme)))
 			return bad(r, "Host and the target do not agree");
 		at = also;
 		h->authority = named;
-	} else if (h->target.p[0] != '/' && !(same_text(h->target, "*") && same_text(h->method, "options"))) {
+	} else if (h->target.p[0] != '/' && !(text_same(h->target, "*") && text_same(h->method, "options"))) {
 		return bad(r, "the target is neither a path nor absolute");
 	}
 	h->name = at.name;
@@ -410,7 +261,7 @@ settle_authority(struct http_reader *r, struct http_head *h, struct view host)
 static enum http_reading
 settle_body(struct http_reader *r, struct http_head *h)
 {
-	bool connect = same_text(h->method, "connect");
+	bool connect = text_same(h->method, "connect");
 
 	if ((r->seen & SEEN_LENGTH) && (r->seen & SEEN_CODING))
 		return bad(r, "Content-Length and Transfer-Encoding");
@@ -434,14 +285,15 @@ settle(struct http_reader *r, struct view head, struct http_head *h)
 {
 	h->len = head.len;
 	h->minor = r->minor;
-	h->method = part(head, 0, r->method);
-	h->target = part(head, r->method + 1, r->target);
+	h->method = text_part(head, 0, r->method);
+	h->target = text_part(head, r->method + 1, r->target);
 	if (r->accept)
-		h->accept = part(head, r->accept, r->accept_len);
+		h->accept = text_part(head, r->accept, r->accept_len);
 	h->close = (r->seen & SEEN_CLOSE) || (r->minor == 0 && !(r->seen & SEEN_KEEP_ALIVE));
-	h->expects = r->seen & SEEN_EXPECT;
+	h->expects = (r->seen & SEEN_EXPECT) && r->minor > 0; /* RFC 9110 10.1.1 */
+	h->upgrade = (r->seen & SEEN_UPGRADE) && r->minor > 0;
 
-	struct view host = r->host_len ? part(head, r->host, r->host_len) : view_of(NULL, 0);
+	struct view host = r->host_len ? text_part(head, r->host, r->host_len) : view_of(NULL, 0);
 	enum http_reading got = settle_authority(r, h, host);
 	return got == HTTP_DONE ? settle_body(r, h) : got;
 }
@@ -452,12 +304,12 @@ settle(struct http_reader *r, struct view head, struct http_head *h)
 static enum http_reading
 line_ended(struct http_reader *r, struct view bytes, size_t end, struct http_head *h)
 {
-	struct view line = part(bytes, r->line, end - r->line);
+	struct view line = text_part(bytes, r->line, end - r->line);
 
 	if (line.len == 0 || line.p[line.len - 1] != '\r')
 		return bad(r, "a line that ends without CR");
 	if (line.len == 1)
-		return settle(r, part(bytes, 0, end + 1), h);
+		return settle(r, text_part(bytes, 0, end + 1), h);
 	line.len--;
 	return read_field_line(r, bytes, line);
 }
@@ -468,7 +320,7 @@ read_first(struct http_reader *r, struct view bytes)
 	enum http_reading got = HTTP_MORE;
 
 	while (got == HTTP_MORE && r->step != STEP_FIELDS && r->at < bytes.len) {
-		got = first_line_byte(r, part(bytes, 0, r->at), bytes.p[r->at]);
+		got = first_line_byte(r, text_part(bytes, 0, r->at), bytes.p[r->at]);
 		r->at++;
 	}
 	r->line = r->at;
@@ -481,7 +333,7 @@ read_on(struct http_reader *r, struct view bytes, struct http_head *h)
 	enum http_reading got = r->step == STEP_FIELDS ? HTTP_MORE : read_first(r, bytes);
 
 	while (got == HTTP_MORE && r->at < bytes.len) {
-		size_t end = r->at + find(part(bytes, r->at, bytes.len - r->at), '\n');
+		size_t end = r->at + text_find(text_part(bytes, r->at, bytes.len - r->at), '\n');
 
 		if (end < bytes.len) {
 			got = line_ended(r, bytes, end, h);
