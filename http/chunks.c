@@ -5,6 +5,7 @@
  * bounded, because a reader that ignores more, or less, sees another request behind it.
  */
 #include "http/head.h"
+#include "http/text.h"
 
 #define EXTENSION_MAX 4096u /* bytes of one size line */
 #define TRAILER_MAX 16384u  /* bytes of all trailer fields */
@@ -26,16 +27,6 @@ enum step {
 	STEP_BAD,
 };
 
-static int
-hex(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static bool
 is_text(uint8_t c)
 {
@@ -45,7 +36,7 @@ is_text(uint8_t c)
 static uint8_t
 size_byte(struct http_chunks *c, uint8_t b)
 {
-	int digit = hex(b);
+	int digit = text_hex(b);
 
 	if (digit >= 0) {
 		if (c->left > INT64_MAX >> 4)
@@ -67,11 +58,11 @@ trailer_byte(const struct http_chunks *c, uint8_t b)
 	case STEP_TRAILER:
 		if (b == '\r')
 			return STEP_END_LF;
-		return b > ' ' && b < 0x7f && b != ':' ? STEP_TRAILER_NAME : STEP_BAD;
+		return text_is_token(b) ? STEP_TRAILER_NAME : STEP_BAD;
 	case STEP_TRAILER_NAME:
 		if (b == ':')
 			return STEP_TRAILER_VALUE;
-		return b > ' ' && b < 0x7f ? STEP_TRAILER_NAME : STEP_BAD;
+		return text_is_token(b) ? STEP_TRAILER_NAME : STEP_BAD;
 	case STEP_TRAILER_VALUE:
 		if (b == '\r')
 			return STEP_TRAILER_LF;
@@ -109,22 +100,66 @@ next(struct http_chunks *c, uint8_t b)
 	}
 }
 
+/* A run of data. */
+static size_t
+data_run(struct http_chunks *c, struct view bytes, struct http_chunk *out)
+{
+	size_t n = bytes.len < c->left ? bytes.len : (size_t)c->left;
+
+	c->left -= n;
+	if (c->left == 0)
+		c->step = STEP_DATA_CR;
+	*out =
+	    (struct http_chunk){.what = HTTP_CHUNK_DATA, .bytes = view_of(bytes.p, n), .last = c->left == 0};
+	return n;
+}
+
+/* A run of trailer lines, the empty one included. */
+static size_t
+trailer_run(struct http_chunks *c, struct view bytes, struct http_chunk *out)
+{
+	size_t n = 0;
+
+	while (n < bytes.len && c->step < STEP_DONE)
+		c->step = next(c, bytes.p[n++]);
+	*out = (struct http_chunk){
+	    .what = HTTP_CHUNK_TRAILER, .bytes = view_of(bytes.p, n), .last = c->step == STEP_DONE};
+	return n;
+}
+
+ptrdiff_t
+http_chunks_next(struct http_chunks *c, struct view bytes, struct http_chunk *out)
+{
+	size_t n = 0;
+
+	*out = (struct http_chunk){.what = HTTP_CHUNK_NONE};
+	if (c->step == STEP_DATA && bytes.len)
+		return (ptrdiff_t)data_run(c, bytes, out);
+	if (c->step >= STEP_TRAILER && c->step < STEP_DONE)
+		n = trailer_run(c, bytes, out);
+	while (n < bytes.len && c->step < STEP_TRAILER && c->step != STEP_DATA) {
+		bool sized = c->step == STEP_SIZE_LF;
+
+		c->step = next(c, bytes.p[n++]);
+		if (sized && c->step != STEP_BAD) {
+			*out = (struct http_chunk){.what = HTTP_CHUNK_SIZE, .size = c->left};
+			break;
+		}
+	}
+	return c->step == STEP_BAD ? -1 : (ptrdiff_t)n;
+}
+
 ptrdiff_t
 http_chunks_read(struct http_chunks *c, struct view bytes, bool *done)
 {
 	size_t at = 0;
+	ptrdiff_t n = 1;
 
-	while (at < bytes.len && c->step < STEP_DONE) {
-		if (c->step == STEP_DATA) {
-			size_t n = bytes.len - at < c->left ? bytes.len - at : (size_t)c->left;
+	while (at < bytes.len && n > 0) {
+		struct http_chunk run;
 
-			at += n;
-			c->left -= n;
-			if (c->left == 0)
-				c->step = STEP_DATA_CR;
-		} else {
-			c->step = next(c, bytes.p[at++]);
-		}
+		n = http_chunks_next(c, text_part(bytes, at, bytes.len - at), &run);
+		at += n > 0 ? (size_t)n : 0;
 	}
 	*done = c->step == STEP_DONE;
 	return c->step == STEP_BAD ? -1 : (ptrdiff_t)at;

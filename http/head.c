@@ -134,7 +134,8 @@ first_line_byte(struct http_reader *r, struct view line, uint8_t c)
 static enum http_reading
 read_length(struct http_reader *r, struct view value)
 {
-	const char *why = r->seen & SEEN_LENGTH ? "several Content-Length" : http_length_read(value, &r->length);
+	const char *why =
+	    r->seen & SEEN_LENGTH ? "several Content-Length" : http_length_read(value, &r->length);
 
 	if (why)
 		return bad(r, why);
@@ -205,7 +206,8 @@ absolute(struct view target, struct view *scheme, struct view *authority)
 		return false;
 	*scheme = text_part(target, 0, colon);
 	for (size_t i = 0; i < colon; i++) {
-		if (!text_is_letter(target.p[i]) && !text_is_digit(target.p[i]) && !strchr("+-.", target.p[i]))
+		if (!text_is_letter(target.p[i]) && !text_is_digit(target.p[i]) &&
+		    !strchr("+-.", target.p[i]))
 			return false;
 	}
 

@@ -44,7 +44,8 @@ struct http_head {
 	enum http_body body;
 	uint64_t length; /* HTTP_BODY_LENGTH: at least 1 */
 	bool close;      /* the client says that this is its last request */
-	bool expects;    /* Expect: 100-continue */
+	bool expects;    /* Expect: 100-continue, of a client that knows it (1.1) */
+	bool upgrade;    /* Upgrade, of a client that knows it (1.1) */
 	const char *why; /* HTTP_BAD: static */
 };
 
@@ -70,6 +71,14 @@ struct http_reader {
 };
 enum http_reading http_reader_read(struct http_reader *r, struct view bytes, struct http_head *out);
 
+/* A field line without its CRLF: NULL, or what is wrong with it (static).  The value is trimmed. */
+const char *http_field_read(struct view line, struct view *name, struct view *value);
+/* Content-Length's value: NULL, or what is wrong with it (static). */
+const char *http_length_read(struct view value, uint64_t *length);
+/* The fields of a head that was read: what stands behind its first line, and one after the other (of a trailer, too). */
+struct view http_fields_of(struct view head);
+bool http_fields_next(struct view *rest, struct view *name, struct view *value);
+
 /* A chunked body, byte runs at a time: how far the bytes are part of it.  All zero before. */
 struct http_chunks {
 	uint8_t step;
@@ -78,5 +87,15 @@ struct http_chunks {
 };
 /* Bytes taken, at most bytes.len; *done: the body ends with them.  -1: it breaks the protocol. */
 ptrdiff_t http_chunks_read(struct http_chunks *c, struct view bytes, bool *done);
+
+/* The same, and what these bytes are: a size line's end, data of a chunk, trailer lines. */
+struct http_chunk {
+	enum { HTTP_CHUNK_NONE, HTTP_CHUNK_SIZE, HTTP_CHUNK_DATA, HTTP_CHUNK_TRAILER } what;
+	uint64_t size;     /* SIZE: of the chunk that begins; 0: the last one */
+	struct view bytes; /* DATA, TRAILER: the empty line that ends it included */
+	bool last;         /* of the chunk; of the body */
+};
+/* One run: bytes taken (0: all is taken, or the body is over); -1: it breaks the protocol. */
+ptrdiff_t http_chunks_next(struct http_chunks *c, struct view bytes, struct http_chunk *out);
 
 #endif
