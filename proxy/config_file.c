@@ -245,10 +245,16 @@ read_value(struct reading *r, const struct config_key *k, const char *option)
 
 	if (!value)
 		return;
-	if ((k->one_family || k->kind == KEY_FAMILY) && !of_family(value, k->family))
+	if ((k->one_family || k->kind == KEY_FAMILY) && !of_family(value, k->family)) {
 		complain(r, &at, value, "%s: not an IPv%d address", k->path, k->family == FAMILY_V4 ? 4 : 6);
+		return;
+	}
+	char *path = k->file && *value ? option_beside(r->file, value) : NULL;
+	if (k->file && *value && !path)
+		complain(r, &at, value, "%s: no memory", k->path);
 	else
-		give(r, k, option, value, &at);
+		give(r, k, option, path ? path : value, &at);
+	free(path);
 }
 
 static void
@@ -459,8 +465,10 @@ add_part(struct reading *r, struct pair *p, const struct config_key *k)
 	p->bad |= !value;
 	if (!value)
 		return;
+	char *path = k->file && *value ? option_beside(r->file, value) : NULL;
 	int n = snprintf(p->text + p->len, sizeof(p->text) - p->len, "%s%s",
-			 p->text[p->len - 1] == '=' ? "" : ",", value);
+			 p->text[p->len - 1] == '=' ? "" : ",", path ? path : value);
+	free(path);
 	if (n >= (int)(sizeof(p->text) - p->len)) {
 		p->bad = true;
 		complain(r, &at, value, "%s: too many of them", k->path);
@@ -469,10 +477,30 @@ add_part(struct reading *r, struct pair *p, const struct config_key *k)
 	p->len += (size_t)n;
 }
 
+/* Of hosts with settings of their own: was this one set? */
 static bool
-is_there_already(const struct option_texts *t, const char *text)
+is_set_already(const struct sluice_options *o, bool roots, const char *text)
 {
+	size_t len = strcspn(text, "=");
+
+	for (size_t i = 0; i < o->ntls_host; i++) {
+		const struct sluice_tls_host *h = &o->tls_host[i];
+
+		if (strlen(h->match) == len && strncasecmp(h->match, text, len) == 0)
+			return roots ? h->roots != NULL : h->certificate != NULL;
+	}
+	return false;
+}
+
+static bool
+is_there_already(const struct reading *r, const struct config_key *k, const char *text)
+{
+	bool host = strcmp(k->option, "host") == 0;
+	const struct option_texts *t = host ? &r->o->hosts : &r->o->routes;
 	size_t len = strcspn(text, "=") + 1;
+
+	if (!host && strcmp(k->option, "dns-route") != 0)
+		return is_set_already(r->o, strcmp(k->option, "tls-host-roots") == 0, text);
 
 	for (size_t i = 0; i < t->n; i++)
 		if (strncasecmp(t->text[i], text, len) == 0)
@@ -502,7 +530,7 @@ read_pair(struct reading *r, const struct config_key *k, struct pair *p, const s
 	}
 	if (p->bad || r->over)
 		return;
-	if (is_there_already(strcmp(k->option, "host") == 0 ? &r->o->hosts : &r->o->routes, p->text))
+	if (is_there_already(r, k, p->text))
 		complain(r, at, p->text, "%s: this name is there already", k->path);
 	else
 		give(r, k, k->option, p->text, at);

@@ -28,7 +28,8 @@ struct config_key {
 	const char *option; /* VALUE, LIST, PAIRS, FLAG: that takes it; NULL: take does */
 	option_taker *take; /* its sentence says only what was expected */
 	bool when;          /* FLAG */
-	bool floor;         /* RULES, PROFILES, FILES: of the floor */
+	bool file;  /* VALUE, LIST, PAIRS: its values are files, relative to the folder this one is in */
+	bool floor; /* RULES, PROFILES, FILES: of the floor */
 	enum family family; /* FAMILY, and addresses of one */
 	bool one_family;    /* VALUE: an address of `family` */
 	/* For people: */
