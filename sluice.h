@@ -465,6 +465,7 @@ enum sluice_reason {
 	SLUICE_REASON_GUEST_TRUST, /* the guest does not take our certificate: a candidate for the bypass list */
 	SLUICE_REASON_MISDIRECTED, /* a request for another host than TLS was told (421) */
 	SLUICE_REASON_SECRET,      /* a placeholder where it may not be */
+	SLUICE_REASON_NO_REQUEST,  /* requests decide, and there was none, or none that can be read */
 };
 
 struct sluice_event {

@@ -2,8 +2,8 @@
  * decide.c - a question in, a verdict and its reason out
  *
  * Rules are gone through in order until one matches for certain.  On the way there may be rules that match only if
- * some name is told; where one of those would turn the outcome round, the verdict is to look for the name first.  The
- * floor is asked the same, and the stricter of both answers holds.
+ * some name is told, or some request; where one of those would turn the outcome round, the verdict is to look for that
+ * first.  The floor is asked the same, and the stricter of both answers holds.
  */
 #include "policy/match.h"
 #include "stack/ip_wire.h"
@@ -34,16 +34,39 @@ answer(struct policy_answer *out, enum verdict v, enum policy_reason reason, con
 	*out = (struct policy_answer){.verdict = v, .reason = reason, .rule = c ? c->rule : NULL};
 }
 
-/* Nothing matched: would a rule that allows a name have, and what was missing? */
+/* Is c about requests, and the one that was told none of its? */
+static bool
+is_another_request(const struct check *c, const struct asking *a)
+{
+	return c->requests && a->requests != CLAIM_PENDING &&
+	       !(asked_request(a) && match_scheme(c, a) && match_method(c, asked_request(a)));
+}
+
+/* ... or would it have matched, had there been any? */
+static bool
+wants_request(const struct check *c, struct asking *a)
+{
+	const struct name *by;
+
+	return c->requests && a->requests == CLAIM_NONE && match_host(c, a, &by) != MATCH_NO;
+}
+
+/* Nothing matched: would a rule that allows a name or a request have, and what was missing? */
 static void
 refuse_by_default(const struct ruleset *s, struct asking *a, struct policy_answer *out)
 {
-	for (uint32_t i = 0; s->names && i < s->nway[0]; i++) {
+	for (uint32_t i = 0; (s->names || s->requests) && i < s->nway[0]; i++) {
 		const struct check *c = check_at(s, false, i);
 
-		if (!is_allow(c) || !match_has_names(c) || !covers(c, a))
+		if (!is_allow(c) || !covers(c, a))
 			continue;
-		if (a->claim != CLAIM_TOLD || match_name(c, a->q->told)) {
+		if (wants_request(c, a)) {
+			answer(out, VERDICT_DENY, POLICY_NO_REQUEST, c);
+			return;
+		}
+		if (!match_has_names(c) || is_another_request(c, a))
+			continue;
+		if (a->claim != CLAIM_TOLD || match_name(c, a->q->told, asked_request(a))) {
 			answer(out, VERDICT_DENY, POLICY_NO_EVIDENCE, c);
 			return;
 		}
@@ -55,7 +78,7 @@ refuse_by_default(const struct ruleset *s, struct asking *a, struct policy_answe
 	answer(out, VERDICT_DENY, POLICY_DEFAULT, NULL);
 }
 
-/* What rules of a question's way say so far: the first that allows, and that refuses, if only a name is told. */
+/* What rules of a question's way say so far: the first that allows, and that refuses, if only a name or a request is told. */
 struct perhaps {
 	const struct check *allow, *refuse, *first;
 	const struct name *by; /* of allow */
@@ -105,10 +128,11 @@ decide(const struct ruleset *s, struct asking *a, struct policy_answer *out)
 
 /* Is name one of the rule that allowed own? */
 static bool
-also_allows(const struct ruleset *s, const struct policy_answer *own, const struct name *name)
+also_allows(const struct ruleset *s, const struct policy_answer *own, const struct name *name,
+	    const struct policy_request *r)
 {
 	return own->verdict == VERDICT_ALLOW && own->rule &&
-	       match_name(&s->check[own->rule - s->rules.rule], name);
+	       match_name(&s->check[own->rule - s->rules.rule], name, r);
 }
 
 /*
@@ -116,7 +140,8 @@ also_allows(const struct ruleset *s, const struct policy_answer *own, const stru
  * better one that serves both.
  */
 static void
-join(const struct policy *p, struct policy_answer *own, const struct policy_answer *floor)
+join(const struct policy *p, struct policy_answer *own, const struct policy_answer *floor,
+     const struct policy_request *r)
 {
 	if (floor->verdict > own->verdict) {
 		*own = *floor;
@@ -124,7 +149,7 @@ join(const struct policy *p, struct policy_answer *own, const struct policy_answ
 		return;
 	}
 	if (floor->verdict == own->verdict && floor->by.len &&
-	    (!own->by.len || also_allows(&p->own, own, &floor->by)))
+	    (!own->by.len || also_allows(&p->own, own, &floor->by, r)))
 		own->by = floor->by;
 }
 
@@ -139,7 +164,7 @@ policy_decide(const struct policy *p, const struct surroundings *where, const st
 	if (!p->floored)
 		return;
 	decide(&p->floor, &a, &floor);
-	join(p, out, &floor);
+	join(p, out, &floor, asked_request(&a));
 }
 
 /* --- names to be asked for ---------------------------------------------------------------------------------- */
@@ -169,7 +194,7 @@ policy_decide_name(const struct policy *p, uint8_t proto, const struct name *nam
 	if (!p->floored)
 		return;
 	decide_name(&p->floor, proto, name, &floor);
-	join(p, out, &floor);
+	join(p, out, &floor, NULL);
 }
 
 /* The rule that refuses this name by naming it; NULL: none, or one before it lets every name pass or none. */
@@ -211,7 +236,7 @@ allows_answer(const struct ruleset *s, struct asking *a, bool any)
 	for (uint32_t i = 0; i < s->nway[0]; i++) {
 		const struct check *c = check_at(s, false, i);
 
-		if (!match_proto(c, a) || c->port[tcp_or_udp].n)
+		if (c->requests || !match_proto(c, a) || c->port[tcp_or_udp].n)
 			continue;
 		if ((any && c->any) || match_net_or_group(c, a))
 			return is_allow(c);

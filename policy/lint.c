@@ -8,11 +8,14 @@
  * thousand for @any, each for another port): only CHAIN_MAX of them are looked at, and a shadow behind those is missed,
  * which costs a warning and nothing else.
  *
+ * Of rules about requests the methods and paths must be covered, too.
+ *
  * Profiles' rules stand last and are nobody's mistake: none is warned of.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "policy/path.h"
 #include "policy/rule.h"
 #include "stack/ip_wire.h"
 
@@ -49,6 +52,17 @@ ports_cover(const struct rule_proto *a, const struct rule_proto *b)
 	return b->nport > 0;
 }
 
+/* A rule for requests covers none for anything else, as it waits for them; the other way round it may. */
+static bool
+has_proto(const struct rule *a, uint8_t proto, const struct rule_proto *b)
+{
+	for (unsigned i = 0; i < a->nproto; i++)
+		if (a->proto[i].proto == proto && ports_cover(&a->proto[i], b) &&
+		    (a->proto[i].scheme == SCHEME_NONE || a->proto[i].scheme == b->scheme))
+			return true;
+	return false;
+}
+
 static bool
 protos_cover(const struct rule *a, const struct rule *b)
 {
@@ -61,21 +75,44 @@ protos_cover(const struct rule *a, const struct rule *b)
 	if (whole == 3) /* tcp udp icmp is every protocol there is */
 		return true;
 	for (unsigned i = 0; i < b->nproto; i++) {
-		bool in = false;
+		const struct rule_proto *p = &b->proto[i];
 
-		for (unsigned k = 0; k < a->nproto && !in; k++)
-			in =
-			    a->proto[k].proto == b->proto[i].proto && ports_cover(&a->proto[k], &b->proto[i]);
-		if (!in)
+		if (!has_proto(a, p->proto, p))
+			return false;
+		/* That refuses HTTP/3, too. */
+		if (p->scheme == SCHEME_HTTPS && b->action != RULE_ALLOW && !rule_is_about_requests(a) &&
+		    !has_proto(a, IP_PROTO_UDP, p))
 			return false;
 	}
 	return b->nproto > 0;
 }
 
 static bool
+methods_cover(const struct rule *a, const struct rule *b)
+{
+	for (unsigned i = 0; a->nmethod && i < b->nmethod; i++) {
+		bool in = false;
+
+		for (unsigned k = 0; k < a->nmethod && !in; k++)
+			in = strcmp(a->method[k], b->method[i]) == 0;
+		if (!in)
+			return false;
+	}
+	return a->nmethod == 0 || b->nmethod > 0;
+}
+
+static bool
 rule_covers(const struct rule *a, const struct rule *b)
 {
-	return a->egress >= b->egress && a->ingress >= b->ingress && protos_cover(a, b);
+	return a->egress >= b->egress && a->ingress >= b->ingress && protos_cover(a, b) &&
+	       methods_cover(a, b);
+}
+
+/* The paths of one target, and those of the same target of another rule. */
+static bool
+paths_cover(const struct rule_target *a, const struct rule_target *b)
+{
+	return !a->request || (b->request && path_covers(a->request, b->request));
 }
 
 /* --- targets by their keys --------------------------------------------------------------------------------- */
@@ -158,7 +195,9 @@ find(const struct lint *l, const struct rule_target *key, const struct rule *b, 
 	for (unsigned i = 0; at != NOTHING && i < CHAIN_MAX; i++, at = l->entry[at].next) {
 		const struct rule *a = &l->rules->rule[l->entry[at].rule];
 
-		if (same(&a->target[l->entry[at].target], key) && rule_covers(a, b) &&
+		const struct rule_target *t = &a->target[l->entry[at].target];
+
+		if (same(t, key) && paths_cover(t, key) && rule_covers(a, b) &&
 		    !(not_allow && a->action == RULE_ALLOW))
 			return a;
 	}
@@ -188,10 +227,12 @@ masked(const struct addr *a, unsigned plen)
 }
 
 static const struct rule *
-wider_net(const struct lint *l, const struct rule *b, const struct addr *net, unsigned plen, bool not_allow)
+wider_net(const struct lint *l, const struct rule *b, const struct rule_target *t, const struct addr *net,
+	  unsigned plen, bool not_allow)
 {
 	for (unsigned p = 0; p <= plen; p++) {
-		struct rule_target key = {.kind = TARGET_NET, .net = masked(net, p), .plen = (uint8_t)p};
+		struct rule_target key = {
+		    .kind = TARGET_NET, .net = masked(net, p), .plen = (uint8_t)p, .request = t->request};
 		const struct rule *a = l->plen_seen[addr_family(net)][p] ? find(l, &key, b, not_allow) : NULL;
 
 		if (a)
@@ -203,15 +244,16 @@ wider_net(const struct lint *l, const struct rule *b, const struct addr *net, un
 static struct shadow
 shadow_of_net(const struct lint *l, const struct rule *b, const struct rule_target *t)
 {
-	struct rule_target group = {.kind = TARGET_GROUP, .group = group_of_net(&t->net, t->plen)};
+	struct rule_target group = {
+	    .kind = TARGET_GROUP, .group = group_of_net(&t->net, t->plen), .request = t->request};
 	/* An allow by network looks at the address inside, a deny at both. */
 	bool carries = !addr_is_v4(&t->net) && net_may_carry_v4(&t->net, t->plen);
-	struct shadow s = {wider_net(l, b, &t->net, t->plen, carries), ""};
+	struct shadow s = {wider_net(l, b, t, &t->net, t->plen, carries), ""};
 
 	if (!s.by && carries && t->plen == 128) {
 		struct addr inside = addr_inside(&t->net);
 
-		s.by = addr_is_v4(&inside) ? wider_net(l, b, &inside, 32, false) : NULL;
+		s.by = addr_is_v4(&inside) ? wider_net(l, b, t, &inside, 32, false) : NULL;
 	}
 	if (!s.by && group.group != GROUPS && group.group != GROUP_NONE) {
 		s.by = find(l, &group, b, false);
@@ -243,16 +285,20 @@ shadow_of_name(const struct lint *l, const struct rule *b, const struct rule_tar
 static struct shadow
 shadow_of(const struct lint *l, const struct rule *b, const struct rule_target *t)
 {
-	static const struct rule_target any = {.kind = TARGET_ANY};
+	const struct rule_target any = {.kind = TARGET_ANY, .request = t->request};
 	struct shadow s = {find(l, &any, b, false), ""};
 
-	if (s.by)
-		return s;
-	if (t->kind == TARGET_NET)
-		return shadow_of_net(l, b, t);
-	if (t->kind == TARGET_NAME || t->kind == TARGET_SUFFIX)
-		return shadow_of_name(l, b, t);
-	return (struct shadow){find(l, t, b, false), ""};
+	if (!s.by && t->kind == TARGET_NET)
+		s = shadow_of_net(l, b, t);
+	else if (!s.by && (t->kind == TARGET_NAME || t->kind == TARGET_SUFFIX))
+		s = shadow_of_name(l, b, t);
+	else if (!s.by)
+		s = (struct shadow){find(l, t, b, false), ""};
+	/* An allow wants to read requests, a deny is also for what cannot be read. */
+	if (s.by && rule_is_about_requests(s.by) && s.by->action == RULE_ALLOW && b->action != RULE_ALLOW &&
+	    !s.but[0])
+		s.but = ", but where requests cannot be read";
+	return s;
 }
 
 /* --- telling ----------------------------------------------------------------------------------------------- */

@@ -19,12 +19,13 @@ struct ports {
 struct check {
 	const struct rule *rule;
 	uint8_t protos;                         /* of OF_* */
+	bool requests;                          /* it is about them */
 	bool any, dns;                          /* @any, @dns */
 	uint16_t groups;                        /* a bit each */
-	struct ports port[2];                   /* TCP, UDP */
+	struct ports port[2];                   /* TCP, UDP; requests: https, http, and 0 is none */
 	struct netset *nets;                    /* NULL: none.  Owned */
 	struct nameset *names;                  /* likewise */
-	const struct rule_target **net, **name; /* networks or lists; names, suffixes or lists */
+	const struct rule_target **net, **name; /* networks or lists, all with a path; names, suffixes or lists */
 	unsigned nnet, nname;
 	void *block; /* where all that is */
 };
@@ -49,7 +50,7 @@ struct asking {
 	const struct evidence *e;
 	usec_t now;
 	uint8_t proto; /* OF_*, one of them */
-	enum claim claim;
+	enum claim claim, requests;
 	struct addr inside;
 	bool carries, isatap; /* inside is another address; ... and one that its prefix decides */
 	bool grouped, looked; /* the rest is there */
@@ -63,12 +64,17 @@ enum match { MATCH_NO, MATCH_PERHAPS, MATCH_YES };
 /* Has the rule, or its targets, an answer to the question? */
 bool match_proto(const struct check *c, const struct asking *a);
 bool match_port(const struct check *c, const struct asking *a);
-/* By address alone; the first one without @any and @dns. */
+/* Of a rule about requests, with one that was told: how it came; its method. */
+bool match_scheme(const struct check *c, const struct asking *a);
+bool match_method(const struct check *c, const struct policy_request *r);
+/* By address alone; the first one without @any and @dns.  Targets with a path that is not the request's count for nothing. */
 bool match_net_or_group(const struct check *c, struct asking *a);
 bool match_addr(const struct check *c, struct asking *a);
-/* Is n a name of the rule? */
-bool match_name(const struct check *c, const struct name *n);
+/* Is n a name of the rule, or of a target with the path of r (NULL: any path)? */
+bool match_name(const struct check *c, const struct name *n, const struct policy_request *r);
 bool match_has_names(const struct check *c);
+/* By host alone, whatever is known of requests. */
+enum match match_host(const struct check *c, struct asking *a, const struct name **by);
 /* The evidence name that is a name of the rule; NULL: none. */
 const struct name *match_evidence(const struct check *c, struct asking *a);
 
@@ -83,6 +89,8 @@ bool match_names_it(const struct check *c, const struct name *n);
 bool match_every_name(const struct check *c, uint8_t proto);
 bool match_name_asked(const struct check *c, uint8_t proto, const struct name *n, const char **why);
 
+/* The request that was told, if there is one; else NULL. */
+const struct policy_request *asked_request(const struct asking *a);
 struct asking asking_of(const struct surroundings *where, const struct evidence *e, usec_t now,
 			const struct policy_question *q);
 uint8_t proto_bit(uint8_t proto);

@@ -1,5 +1,5 @@
 /*
- * parse.c - a rule as a sentence: ACTION [DIRECTION] [PROTO[/PORTS]]... [to|from] TARGET[, TARGET]... ["COMMENT"]
+ * parse.c - a rule as a sentence: ACTION [DIRECTION] [PROTO[/PORTS]]... [METHODS] [to|from] TARGET[, TARGET]... ["COMMENT"]
  *
  * docs/policy.md has the grammar.  A cursor goes over the words; what is wrong with a word is told there and the next
  * word is looked at.
@@ -169,7 +169,12 @@ read_proto(struct rule_reader *r, struct word w)
 	static const struct {
 		const char *name;
 		uint8_t proto;
-	} protos[] = {{"tcp", IP_PROTO_TCP}, {"udp", IP_PROTO_UDP}, {"icmp", IP_PROTO_ICMP}};
+		enum rule_scheme scheme;
+	} protos[] = {{"tcp", IP_PROTO_TCP, SCHEME_NONE},
+		      {"udp", IP_PROTO_UDP, SCHEME_NONE},
+		      {"icmp", IP_PROTO_ICMP, SCHEME_NONE},
+		      {"https", IP_PROTO_TCP, SCHEME_HTTPS},
+		      {"http", IP_PROTO_TCP, SCHEME_HTTP}};
 	struct port_range *port = NULL;
 	unsigned nport = 0;
 	size_t len = 0;
@@ -190,6 +195,8 @@ read_proto(struct rule_reader *r, struct word w)
 		if (nport && protos[i].proto == IP_PROTO_ICMP) {
 			reader_error(r, w.from, w.len, "ICMP has no ports: icmp alone is expected");
 			free(port);
+		} else if (protos[i].scheme != SCHEME_NONE) {
+			reader_add_scheme(r, protos[i].scheme, port, nport, w.from);
 		} else {
 			reader_add_proto(r, protos[i].proto, port, nport, w.from);
 		}
@@ -227,7 +234,77 @@ not_a_proto(struct rule_reader *r, struct word w)
 		reader_error(r, w.from, w.len, "icmp is expected, which is ICMP and ICMPv6");
 	else
 		reader_error(r, w.from, w.len,
-			     "not a protocol: tcp, udp or icmp is expected, with /PORTS behind tcp and udp");
+			     "not a protocol: tcp, udp, icmp, https or http is expected, with /PORTS behind all "
+			     "but icmp");
+}
+
+/* --- methods ----------------------------------------------------------------------------------------------- */
+
+bool
+is_method(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!(text[i] >= 'A' && text[i] <= 'Z') && !(i > 0 && text[i] >= '0' && text[i] <= '9') &&
+		    !(i > 0 && (text[i] == '-' || text[i] == '_')))
+			return false;
+	return len > 0 && len <= RULE_METHOD_MAX;
+}
+
+/* "get": somebody means GET. */
+static bool
+is_small_method(const struct rule_reader *r, struct word w)
+{
+	static const char *const methods[] = {"get",     "head",  "post",   "put",
+					      "options", "patch", "delete", "connect"};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (is(r, w, methods[i]))
+			return true;
+	return false;
+}
+
+/* Is the word behind w another one, so that w is no target? */
+static bool
+word_follows(const struct rule_reader *r, struct word w)
+{
+	struct rule_reader ahead = *r;
+
+	ahead.at = w.from + w.len;
+	return peek_word(&ahead).len > 0;
+}
+
+static bool
+is_methods(const struct rule_reader *r, struct word w)
+{
+	return is(r, w, "*") || is_method(r->text + w.from, w.len) ||
+	       (is_small_method(r, w) && word_follows(r, w));
+}
+
+/* "GET,HEAD", or "*", which is any. */
+static void
+read_methods(struct rule_reader *r)
+{
+	struct word w = peek_word(r);
+
+	if (!is_methods(r, w))
+		return;
+	for (;;) {
+		if (is_small_method(r, w))
+			reader_error(r, w.from, w.len, "methods are written in capitals: GET or GET,HEAD");
+		else if (!is(r, w, "*"))
+			reader_add_method(r, w.from, w.len);
+		else if (r->rule.nmethod)
+			reader_error(r, w.from, w.len, "'*' is any method, and stands alone");
+		r->at = w.from + w.len;
+		if (r->at == r->len || r->text[r->at] != ',' || is(r, w, "*"))
+			return;
+		r->at++;
+		w = peek_word(r);
+		if (w.len == 0)
+			reader_error(r, r->at, 0, "a method is expected behind the comma, as in GET,HEAD");
+		if (w.len == 0)
+			return;
+	}
 }
 
 static void
@@ -244,6 +321,8 @@ read_protos(struct rule_reader *r)
 				     "protocols have blanks between them, as in tcp/80,443 udp/53");
 			r->at++;
 		} else if (w.len == 0 || is(r, w, "to") || is(r, w, "from")) {
+			return;
+		} else if (rule_is_about_requests(&r->rule) && is_methods(r, w)) {
 			return;
 		} else if (!read_proto(r, w)) {
 			if (!preposition)
@@ -283,6 +362,11 @@ target_word(struct rule_reader *r)
 		const char *end = memchr(from, '"', r->len - (size_t)(from - r->text));
 
 		w.len = end ? (size_t)(end + 1 - r->text) - w.from : r->len - w.from;
+		/* The path of requests behind it. */
+		bool path = end && rule_is_about_requests(&r->rule) && end + 1 < r->text + r->len && end[1] == '/';
+		while (path && w.from + w.len < r->len && !is_blank(r->text[w.from + w.len]) &&
+		       !strchr(",\"", r->text[w.from + w.len]))
+			w.len++;
 	}
 	return w;
 }
@@ -302,7 +386,9 @@ read_targets(struct rule_reader *r)
 				return;
 		}
 		r->at += w.len;
-		if (w.len && reader_target(r, w.from, w.len, &t) && !reader_add_target(r, &t))
+		bool good = w.len && (rule_is_about_requests(&r->rule) ? reader_request : reader_target)(
+					 r, w.from, w.len, &t);
+		if (good && !reader_add_target(r, &t))
 			return;
 		skip_blanks(r);
 		if (r->at == r->len || r->text[r->at] == '"')
@@ -417,6 +503,8 @@ read_sentence(struct rule_reader *r)
 		read_action(r);
 		read_direction(r);
 		read_protos(r);
+		if (rule_is_about_requests(&r->rule))
+			read_methods(r);
 		read_preposition(r);
 		read_targets(r);
 		read_comment(r);

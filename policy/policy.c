@@ -2,12 +2,13 @@
  * policy.c - building a policy: rules are compiled one by one, and stay beside what they became
  *
  * Nothing is lost by compiling: a rule's ports are sorted and joined, its groups become bits, and more than FEW
- * networks or names of one rule a set.  Rules are not merged, because an answer names its rule; so a decision takes
+ * networks or names of one rule without paths a set.  Rules are not merged, because an answer names its rule; so a decision takes
  * time in proportion to the rules (not to what their lists hold).
  */
 #include <stdlib.h>
 
 #include "policy/match.h"
+#include "policy/reader.h"
 #include "stack/ip_wire.h"
 
 #define FEW 8u /* targets of a rule that are cheaper to look through than to hash */
@@ -22,9 +23,12 @@ by_first(const void *a, const void *b)
 	return x->first - y->first;
 }
 
+/* TCP and UDP; of a rule about requests https and http. */
 static bool
 is_way(const struct rule_proto *p, unsigned way)
 {
+	if (p->scheme != SCHEME_NONE)
+		return p->scheme == (way ? SCHEME_HTTP : SCHEME_HTTPS);
 	return p->proto == (way ? IP_PROTO_UDP : IP_PROTO_TCP);
 }
 
@@ -54,9 +58,10 @@ gather_ports(const struct rule *r, unsigned way, struct port_range *to)
 
 /* --- one rule ----------------------------------------------------------------------------------------------- */
 
-/* How much of what a rule has. */
+/* How much of what a rule has; wide: groups and @any with a path. */
 struct amount {
-	unsigned nets, names, lists, ranges;
+	unsigned nets, names, lists, ranges, wide;
+	bool paths;
 };
 
 static struct amount
@@ -70,6 +75,8 @@ amount_of(const struct rule *r)
 		n.nets += kind == TARGET_NET;
 		n.names += kind == TARGET_NAME || kind == TARGET_SUFFIX;
 		n.lists += kind == TARGET_LIST;
+		n.wide += (kind == TARGET_ANY || kind == TARGET_GROUP) && r->target[i].request;
+		n.paths |= r->target[i].request != NULL;
 	}
 	for (unsigned i = 0; i < r->nproto; i++)
 		n.ranges += r->proto[i].nport;
@@ -81,7 +88,10 @@ compile_protos(struct check *c, struct port_range *room)
 {
 	const struct rule *r = c->rule;
 
+	c->requests = rule_is_about_requests(r);
 	c->protos = r->nproto ? 0 : OF_ALL;
+	if (r->https && r->action != RULE_ALLOW)
+		c->protos |= OF_UDP;
 	for (unsigned i = 0; i < r->nproto; i++)
 		c->protos |= proto_bit(r->proto[i].proto);
 	for (unsigned way = 0; way < 2; way++) {
@@ -94,6 +104,10 @@ compile_protos(struct check *c, struct port_range *room)
 static bool
 compile_target(struct check *c, const struct rule_target *t)
 {
+	if (t->request && (t->kind == TARGET_ANY || t->kind == TARGET_GROUP)) {
+		c->net[c->nnet++] = t;
+		return true;
+	}
 	switch (t->kind) {
 	case TARGET_ANY:
 		c->any = true;
@@ -131,14 +145,16 @@ compile(struct check *c)
 {
 	const struct rule *r = c->rule;
 	const struct amount n = amount_of(r);
-	unsigned nets = n.lists + (n.nets > FEW ? 0 : n.nets);
-	unsigned names = n.lists + (n.names > FEW ? 0 : n.names);
+	/* A set does not know which path belongs to what is in it. */
+	bool many_nets = n.nets > FEW && !n.paths, many_names = n.names > FEW && !n.paths;
+	unsigned nets = n.wide + n.lists + (many_nets ? 0 : n.nets);
+	unsigned names = n.lists + (many_names ? 0 : n.names);
 	struct port_range *ports;
 
 	c->block = malloc((nets + names) * sizeof(*c->net) + (n.ranges + 1) * sizeof(*ports));
-	c->nets = n.nets > FEW ? netset_new() : NULL;
-	c->names = n.names > FEW ? nameset_new() : NULL;
-	if (!c->block || (n.nets > FEW && !c->nets) || (n.names > FEW && !c->names))
+	c->nets = many_nets ? netset_new() : NULL;
+	c->names = many_names ? nameset_new() : NULL;
+	if (!c->block || (many_nets && !c->nets) || (many_names && !c->names))
 		return false;
 	c->net = c->block;
 	c->name = c->net + nets;
@@ -235,6 +251,7 @@ compile_all(struct ruleset *s)
 		if (c->rule->ingress)
 			s->way[1][s->nway[1]++] = i;
 		s->names |= match_has_names(c);
+		s->requests |= c->requests;
 	}
 	return true;
 }
@@ -324,6 +341,9 @@ memory_of(const struct ruleset *s)
 		bytes += (c->nets ? netset_memory(c->nets) : 0) + (c->names ? nameset_memory(c->names) : 0);
 		bytes += r->ntarget * sizeof(*r->target) + r->nproto * sizeof(*r->proto) +
 			 (r->text ? strlen(r->text) : 0);
+		for (unsigned k = 0; k < r->ntarget; k++)
+			bytes += r->target[k].request ? strlen(r->target[k].request) + 1 : 0;
+		bytes += r->method ? RULE_METHODS_MAX * sizeof(*r->method) + r->nmethod * RULE_METHOD_MAX : 0;
 	}
 	for (uint32_t i = 0; i < s->rules.nlist; i++)
 		bytes += nameset_memory(s->rules.list[i].names) + netset_memory(s->rules.list[i].nets);

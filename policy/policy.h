@@ -57,7 +57,11 @@ struct policy_question {
 	 *     requests        `allow`                          `deny`, `drop`
 	 *     PENDING         perhaps                          perhaps
 	 *     NONE            never                            always: nobody can tell that it is not such a request
-	 *     TOLD            if method and path match         if method and path match
+	 *     TOLD            if it does                       if it does
+	 *
+	 * ... where they match the host at all.  A request matches by how it came (TLS and the ports of `https`, or in the clear
+	 * and those of `http`), its method, and its path beside that host.  It is NONE for all but TCP to a target; a `deny https`
+	 * is for UDP to its ports, too: HTTP/3 cannot be read.
 	 */
 	enum claim requests;                  /* PENDING: they may still be read */
 	const struct policy_request *request; /* TOLD */
@@ -68,14 +72,15 @@ enum policy_reason {
 	POLICY_DEFAULT,     /* none did */
 	POLICY_NO_EVIDENCE, /* none did, and one that allows a name would have, had it led here */
 	POLICY_WRONG_NAME,  /* none did, and one would have without the name that was told */
+	POLICY_NO_REQUEST,  /* none did, and one that allows requests might have, had they been read */
 };
 
 struct policy_answer {
 	enum verdict verdict;
 	enum policy_reason reason;
 	/*
-	 * The deciding one, the policy's own; NULL: none.  PEEK: the first that waits for a name.  NO_EVIDENCE and
-	 * WRONG_NAME: the first that would have matched.
+	 * The deciding one, the policy's own; NULL: none.  PEEK: the first that waits for a name or a request.  NO_EVIDENCE,
+	 * WRONG_NAME and NO_REQUEST: the first that would have matched.
 	 */
 	const struct rule *rule;
 	bool floor;     /* ... of the floor */

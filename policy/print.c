@@ -50,7 +50,10 @@ put(struct text *t, const char *fmt, ...)
 static void
 put_proto(struct text *t, const struct rule_proto *p)
 {
-	put(t, " %s", p->proto == IP_PROTO_TCP ? "tcp" : p->proto == IP_PROTO_UDP ? "udp" : "icmp");
+	static const char *const schemes[] = {[SCHEME_HTTPS] = "https", [SCHEME_HTTP] = "http"};
+	const char *word = p->proto == IP_PROTO_TCP ? "tcp" : p->proto == IP_PROTO_UDP ? "udp" : "icmp";
+
+	put(t, " %s", p->scheme == SCHEME_NONE ? word : schemes[p->scheme]);
 	for (unsigned i = 0; i < p->nport; i++) {
 		put(t, "%c%u", i ? ',' : '/', p->port[i].first);
 		if (p->port[i].last != p->port[i].first)
@@ -121,10 +124,14 @@ rule_print(const struct rule *r)
 	put(&t, "%s%s", actions[r->action], r->ingress ? " ingress" : "");
 	for (unsigned i = 0; i < r->nproto; i++)
 		put_proto(&t, &r->proto[i]);
+	for (unsigned i = 0; i < r->nmethod; i++)
+		put(&t, "%c%s", i ? ',' : ' ', r->method[i]);
 	put(&t, r->ingress ? " from " : " to ");
 	for (unsigned i = 0; i < r->ntarget; i++) {
 		put(&t, "%s", i ? ", " : "");
 		put_target(&t, &r->target[i]);
+		if (r->target[i].request)
+			put(&t, "%s", r->target[i].request);
 	}
 	if (r->comment)
 		put(&t, " \"%s\"", r->comment);

@@ -65,7 +65,12 @@ rule_free(struct rule *r)
 {
 	for (unsigned i = 0; i < r->nproto; i++)
 		free(r->proto[i].port);
+	for (unsigned i = 0; i < r->ntarget; i++)
+		free(r->target[i].request);
+	for (unsigned i = 0; i < r->nmethod; i++)
+		free(r->method[i]);
 	free(r->proto);
+	free(r->method);
 	free(r->target);
 	free(r->comment);
 	free(r->text);
@@ -81,6 +86,7 @@ reader_add_target(struct rule_reader *r, const struct rule_target *t)
 		reader_error(r, t->column ? t->column - 1 : 0, 0,
 			     "a rule has at most %u targets; more belong into a list: @file:PATH",
 			     RULE_TARGETS_MAX);
+		free(t->request);
 		return false;
 	}
 	/* Room grows at powers of two. */
@@ -90,6 +96,7 @@ reader_add_target(struct rule_reader *r, const struct rule_target *t)
 
 		if (!more) {
 			reader_no_memory(r);
+			free(t->request);
 			return false;
 		}
 		rule->target = more;
@@ -99,17 +106,19 @@ reader_add_target(struct rule_reader *r, const struct rule_target *t)
 }
 
 static unsigned
-proto_slot(uint8_t proto)
+proto_slot(uint8_t proto, enum rule_scheme scheme)
 {
+	if (scheme != SCHEME_NONE)
+		return scheme == SCHEME_HTTPS ? 3 : 4;
 	return proto == IP_PROTO_TCP ? 0 : proto == IP_PROTO_UDP ? 1 : 2;
 }
 
 /* What a rule has of proto; NULL: nothing yet. */
 static struct rule_proto *
-find_proto(struct rule *rule, uint8_t proto)
+find_proto(struct rule *rule, uint8_t proto, enum rule_scheme scheme)
 {
 	for (unsigned i = 0; i < rule->nproto; i++)
-		if (rule->proto[i].proto == proto)
+		if (rule->proto[i].proto == proto && rule->proto[i].scheme == scheme)
 			return &rule->proto[i];
 	return NULL;
 }
@@ -142,11 +151,12 @@ merge_ports(struct rule_reader *r, struct rule_proto *into, struct port_range *p
 	return good;
 }
 
-bool
-reader_add_proto(struct rule_reader *r, uint8_t proto, struct port_range *port, unsigned nport, size_t at)
+static bool
+add_proto(struct rule_reader *r, uint8_t proto, enum rule_scheme scheme, struct port_range *port,
+	  unsigned nport, size_t at)
 {
 	struct rule *rule = &r->rule;
-	struct rule_proto *p = find_proto(rule, proto);
+	struct rule_proto *p = find_proto(rule, proto, scheme);
 
 	if (p)
 		return merge_ports(r, p, port, nport, at);
@@ -160,8 +170,64 @@ reader_add_proto(struct rule_reader *r, uint8_t proto, struct port_range *port, 
 		free(port);
 		return false;
 	}
-	rule->proto[rule->nproto++] = (struct rule_proto){proto, port, nport};
-	r->proto_at[proto_slot(proto)] = at;
+	rule->proto[rule->nproto++] = (struct rule_proto){proto, port, nport, scheme};
+	r->proto_at[proto_slot(proto, scheme)] = at;
+	rule->https |= scheme == SCHEME_HTTPS;
+	rule->http |= scheme == SCHEME_HTTP;
+	return true;
+}
+
+bool
+reader_add_proto(struct rule_reader *r, uint8_t proto, struct port_range *port, unsigned nport, size_t at)
+{
+	return add_proto(r, proto, SCHEME_NONE, port, nport, at);
+}
+
+bool
+reader_add_scheme(struct rule_reader *r, enum rule_scheme scheme, struct port_range *port, unsigned nport,
+		  size_t at)
+{
+	uint16_t usual = scheme == SCHEME_HTTPS ? 443 : 80;
+
+	if (nport == 0) {
+		port = malloc(sizeof(*port));
+		if (!port) {
+			reader_no_memory(r);
+			return false;
+		}
+		*port = (struct port_range){usual, usual};
+		nport = 1;
+	}
+	return add_proto(r, IP_PROTO_TCP, scheme, port, nport, at);
+}
+
+bool
+reader_add_method(struct rule_reader *r, size_t from, size_t len)
+{
+	struct rule *rule = &r->rule;
+
+	if (!is_method(r->text + from, len)) {
+		reader_error(r, from, len,
+			     "not a method: up to %u capital letters, digits, '-' and '_' are expected, as in "
+			     "GET or GET,HEAD",
+			     RULE_METHOD_MAX);
+		return false;
+	}
+	if (rule->nmethod == RULE_METHODS_MAX) {
+		reader_error(r, from, len, "a rule has at most %u methods", RULE_METHODS_MAX);
+		return false;
+	}
+	if (!rule->method)
+		rule->method = calloc(RULE_METHODS_MAX, sizeof(*rule->method));
+
+	char *own = rule->method ? malloc(len + 1) : NULL;
+	if (!own) {
+		reader_no_memory(r);
+		return false;
+	}
+	memcpy(own, r->text + from, len);
+	own[len] = '\0';
+	rule->method[rule->nmethod++] = own;
 	return true;
 }
 
@@ -205,6 +271,8 @@ asks_dns(const struct rule *rule)
 {
 	bool any = rule->nproto == 0;
 
+	if (rule_is_about_requests(rule))
+		return false;
 	for (unsigned i = 0; i < rule->nproto; i++) {
 		const struct rule_proto *p = &rule->proto[i];
 
@@ -251,10 +319,35 @@ check_allow(struct rule_reader *r, const struct rule_target *t)
 }
 
 static void
+check_requests(struct rule_reader *r)
+{
+	const struct rule *rule = &r->rule;
+	const size_t at = r->proto_at[rule->https ? 3 : 4];
+
+	for (unsigned i = 0; i < rule->nproto; i++) {
+		const struct rule_proto *p = &rule->proto[i];
+		const size_t other = r->proto_at[proto_slot(p->proto, p->scheme)];
+
+		if (p->scheme == SCHEME_NONE)
+			reader_error(r, other, word_at(r, other),
+				     "https and http are about requests, and stand in rules of their own: "
+				     "write another rule for this");
+	}
+	if (rule->ingress)
+		reader_error(
+		    r, at, word_at(r, at),
+		    "cannot be enforced: what clients of published ports ask is not read; tcp or udp is "
+		    "expected");
+}
+
+static void
 check_rule(struct rule_reader *r)
 {
 	const struct rule *rule = &r->rule;
-	struct rule_proto *icmp = find_proto(&r->rule, IP_PROTO_ICMP);
+	struct rule_proto *icmp = find_proto(&r->rule, IP_PROTO_ICMP, SCHEME_NONE);
+
+	if (rule_is_about_requests(rule))
+		check_requests(r);
 
 	if (rule->ingress && icmp)
 		reader_error(

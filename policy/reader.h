@@ -18,7 +18,10 @@
 #define LIST_ENTRIES_MAX 20000000u
 #define LIST_ERRORS_TOLD 20u
 
-#define RULE_PROTOS 3u /* tcp, udp, icmp */
+#define RULE_METHODS_MAX 32u   /* of one rule */
+#define RULE_METHOD_MAX 32u    /* bytes of one */
+
+#define RULE_PROTOS 5u /* tcp, udp, icmp, https, http */
 
 struct rule_reader {
 	struct rules *to;
@@ -44,16 +47,25 @@ void reader_warn(struct rule_reader *r, size_t from, size_t len, const char *fmt
     __attribute__((format(printf, 4, 5)));
 void reader_no_memory(struct rule_reader *r);
 
-/* The rule's parts; false (and told): no memory, or too many. */
+/* The rule's parts; false (and told): no memory, or too many.  Takes over t->request in either case. */
 bool reader_add_target(struct rule_reader *r, const struct rule_target *t);
 /* Merged with what the rule has of that protocol; nport 0: all ports.  Takes over port, which is malloc()ed. */
 bool reader_add_proto(struct rule_reader *r, uint8_t proto, struct port_range *port, unsigned nport,
 		      size_t at);
+/* The same for requests: TCP. */
+bool reader_add_scheme(struct rule_reader *r, enum rule_scheme scheme, struct port_range *port,
+		       unsigned nport, size_t at);
+/* text[from, from + len) as a further method. */
+bool reader_add_method(struct rule_reader *r, size_t from, size_t len);
 /* A port from 1 to 65535 in decimal, the whole of text[from, from + len); 0: it is none. */
 uint16_t reader_port(const char *text, size_t len);
 
 /* One target of our grammar: an address, a network, a name, a suffix, a group, a list. */
 bool reader_target(struct rule_reader *r, size_t from, size_t len, struct rule_target *out);
+/* The same with the path of a rule about requests behind it. */
+bool reader_request(struct rule_reader *r, size_t from, size_t len, struct rule_target *out);
+/* Is text[from, from + len) how a method is written? */
+bool is_method(const char *text, size_t len);
 /* The same for what is known to be ... */
 bool reader_net(struct rule_reader *r, size_t from, size_t len, struct rule_target *out);
 bool reader_name(struct rule_reader *r, size_t from, size_t len, bool suffix, struct rule_target *out);

@@ -34,25 +34,29 @@ struct rule_target {
 	const struct nameset *names; /* TARGET_LIST: both there and sealed; owned by the rule list */
 	const struct netset *nets;
 	const char *path; /* TARGET_LIST: as it was written, "@doh"; owned by the rule list */
-	char *
-	    request; /* a rule about requests: the pattern of their paths (path.h); NULL: any.  Owned by the rule */
+	/* A rule about requests: the pattern of their paths (path.h); NULL: any, or no such rule.  Owned by the rule. */
+	char *request;
 };
 
 struct port_range {
 	uint16_t first, last;
 };
 
+/* How requests come: over TLS (`https`), or in the clear (`http`). */
+enum rule_scheme { SCHEME_NONE, SCHEME_HTTPS, SCHEME_HTTP };
+
 /* One of the protocols of a rule. */
 struct rule_proto {
 	uint8_t proto;           /* IP_PROTO_TCP, _UDP, _ICMP (which stands for ICMPv6 as well) */
 	struct port_range *port; /* nport 0: any */
 	unsigned nport;
+	enum rule_scheme scheme; /* of IP_PROTO_TCP: with ports, then */
 };
 
 struct rule {
 	enum rule_action action;
 	bool egress, ingress; /* at least one */
-	/* About requests: `https` (over TLS), `http` (in the clear).  All its protocols are these, as TCP with their ports (443, 80). */
+	/* About requests: all its protocols are `https` and `http`, as TCP with their ports (443, 80 if none are given). */
 	bool https, http;
 	char **method; /* nmethod 0: any; owned, each of them */
 	unsigned nmethod;
@@ -66,6 +70,12 @@ struct rule {
 	struct mark at;      /* file is owned by the rule list */
 	uint32_t number;     /* from 1 in its policy; a profile's: 0 */
 };
+
+static inline bool
+rule_is_about_requests(const struct rule *r)
+{
+	return r->https || r->http;
+}
 
 /* A list that rules have as a target; the same file is read once. */
 struct rule_list {

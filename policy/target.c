@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "policy/path.h"
 #include "policy/reader.h"
 
 #define CIDR_TEXT 64u /* longer than any address and prefix */
@@ -90,7 +91,7 @@ name_trouble(const char *text, size_t len)
 		if ((unsigned char)text[i] >= 0x80)
 			return "not ASCII: write it in its xn-- form, as `idn2 NAME` prints it";
 	if (has(text, len, '/'))
-		return "a URL or a path: write the name of the host alone";
+		return "a URL or a path: write the name of the host alone, or https before HOST/PATH";
 	if (has(text, len, '*'))
 		return "'*' may only stand for all below a name, as in *.example.com";
 	if (has(text, len, ':'))
@@ -291,6 +292,74 @@ looks_like_net(const char *text, size_t len)
 	if (colon && (is_hex(text[0]) || text[0] == ':'))
 		return has(colon + 1, len - (size_t)(colon + 1 - text), ':');
 	return !colon && ends_in_number(text, slash ? (size_t)(slash - text) : len);
+}
+
+/* How much of a word is its host: "10.0.0.0/8" of "10.0.0.0/8/x", "a.example" of "a.example/8". */
+static size_t
+host_len(const char *text, size_t len)
+{
+	const char *slash, *end = text + len;
+
+	if (len > 7 && memcmp(text, "@file:\"", 7) == 0) {
+		const char *quote = memchr(text + 7, '"', len - 7);
+
+		return quote ? (size_t)(quote + 1 - text) : len;
+	}
+	if (len >= 6 && memcmp(text, "@file:", 6) == 0)
+		return len;
+	slash = memchr(text, '/', len);
+	if (!slash || slash == text || !looks_like_net(text, (size_t)(slash - text)))
+		return slash ? (size_t)(slash - text) : len;
+
+	const char *bits = slash + 1;
+	while (bits < end && is_digit(*bits))
+		bits++;
+	if (bits > slash + 1 && (bits == end || *bits == '/' || *bits == ']'))
+		slash = bits < end && *bits == ']' ? bits + 1 : bits;
+	return (size_t)(slash - text);
+}
+
+static bool
+read_path(struct rule_reader *r, size_t from, size_t len, struct rule_target *out)
+{
+	const char *why;
+
+	out->request = malloc(len + 1);
+	if (!out->request) {
+		reader_no_memory(r);
+		return false;
+	}
+	memcpy(out->request, r->text + from, len);
+	out->request[len] = '\0';
+	why = path_pattern_check(out->request);
+	if (!why)
+		return true;
+	reader_error(r, from, len, "%s", why);
+	free(out->request);
+	out->request = NULL;
+	return false;
+}
+
+bool
+reader_request(struct rule_reader *r, size_t from, size_t len, struct rule_target *out)
+{
+	const char *text = r->text + from;
+	size_t host = host_len(text, len);
+
+	if (len > 8 && (memcmp(text, "https://", 8) == 0 || memcmp(text, "http://", 7) == 0)) {
+		reader_error(r, from, len,
+			     "not a URL: the protocol stands before it, then HOST/PATH, as in https GET "
+			     "api.example.com/repos/**");
+		return false;
+	}
+	if (host == 0) {
+		reader_error(r, from, len,
+			     "a host is expected before the path; @any/PATH is that path of every host");
+		return false;
+	}
+	if (!reader_target(r, from, host, out))
+		return false;
+	return host == len || read_path(r, from + host, len - host, out);
 }
 
 bool

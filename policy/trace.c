@@ -99,10 +99,69 @@ why_name(const struct check *c, struct asking *a, enum match m, const struct nam
 			 show(led, &found));
 	else if (m == MATCH_YES)
 		snprintf(s->text, sizeof(s->text), "%.250s led here", show(led, &found));
-	else if (a->claim == CLAIM_TOLD && !match_name(c, a->q->told))
+	else if (a->claim == CLAIM_TOLD && !match_name(c, a->q->told, NULL))
 		snprintf(s->text, sizeof(s->text), "%.250s was told, which is not in it", told.text);
 	else
 		why_no_evidence(a, s);
+}
+
+/* What a rule about requests lacks; false: nothing.  Targets without the path are looked at last: the host is said first. */
+static bool
+why_request(const struct check *c, struct asking *a, enum match host, struct sentence *s)
+{
+	const struct policy_request *r = asked_request(a);
+
+	if (a->requests == CLAIM_NONE && is_allow(c))
+		snprintf(s->text, sizeof(s->text), "it is about requests, and none is read here");
+	else if (r && !match_scheme(c, a))
+		snprintf(s->text, sizeof(s->text), "it is not for requests %s port %u",
+			 r->tls ? "over TLS to" : "in the clear to", a->q->port);
+	else if (r && !match_method(c, r))
+		snprintf(s->text, sizeof(s->text), "the method %.*s is not in it",
+			 (int)(r->method.len < 40 ? r->method.len : 40), (const char *)r->method.p);
+	else if (host == MATCH_NO && r && r->path[0] == '/')
+		snprintf(s->text, sizeof(s->text), "the path %.250s of that host is not in it", r->path);
+	else if (host == MATCH_NO && r)
+		snprintf(s->text, sizeof(s->text), "it is about paths, and this request has none");
+	else
+		return false;
+	return true;
+}
+
+/* The host is one of the rule's, whatever the path. */
+static enum match
+host_alone(const struct check *c, struct asking *a, const struct name **by)
+{
+	struct asking b = *a;
+
+	if (b.requests == CLAIM_TOLD)
+		b.requests = CLAIM_PENDING;
+	return match_host(c, &b, by);
+}
+
+static void
+why_matched(const struct check *c, struct asking *a, enum match m, const struct name *by, struct sentence *s)
+{
+	if (match_addr(c, a) || !match_has_names(c))
+		why_address(c, a, m == MATCH_YES, s);
+	else
+		why_name(c, a, m, by, s);
+}
+
+static void
+explain_request(const struct check *c, struct asking *a, enum match m, struct sentence *s)
+{
+	const struct name *by = NULL;
+	enum match host = host_alone(c, a, &by);
+	size_t len;
+
+	if (m == MATCH_NO && host != MATCH_NO && why_request(c, a, m, s))
+		return;
+	why_matched(c, a, m == MATCH_NO ? MATCH_NO : host, by, s);
+	if (m != MATCH_PERHAPS || a->requests != CLAIM_PENDING)
+		return;
+	len = strlen(s->text);
+	snprintf(s->text + len, sizeof(s->text) - len, "; its requests are not told yet");
 }
 
 static void
@@ -117,10 +176,10 @@ explain(const struct check *c, struct asking *a, struct policy_step *step, struc
 		snprintf(s->text, sizeof(s->text), "port %u is not in it", a->q->port);
 	} else {
 		m = match_rule(c, a, &by);
-		if (match_addr(c, a) || !match_has_names(c))
-			why_address(c, a, m == MATCH_YES, s);
+		if (c->requests)
+			explain_request(c, a, m, s);
 		else
-			why_name(c, a, m, by, s);
+			why_matched(c, a, m, by, s);
 	}
 	step->matches = m == MATCH_YES;
 	step->perhaps = m == MATCH_PERHAPS;

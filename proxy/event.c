@@ -36,6 +36,7 @@ static const char *const reason_names[] = {
     [SLUICE_REASON_GUEST_TRUST] = "the guest does not take our certificate",
     [SLUICE_REASON_MISDIRECTED] = "for another host than TLS was told",
     [SLUICE_REASON_SECRET] = "a placeholder where it may not be",
+    [SLUICE_REASON_NO_REQUEST] = "no request that can be read",
 };
 
 const char *
@@ -75,6 +76,7 @@ static const char *const reason_codes[] = {
     [SLUICE_REASON_GUEST_TRUST] = "guest-trust",
     [SLUICE_REASON_MISDIRECTED] = "misdirected",
     [SLUICE_REASON_SECRET] = "secret",
+    [SLUICE_REASON_NO_REQUEST] = "no-request",
 };
 
 _Static_assert(sizeof(reason_codes) == sizeof(reason_names), "a name and a code for each reason");

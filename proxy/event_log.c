@@ -28,7 +28,7 @@
 #define TEXT_MAX 2048u /* bytes of one text that are told; the rest is cut */
 #define BURST 100u     /* refusals of one reason at once */
 #define PER_SECOND 50u
-#define REASONS (SLUICE_REASON_SECRET + 1)
+#define REASONS (SLUICE_REASON_NO_REQUEST + 1)
 
 /* Refusals of one reason. */
 struct bucket {

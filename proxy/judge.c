@@ -55,6 +55,7 @@ reason_of_refusal(const struct policy_answer *a)
 	    [POLICY_DEFAULT] = SLUICE_REASON_RULE,
 	    [POLICY_NO_EVIDENCE] = SLUICE_REASON_NO_EVIDENCE,
 	    [POLICY_WRONG_NAME] = SLUICE_REASON_NAME,
+	    [POLICY_NO_REQUEST] = SLUICE_REASON_NO_REQUEST,
 	};
 
 	return reason[a->reason];
@@ -123,6 +124,12 @@ judge_claim(uint8_t proto, uint16_t port)
 	return proto == IP_PROTO_UDP && port == QUIC_PORT ? CLAIM_PENDING : CLAIM_NONE;
 }
 
+enum claim
+judge_claim_requests(uint8_t proto, uint16_t port)
+{
+	return proto == IP_PROTO_TCP && port != DNS_PORT ? CLAIM_PENDING : CLAIM_NONE;
+}
+
 bool
 judge_may_ask(const struct settings *s, uint8_t proto, const struct name *n, struct policy_answer *out)
 {
@@ -154,6 +161,7 @@ question_of(const struct tuple *t, const struct endpoint *client, struct judgmen
 	    .remote = client ? client->addr : t->remote.addr,
 	    .port = client ? t->guest.port : t->remote.port,
 	    .claim = client ? CLAIM_NONE : judge_claim(t->proto, t->remote.port),
+	    .requests = client ? CLAIM_NONE : judge_claim_requests(t->proto, t->remote.port),
 	};
 }
 
@@ -197,6 +205,9 @@ judge_again(struct sluice *gw, const struct tuple *t, const struct endpoint *cli
 {
 	const struct name *told = judged_told(was);
 	struct policy_question q = question_of(t, client, out);
+
+	if (!fresh)
+		q.requests = CLAIM_NONE;
 
 	q.proof = judged_proof(was);
 	if (told) {

@@ -14,6 +14,8 @@
 
 struct settings;
 
+#define JUDGE_HOST 288u /* an authority that is shown */
+
 /* A decision and what to say of it. */
 struct judgment {
 	enum verdict verdict;
@@ -23,6 +25,10 @@ struct judgment {
 	const char *name_from; /* "sni", "host", "evidence"; "" */
 	bool ingress;
 	struct endpoint client; /* ingress: who asks */
+	/* What was judged is a request: it, as long as the call that was made with it, and the host it is for; NULL: a flow. */
+	const struct policy_request *request;
+	char host[JUDGE_HOST];
+	const char *why; /* what is to be said instead of the reason's words; NULL */
 };
 
 /*
@@ -52,6 +58,8 @@ judged_told(const struct judged *j) /* NULL: none */
 
 /* May a name still be told to this port?  On port 53 this gateway itself answers; of datagrams only QUIC's have one. */
 enum claim judge_claim(uint8_t proto, uint16_t port);
+/* May requests to this port still be read? */
+enum claim judge_claim_requests(uint8_t proto, uint16_t port);
 /* Why q is refused with the answer a, of a rule or of what is refused beside the rules; NONE: it is not (yet). */
 enum sluice_reason judge_reason(const struct policy_question *q, const struct policy_answer *a);
 
@@ -59,7 +67,8 @@ enum sluice_reason judge_reason(const struct policy_question *q, const struct po
 void judge(struct sluice *gw, const struct tuple *t, const struct endpoint *client, struct judgment *out);
 /* May the guest begin one more flow now?  False: it is as if lost (counted, a LIMIT event). */
 bool judge_pace(struct sluice *gw, usec_t now);
-/* The same once the guest's first flight is known: told NULL: no name.  f->judged is what allowed it so far. */
+/* The same once the guest's first flight is known: told NULL: no name.  f->judged is what allowed it so far.  PEEK: its requests
+ * will decide, or if none can be read judge_request() without one. */
 void judge_told(struct sluice *gw, const struct flow *f, const struct name *told, const char *told_by,
 		struct judgment *out);
 /*
@@ -69,7 +78,7 @@ void judge_told(struct sluice *gw, const struct flow *f, const struct name *told
 void judge_request(struct sluice *gw, const struct flow *f, const struct name *told, const char *told_by,
 		   const struct policy_request *r, struct judgment *out);
 /* A flow that lives, by the policy in force now and by what allowed it so far.  fresh: nothing the guest said has
- * passed yet, so a name may still come (TCP: PEEK is a possible verdict). */
+ * passed yet, so a name may still come, or its requests are read one by one (TCP: PEEK is a possible verdict). */
 void judge_again(struct sluice *gw, const struct tuple *t, const struct endpoint *client,
 		 const struct judged *was, bool fresh, struct judgment *out);
 /* Keep what j said in f, or in *in (malloc()ed when there is something to keep).  False: no memory. */
