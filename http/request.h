@@ -62,7 +62,8 @@ struct request_leak {
 struct exchange_env {
 	void *ctx;
 	void (*judge)(void *ctx, const struct request *r, struct request_answer *out);
-	/* *out is filled in with 403 and a text where the answer is not "go on".  Once a request and secret.  True: go on. */
+	/* *out is filled in with 403 and a text where the answer is not "go on".  Once a request and secret.  True: go on.
+	 * r NULL: bytes that are no request (exchange_relay()). */
 	bool (*leaked)(void *ctx, const struct request *r, const struct request_leak *l,
 		       struct request_answer *out);
 	void (*done)(void *ctx, const struct request_record *r);
@@ -71,8 +72,9 @@ struct exchange_env {
 
 /*
  * The path of a target as rules see it, into to (NUL-terminated, size > 0): percent-decoded once, "." and ".." resolved (RFC 3986 5.2.4),
- * doubled slashes made one, the query and fragment left out.  False: it cannot be: it climbs out of the root, it is too long, a broken or
- * NUL escape, an encoded slash or backslash (which servers read differently), control characters.
+ * doubled slashes made one, the query and fragment left out, and of an absolute target (RFC 9112 3.2.2) scheme and authority.  False: it
+ * cannot be: it climbs out of the root, it is too long, a broken or NUL escape, control characters; or servers read it differently: an
+ * escaped slash, a backslash, dots with parameters ("..;x"), ".." behind a doubled slash.
  */
 bool request_path(struct view target, char *to, size_t size);
 
