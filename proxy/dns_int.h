@@ -18,7 +18,8 @@
 #include "dns/cache.h"
 #include "proxy/gateway.h"
 
-#define DNS_TRIES 4u     /* sockets of one question at a time */
+#define DNS_TRIES 4u /* sockets of one question at a time */
+#define DNS_ROWS 64u
 #define DNS_SOCKETS 128u /* datagram sockets that can be kept for the next question */
 #define DNS_SPARE_TIME (5 * USEC_PER_SEC)
 #define DNS_IDS 64u              /* drawn at once */
@@ -92,6 +93,7 @@ enum dns_fate {
 
 struct dns_pending {
 	struct dns_pending *prev, *next; /* of those in use; of free places: next */
+	struct dns_pending *like;        /* in the same row */
 	uint32_t gen;                    /* of this place: tells a stale event from a new one */
 	bool chosen;                     /* asked of the server the guest chose, over its transport */
 	struct endpoint remote;          /* ... which is this, as the guest names it */
@@ -116,8 +118,9 @@ struct dns_service {
 	struct dns_pending pending[DNS_PENDING];
 	struct dns_asker *free_asker, *oldest, *newest;
 	struct dns_pending *free_pending, *first;
-	unsigned nasker, npending; /* places that were ever used: no page is touched before */
-	usec_t next_at;            /* nothing of what is pending is due before */
+	struct dns_pending *row[DNS_ROWS]; /* of what is pending, by what is asked: dns_pending.c */
+	unsigned nasker, npending;         /* places that were ever used: no page is touched before */
+	usec_t next_at;                    /* nothing of what is pending is due before */
 
 	/* dns_sockets.c */
 	struct dns_socket socket[DNS_SOCKETS];

@@ -76,6 +76,17 @@ dns_forget_all(struct sluice *gw)
 
 /* --- what is asked ---------------------------------------------------------------------------------------- */
 
+/* FNV-1a.  A guest can choose names that come to lie in one row: then all that is pending is looked through. */
+static struct dns_pending **
+row_of(struct dns_service *d, const struct dns_query *q)
+{
+	uint32_t h = 2166136261u ^ q->type;
+
+	for (unsigned i = 0; i < q->name.len; i++)
+		h = (h ^ q->name.wire[i]) * 16777619u;
+	return &d->row[(h ^ h >> 16) % DNS_ROWS];
+}
+
 /* A place that was never used.  There is one: askers have no fewer, and each waits for one question. */
 static struct dns_pending *
 fresh_pending(struct dns_service *d)
@@ -101,6 +112,9 @@ new_pending(struct dns_service *d, const struct dns_from *from, const struct dns
 	if (p->next)
 		p->next->prev = p;
 	d->first = p;
+	struct dns_pending **row = row_of(d, q);
+	p->like = *row;
+	*row = p;
 	p->chosen = chosen;
 	p->remote = from->t.remote;
 	p->tcp = from->t.proto == IP_PROTO_TCP;
@@ -117,9 +131,13 @@ static void
 free_pending(struct sluice *gw, struct dns_pending *p)
 {
 	struct dns_service *d = gw->dns;
+	struct dns_pending **at = row_of(d, &p->q);
 
 	dns_upstream_close(gw, p);
 	p->gen++;
+	while (*at != p)
+		at = &(*at)->like;
+	*at = p->like;
 	*(p->prev ? &p->prev->next : &d->first) = p->next;
 	if (p->next)
 		p->next->prev = p->prev;
@@ -178,10 +196,10 @@ bool
 dns_pend(struct sluice *gw, const struct dns_from *from, const struct dns_query *q, bool chosen, usec_t now)
 {
 	struct dns_service *d = gw->dns;
-	struct dns_pending *p = d->first;
+	struct dns_pending *p = *row_of(d, q);
 
 	while (p && !asks_the_same(p, from, q, chosen))
-		p = p->next;
+		p = p->like;
 	if (p && waits_already(p, from, q))
 		return false;
 	if (!d->free_asker && d->nasker == DNS_PENDING) {
