@@ -2,8 +2,8 @@
  * path.c - the path of a request as rules see it
  *
  * A rule about /admin/ is worth what its reading and the server's have in common.  So a path is brought into one form, and
- * where servers are known to read differently (an escaped slash, a backslash, "..;", a doubled slash that ".." may or may not
- * take away) it has none.
+ * where servers are known to read differently (a backslash, "..;", ".." behind a doubled or an escaped slash) it has none.  An
+ * escaped slash alone is in daily use ("/@scope%2fname"); it is a slash to rules, which is what a rule's author means by it.
  */
 #include "http/request.h"
 #include "http/text.h"
@@ -52,8 +52,6 @@ take_byte(struct view *from)
 			return -1;
 		c = hi << 4 | lo;
 		n = 3;
-		if (c == '/')
-			return -1;
 	}
 	*from = text_part(*from, n, from->len - n);
 	return c == '\\' || text_is_control((uint8_t)c) ? -1 : c;
@@ -70,7 +68,7 @@ add(struct path *p, char c)
 
 /* The segment from `at` to the end, its slash not yet there: "." and ".." take themselves away (RFC 3986 5.2.4). */
 static void
-end_segment(struct path *p, size_t at, bool empties)
+end_segment(struct path *p, size_t at, bool unsure)
 {
 	struct view s = view_of(p->to + at, p->len - at);
 	size_t dots = 0;
@@ -79,7 +77,7 @@ end_segment(struct path *p, size_t at, bool empties)
 		dots++;
 	if (dots == 0 || (dots < s.len && s.p[dots] != ';'))
 		return;
-	if (dots < s.len || (dots == 2 && (empties || at == 1))) {
+	if (dots < s.len || (dots == 2 && (unsure || at == 1))) {
 		p->bad = true;
 		return;
 	}
@@ -94,23 +92,24 @@ end_segment(struct path *p, size_t at, bool empties)
 static void
 resolve(struct path *p, struct view from)
 {
-	size_t segment = 1;   /* where the present one begins */
-	bool empties = false; /* which one ".." takes away is then read differently */
+	size_t segment = 1;  /* where the present one begins */
+	bool unsure = false; /* what ".." takes away is read differently */
 
 	add(p, '/');
 	from = text_part(from, 1, from.len - 1);
 	while (from.len && !p->bad) {
-		bool slash = from.p[0] == '/';
+		bool escaped = from.p[0] == '%';
 		int c = take_byte(&from);
 
+		unsure |= escaped && c == '/';
 		if (c < 0) {
 			p->bad = true;
-		} else if (!slash) {
+		} else if (c != '/') {
 			add(p, (char)c);
 		} else if (p->len == segment) {
-			empties = true;
+			unsure = true;
 		} else {
-			end_segment(p, segment, empties);
+			end_segment(p, segment, unsure);
 			/* What was taken away has left its slash. */
 			if (!p->bad && p->to[p->len - 1] != '/')
 				add(p, '/');
@@ -118,7 +117,7 @@ resolve(struct path *p, struct view from)
 		}
 	}
 	if (!p->bad)
-		end_segment(p, segment, empties);
+		end_segment(p, segment, unsure);
 }
 
 bool

@@ -73,8 +73,8 @@ struct exchange_env {
 /*
  * The path of a target as rules see it, into to (NUL-terminated, size > 0): percent-decoded once, "." and ".." resolved (RFC 3986 5.2.4),
  * doubled slashes made one, the query and fragment left out, and of an absolute target (RFC 9112 3.2.2) scheme and authority.  False: it
- * cannot be: it climbs out of the root, it is too long, a broken or NUL escape, control characters; or servers read it differently: an
- * escaped slash, a backslash, dots with parameters ("..;x"), ".." behind a doubled slash.
+ * cannot be: it climbs out of the root, it is too long, a broken or NUL escape, control characters; or servers read it differently: a
+ * backslash, dots with parameters ("..;x"), ".." behind a doubled or an escaped slash.  Else an escaped slash ("/@scope%2fname") is one.
  */
 bool request_path(struct view target, char *to, size_t size);
 
