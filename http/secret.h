@@ -52,28 +52,36 @@ struct secret_set {
 	atomic_uint users;
 	uint32_t n;
 	struct secret secret[SECRETS];
-	struct scan_table *placeholders; /* all forms of them */
-	struct scan_table *values;       /* raw, of those with a redact_ flag; NULL: none */
-	void (*wipe)(void *ctx,
-		     struct secret_set *s); /* frees the secrets' texts and values; with the last user */
+	struct scan_table *placeholders; /* all forms of them; pattern i is secret i's */
+	struct scan_table *values;       /* as they are, of those with a redact_ flag; NULL: none */
+	/* Memory for the table of values, which has their bytes in it; NULL: the heap, wiped before it is freed.  What it
+	 * returns is aligned as malloc()'s and is freed by wipe(). */
+	void *(*room)(void *ctx, size_t n);
+	/* With the last user, after the tables: frees the secrets' texts, values and names, and s.  NULL: all of that is
+	 * somebody else's. */
+	void (*wipe)(void *ctx, struct secret_set *s);
 	void *ctx;
 };
 
-/* Builds the tables of s, whose n and secret[] are filled in, users 1.  False: no memory. */
+/* Builds the tables of s, whose n, secret[] and hooks are filled in; users becomes 1.  False: no memory; s has no tables. */
 bool secret_set_seal(struct secret_set *s);
+/* Any thread. */
 struct secret_set *secret_set_keep(struct secret_set *s); /* NULL stays NULL */
-void secret_set_drop(struct secret_set *s);
+void secret_set_drop(struct secret_set *s);               /* NULL is fine */
 
 /* What one request may do, by the places of the set. */
 struct secret_plan {
 	struct secret_set *set; /* NULL: there are no secrets */
-	uint64_t put;           /* put in where the secret's places say so; elsewhere it is a leak */
-	uint64_t pass;          /* passes as it is, unseen */
-				/* The others are leaks wherever they are found. */
+	uint64_t put;           /* put in where the secret's places say so */
+	uint64_t pass;          /* where it is not put in it passes as it is, unseen */
+				/* Whatever is neither, there, is a leak. */
 };
 
-/* Which secrets are for this host: sets put and pass.  name NULL: no name is certain (an address, no agreement): only those for any
- * host count, and only if `sure`.  sure: the name is proven (TLS verified, evidence) as the secret needs it. */
+/*
+ * Which secrets are for this host: sets put and pass.  name NULL: no name is certain (an address, no agreement): only those for any
+ * host count, and only if `sure`.  sure: the name is proven (TLS verified, evidence) as the secret needs it.  A placeholder tells
+ * nobody anything, so it passes to its pass_hosts by name alone.  *p borrows the set.
+ */
 void secret_plan_for(struct secret_plan *p, struct secret_set *set, const struct name *name, bool sure,
 		     bool tls);
 
