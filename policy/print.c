@@ -54,6 +54,10 @@ put_proto(struct text *t, const struct rule_proto *p)
 	const char *word = p->proto == IP_PROTO_TCP ? "tcp" : p->proto == IP_PROTO_UDP ? "udp" : "icmp";
 
 	put(t, " %s", p->scheme == SCHEME_NONE ? word : schemes[p->scheme]);
+	if (p->nport == 1 && p->port[0].first == p->port[0].last &&
+	    ((p->scheme == SCHEME_HTTPS && p->port[0].first == 443) ||
+	     (p->scheme == SCHEME_HTTP && p->port[0].first == 80)))
+		return;
 	for (unsigned i = 0; i < p->nport; i++) {
 		put(t, "%c%u", i ? ',' : '/', p->port[i].first);
 		if (p->port[i].last != p->port[i].first)

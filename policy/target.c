@@ -91,7 +91,7 @@ name_trouble(const char *text, size_t len)
 		if ((unsigned char)text[i] >= 0x80)
 			return "not ASCII: write it in its xn-- form, as `idn2 NAME` prints it";
 	if (has(text, len, '/'))
-		return "a URL or a path: write the name of the host alone, or https before HOST/PATH";
+		return "a URL or a path: write the name of the host alone";
 	if (has(text, len, '*'))
 		return "'*' may only stand for all below a name, as in *.example.com";
 	if (has(text, len, ':'))
@@ -381,6 +381,12 @@ reader_target(struct rule_reader *r, size_t from, size_t len, struct rule_target
 		return reader_name(r, from + 2, len - 2, true, out);
 	if (len == 1 && text[0] == '*') {
 		reader_error(r, from, len, "@any is everything, *.example.com all below a name");
+		return false;
+	}
+	if (!rule_is_about_requests(&r->rule) && has(text, len, '/') && !has(text, len, ':')) {
+		reader_error(r, from, len,
+			     "a path: rules about requests have them, as in https HOST/PATH; elsewhere write the "
+			     "name of the host alone");
 		return false;
 	}
 	if (is_keyword(text, len)) {

@@ -105,9 +105,9 @@ why_name(const struct check *c, struct asking *a, enum match m, const struct nam
 		why_no_evidence(a, s);
 }
 
-/* What a rule about requests lacks; false: nothing.  Targets without the path are looked at last: the host is said first. */
+/* What a rule about requests to this host lacks; false: nothing. */
 static bool
-why_request(const struct check *c, struct asking *a, enum match host, struct sentence *s)
+why_request(const struct check *c, struct asking *a, struct sentence *s)
 {
 	const struct policy_request *r = asked_request(a);
 
@@ -119,9 +119,9 @@ why_request(const struct check *c, struct asking *a, enum match host, struct sen
 	else if (r && !match_method(c, r))
 		snprintf(s->text, sizeof(s->text), "the method %.*s is not in it",
 			 (int)(r->method.len < 40 ? r->method.len : 40), (const char *)r->method.p);
-	else if (host == MATCH_NO && r && r->path[0] == '/')
+	else if (r && r->path[0] == '/')
 		snprintf(s->text, sizeof(s->text), "the path %.250s of that host is not in it", r->path);
-	else if (host == MATCH_NO && r)
+	else if (r)
 		snprintf(s->text, sizeof(s->text), "it is about paths, and this request has none");
 	else
 		return false;
@@ -149,17 +149,20 @@ why_matched(const struct check *c, struct asking *a, enum match m, const struct 
 }
 
 static void
-explain_request(const struct check *c, struct asking *a, enum match m, struct sentence *s)
+explain_request(const struct check *c, struct asking *a, enum match m, const struct name *by,
+		struct sentence *s)
 {
-	const struct name *by = NULL;
-	enum match host = host_alone(c, a, &by);
+	const struct name *led = NULL;
+	enum match host = host_alone(c, a, &led);
 	size_t len;
 
-	if (m == MATCH_NO && host != MATCH_NO && why_request(c, a, m, s))
+	if (m == MATCH_NO && host != MATCH_NO && why_request(c, a, s))
 		return;
-	why_matched(c, a, m == MATCH_NO ? MATCH_NO : host, by, s);
-	if (m != MATCH_PERHAPS || a->requests != CLAIM_PENDING)
+	if (a->requests != CLAIM_PENDING || m == MATCH_NO) {
+		why_matched(c, a, m, by, s);
 		return;
+	}
+	why_matched(c, a, host, led, s);
 	len = strlen(s->text);
 	snprintf(s->text + len, sizeof(s->text) - len, "; its requests are not told yet");
 }
@@ -177,7 +180,7 @@ explain(const struct check *c, struct asking *a, struct policy_step *step, struc
 	} else {
 		m = match_rule(c, a, &by);
 		if (c->requests)
-			explain_request(c, a, m, s);
+			explain_request(c, a, m, by, s);
 		else
 			why_matched(c, a, m, by, s);
 	}

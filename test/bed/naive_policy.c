@@ -14,14 +14,25 @@ same_protocol(uint8_t of_rule, uint8_t asked)
 }
 
 static bool
+about_requests(const struct rule *r)
+{
+	for (unsigned i = 0; i < r->nproto; i++)
+		if (r->proto[i].scheme != SCHEME_NONE)
+			return true;
+	return false;
+}
+
+static bool
 is_for(const struct rule *r, uint8_t proto, unsigned port)
 {
 	if (r->nproto == 0)
 		return true;
 	for (unsigned i = 0; i < r->nproto; i++) {
 		const struct rule_proto *p = &r->proto[i];
+		bool http3 =
+		    proto == IP_PROTO_UDP && p->scheme == SCHEME_HTTPS && r->action != RULE_ALLOW;
 
-		if (!same_protocol(p->proto, proto))
+		if (!same_protocol(p->proto, proto) && !http3)
 			continue;
 		if (p->nport == 0)
 			return true;
@@ -45,6 +56,77 @@ has_ports(const struct rule *r, uint8_t proto)
 		ports = true;
 	}
 	return ports;
+}
+
+/* --- requests ----------------------------------------------------------------------------------------------- */
+
+/* Does a segment of a pattern stand for one of a path?  Every way of sharing out the bytes is tried. */
+static bool
+segment_fits(const char *p, size_t plen, const char *s, size_t slen)
+{
+	if (plen == 0)
+		return slen == 0;
+	if (p[0] != '*')
+		return slen > 0 && p[0] == s[0] && segment_fits(p + 1, plen - 1, s + 1, slen - 1);
+	for (size_t n = 0; n <= slen; n++)
+		if (segment_fits(p + 1, plen - 1, s + n, slen - n))
+			return true;
+	return false;
+}
+
+/* Behind the slashes of both. */
+static bool
+path_fits(const char *pattern, const char *path)
+{
+	size_t plen = strcspn(pattern, "/"), slen = strcspn(path, "/");
+
+	if (strcmp(pattern, "**") == 0)
+		return true;
+	if (plen == 1 && pattern[0] == '*' && slen == 0)
+		return false;
+	if (!segment_fits(pattern, plen, path, slen))
+		return false;
+	if (path[slen] == '\0')
+		return pattern[plen] == '\0' || strcmp(pattern + plen, "/**") == 0;
+	return pattern[plen] == '/' && path_fits(pattern + plen + 1, path + slen + 1);
+}
+
+/* NULL: any path will do. */
+static bool
+target_fits(const struct rule_target *t, const struct policy_request *req)
+{
+	if (!req || !t->request)
+		return true;
+	return req->path[0] == '/' && path_fits(t->request + 1, req->path + 1);
+}
+
+/* What is known of the request; *told NULL: nothing. */
+static enum claim
+requests_of(const struct policy_question *q, const struct policy_request **told)
+{
+	*told = NULL;
+	if (q->ingress || q->proto != IP_PROTO_TCP)
+		return CLAIM_NONE;
+	if (q->requests != CLAIM_TOLD)
+		return q->requests;
+	*told = q->request;
+	return *told ? CLAIM_TOLD : CLAIM_NONE;
+}
+
+/* By scheme, port and method. */
+static bool
+could_be(const struct rule *r, const struct policy_question *q, const struct policy_request *req)
+{
+	bool port = false, method = r->nmethod == 0;
+
+	for (unsigned i = 0; i < r->nproto; i++)
+		for (unsigned k = 0; k < r->proto[i].nport; k++)
+			port |= r->proto[i].scheme == (req->tls ? SCHEME_HTTPS : SCHEME_HTTP) &&
+				r->proto[i].port[k].first <= q->port && q->port <= r->proto[i].port[k].last;
+	for (unsigned i = 0; i < r->nmethod; i++)
+		method |= strlen(r->method[i]) == req->method.len &&
+			  memcmp(r->method[i], req->method.p, req->method.len) == 0;
+	return port && method;
 }
 
 /* --- what a rule is about ----------------------------------------------------------------------------------- */
@@ -82,10 +164,11 @@ target_names(const struct naive_policy *p, const struct rule_target *t, const st
 }
 
 static bool
-rule_names(const struct naive_policy *p, const struct rule *r, const struct name *n)
+rule_names(const struct naive_policy *p, const struct rule *r, const struct name *n,
+	   const struct policy_request *req)
 {
 	for (unsigned i = 0; i < r->ntarget; i++)
-		if (target_names(p, &r->target[i], n))
+		if (target_names(p, &r->target[i], n) && target_fits(&r->target[i], req))
 			return true;
 	return false;
 }
@@ -159,13 +242,16 @@ target_holds(const struct naive_policy *p, bool allow, const struct rule_target 
 }
 
 static bool
-rule_holds(const struct naive_policy *p, const struct rule *r, const struct addr *a)
+rule_holds(const struct naive_policy *p, const struct rule *r, const struct addr *a,
+	   const struct policy_request *req)
 {
 	bool allow = r->action == RULE_ALLOW;
 
 	for (unsigned i = 0; i < r->ntarget; i++) {
 		const struct rule_target *t = &r->target[i];
 
+		if (!target_fits(t, req))
+			continue;
 		if (t->kind == TARGET_ANY || target_holds(p, allow, t, a) ||
 		    (t->kind == TARGET_DNS && dns_matches(p, allow, a)))
 			return true;
@@ -179,13 +265,16 @@ rule_holds(const struct naive_policy *p, const struct rule *r, const struct addr
 static const struct name *
 evidence_for(const struct naive_policy *p, const struct rule *r, const struct policy_question *q)
 {
+	const struct policy_request *req;
+
+	requests_of(q, &req);
 	for (unsigned i = p->nfact; i-- > 0;) {
 		const struct naive_fact *f = &p->fact[i];
 
-		if (f->until > p->now && addr_eq(&f->addr, &q->remote) && rule_names(p, r, &f->name))
+		if (f->until > p->now && addr_eq(&f->addr, &q->remote) && rule_names(p, r, &f->name, req))
 			return &f->name;
 	}
-	return q->proof && rule_names(p, r, q->proof) ? q->proof : NULL;
+	return q->proof && rule_names(p, r, q->proof, req) ? q->proof : NULL;
 }
 
 enum says { NO, PERHAPS, YES };
@@ -198,14 +287,15 @@ claim_of(const struct policy_question *q)
 	return q->claim == CLAIM_TOLD && !q->told ? CLAIM_NONE : q->claim;
 }
 
+/* Of the host. */
 static enum says
-rule_says(const struct naive_policy *p, const struct rule *r, const struct policy_question *q)
+host_says(const struct naive_policy *p, const struct rule *r, const struct policy_question *q)
 {
 	bool allow = r->action == RULE_ALLOW;
+	const struct policy_request *req;
 
-	if (!(q->ingress ? r->ingress : r->egress) || !is_for(r, q->proto, q->port))
-		return NO;
-	if (rule_holds(p, r, &q->remote))
+	requests_of(q, &req);
+	if (rule_holds(p, r, &q->remote, req))
 		return YES;
 	if (!knows_names(p, r))
 		return NO;
@@ -213,13 +303,32 @@ rule_says(const struct naive_policy *p, const struct rule *r, const struct polic
 	case CLAIM_PENDING:
 		return !allow || evidence_for(p, r, q) ? PERHAPS : NO;
 	case CLAIM_TOLD:
-		if (!rule_names(p, r, q->told))
+		if (!rule_names(p, r, q->told, req))
 			return NO;
 		return !allow || evidence_for(p, r, q) ? YES : NO;
 	case CLAIM_NONE:
 	default:
 		return evidence_for(p, r, q) ? YES : NO;
 	}
+}
+
+static enum says
+rule_says(const struct naive_policy *p, const struct rule *r, const struct policy_question *q)
+{
+	const struct policy_request *req;
+	enum claim requests = requests_of(q, &req);
+	enum says host;
+
+	if (!(q->ingress ? r->ingress : r->egress) || !is_for(r, q->proto, q->port))
+		return NO;
+	host = host_says(p, r, q);
+	if (!about_requests(r) || host == NO)
+		return host;
+	if (requests == CLAIM_PENDING)
+		return PERHAPS;
+	if (requests == CLAIM_NONE)
+		return r->action == RULE_ALLOW ? NO : host;
+	return could_be(r, q, req) ? host : NO;
 }
 
 static enum verdict
@@ -272,13 +381,22 @@ reason_of_default(const struct naive_policy *p, const struct rules *rules, const
 {
 	for (uint32_t i = 0; i < rules->n; i++) {
 		const struct rule *r = &rules->rule[i];
-		bool could =
-		    r->action == RULE_ALLOW && r->egress && is_for(r, q->proto, q->port) && knows_names(p, r);
+		bool could = r->action == RULE_ALLOW && r->egress && is_for(r, q->proto, q->port);
 		bool told = claim_of(q) == CLAIM_TOLD;
+		const struct policy_request *req;
+		enum claim requests = requests_of(q, &req);
 
-		if (!could)
+		if (could && about_requests(r) && requests == CLAIM_NONE && host_says(p, r, q) != NO) {
+			out->reason = POLICY_NO_REQUEST;
+			out->rule = r;
+			return;
+		}
+		if (!could || !knows_names(p, r))
 			continue;
-		if (!told || rule_names(p, r, q->told))
+		if (about_requests(r) &&
+		    (requests == CLAIM_NONE || (requests == CLAIM_TOLD && !could_be(r, q, req))))
+			continue;
+		if (!told || rule_names(p, r, q->told, req))
 			out->reason = POLICY_NO_EVIDENCE;
 		else if (evidence_for(p, r, q))
 			out->reason = POLICY_WRONG_NAME;
@@ -293,8 +411,11 @@ static void
 take_name(const struct naive_policy *p, const struct rule *r, const struct policy_question *q,
 	  struct policy_answer *out)
 {
+	const struct policy_request *req;
+
+	requests_of(q, &req);
 	const struct name *by =
-	    r && r->action == RULE_ALLOW && !rule_holds(p, r, &q->remote) ? evidence_for(p, r, q) : NULL;
+	    r && r->action == RULE_ALLOW && !rule_holds(p, r, &q->remote, req) ? evidence_for(p, r, q) : NULL;
 
 	if (by)
 		out->by = *by;
@@ -327,22 +448,26 @@ one(const struct naive_policy *p, const struct rules *rules, const struct policy
 
 /* The stricter of both; of two names the one that serves both rules, if the floor's does. */
 static void
-both(const struct naive_policy *p, struct policy_answer *own, struct policy_answer floor)
+both(const struct naive_policy *p, struct policy_answer *own, struct policy_answer floor,
+     const struct policy_request *req)
 {
 	floor.floor = true;
 	if (floor.verdict > own->verdict)
 		*own = floor;
 	else if (floor.verdict == own->verdict && floor.by.len &&
-		 (own->by.len == 0 || (own->verdict == VERDICT_ALLOW && rule_names(p, own->rule, &floor.by))))
+		 (own->by.len == 0 || (own->verdict == VERDICT_ALLOW && rule_names(p, own->rule, &floor.by, req))))
 		own->by = floor.by;
 }
 
 void
 naive_decide(const struct naive_policy *p, const struct policy_question *q, struct policy_answer *out)
 {
+	const struct policy_request *req;
+
+	requests_of(q, &req);
 	*out = one(p, p->own, q);
 	if (p->floor)
-		both(p, out, one(p, p->floor, q));
+		both(p, out, one(p, p->floor, q), req);
 }
 
 /* --- names -------------------------------------------------------------------------------------------------- */
@@ -352,7 +477,7 @@ is_every_name(const struct rule *r, uint8_t proto)
 {
 	for (unsigned i = 0; i < r->ntarget; i++)
 		if ((r->target[i].kind == TARGET_ANY || r->target[i].kind == TARGET_DNS) &&
-		    is_for(r, proto, 53))
+		    !about_requests(r) && is_for(r, proto, 53))
 			return true;
 	return false;
 }
@@ -360,7 +485,7 @@ is_every_name(const struct rule *r, uint8_t proto)
 static bool
 speaks_of(const struct naive_policy *p, const struct rule *r, const struct name *n)
 {
-	return rule_names(p, r, n) && (r->action == RULE_ALLOW || r->nproto == 0);
+	return rule_names(p, r, n, NULL) && (r->action == RULE_ALLOW || r->nproto == 0);
 }
 
 static struct policy_answer
@@ -384,7 +509,7 @@ naive_decide_name(const struct naive_policy *p, uint8_t proto, const struct name
 {
 	*out = one_name(p, p->own, proto, name);
 	if (p->floor)
-		both(p, out, one_name(p, p->floor, proto, name));
+		both(p, out, one_name(p, p->floor, proto, name), NULL);
 }
 
 static bool
@@ -419,7 +544,7 @@ one_allows_answer(const struct naive_policy *p, const struct rules *rules, uint8
 		const struct rule *r = &rules->rule[i];
 		bool holds = false;
 
-		if (!r->egress || !is_for(r, proto, 0) || has_ports(r, proto))
+		if (!r->egress || about_requests(r) || !is_for(r, proto, 0) || has_ports(r, proto))
 			continue;
 		for (unsigned k = 0; k < r->ntarget; k++)
 			holds |= target_holds(p, r->action == RULE_ALLOW, &r->target[k], a) ||

@@ -61,6 +61,9 @@ static const char *const addrs[] = {
     "2a00:1::200:5efe:101:101",
     "2a00:1::5efe:7f00:1",
 };
+static const char *const paths[] = {"/", "/a", "/a/b", "/a/b/c", "/ab", "/ba", "/a/", "", "*", "/a/bb/c"};
+static const char *const patterns[] = {"/", "/a", "/*", "/**", "/a/**", "/a/*", "/a*", "/*b", "/a/*/c", "/a/*b*"};
+static const char *const methods[] = {"GET", "POST", "HEAD"};
 static const uint16_t ports[] = {1, 53, 79, 80, 81, 443, 8080, 65535};
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -74,7 +77,9 @@ struct world {
 	struct naive_list list[2 * LISTS];
 	struct naive_fact fact[FACTS];
 	struct naive_policy naive;
-	unsigned verdicts[4], reasons[4], by_evidence, of_floor; /* so that we know what was asked */
+	struct policy_request request;
+	unsigned verdicts[4], reasons[5], by_evidence, of_floor; /* so that we know what was asked */
+	unsigned by_request; /* a rule about requests decided about one */
 };
 
 static unsigned
@@ -189,6 +194,37 @@ random_protos(struct world *w, struct rule *r)
 	}
 }
 
+/* Ports and methods of requests instead of protocols; paths of targets. */
+static void
+random_requests(struct world *w, struct rule *r)
+{
+	r->nproto = 1 + upto(w, 2);
+	r->proto = calloc(r->nproto, sizeof(*r->proto));
+	assert_non_null(r->proto);
+	for (unsigned i = 0; i < r->nproto; i++) {
+		struct rule_proto *p = &r->proto[i];
+		uint16_t port = ports[upto(w, COUNT(ports))];
+
+		*p = (struct rule_proto){.proto = IP_PROTO_TCP, .nport = 1};
+		p->scheme = (r->nproto == 2 ? i == 0 : one_in(w, 2)) ? SCHEME_HTTPS : SCHEME_HTTP;
+		p->port = calloc(1, sizeof(*p->port));
+		assert_non_null(p->port);
+		p->port[0] = one_in(w, 2) ? (struct port_range){1, 65535} : (struct port_range){port, port};
+		r->https |= p->scheme == SCHEME_HTTPS;
+		r->http |= p->scheme == SCHEME_HTTP;
+	}
+	r->nmethod = one_in(w, 2) ? 0 : 1 + upto(w, 2);
+	r->method = calloc(2, sizeof(*r->method));
+	assert_non_null(r->method);
+	for (unsigned i = 0; i < r->nmethod; i++)
+		r->method[i] = strdup(methods[upto(w, COUNT(methods))]);
+	for (unsigned i = 0; i < r->ntarget; i++)
+		if (!one_in(w, 3))
+			r->target[i].request = strdup(patterns[upto(w, COUNT(patterns))]);
+	r->egress = true;
+	r->ingress = false;
+}
+
 static void
 random_rule(struct world *w, struct rule *r, const struct naive_list *lists)
 {
@@ -209,7 +245,15 @@ random_rule(struct world *w, struct rule *r, const struct naive_list *lists)
 	for (unsigned i = 0; i < r->ntarget; i++)
 		r->target[i] = only_names ? random_name(w)
 					  : random_target(w, r->action == RULE_ALLOW, &lists[upto(w, LISTS)]);
-	random_protos(w, r);
+	if (!one_in(w, 3)) {
+		random_protos(w, r);
+		return;
+	}
+	/* The resolver speaks no HTTP. */
+	for (unsigned i = 0; i < r->ntarget; i++)
+		if (r->target[i].kind == TARGET_DNS)
+			r->target[i].kind = TARGET_ANY;
+	random_requests(w, r);
 }
 
 /* A list has the same in sets and, for the naive one, in a row. */
@@ -310,6 +354,14 @@ random_question(struct world *w)
 		q.told = some_name(w);
 	if (one_in(w, 6))
 		q.proof = some_name(w);
+	q.requests = (enum claim)upto(w, 3);
+	if (q.requests == CLAIM_TOLD && !one_in(w, 16)) {
+		const char *method = methods[upto(w, COUNT(methods))];
+
+		w->request = (struct policy_request){.tls = one_in(w, 2), .path = paths[upto(w, COUNT(paths))]};
+		w->request.method = view_of(method, strlen(method));
+		q.request = &w->request;
+	}
 	return q;
 }
 
@@ -417,6 +469,7 @@ one_policy(struct world *w, uint64_t seed)
 		w->reasons[is.reason]++;
 		w->by_evidence += is.by.len != 0;
 		w->of_floor += is.floor;
+		w->by_request += q.request && is.reason == POLICY_RULE && rule_is_about_requests(is.rule);
 		if (i % 16 == 0)
 			trace_agrees(w, p, e, &q, &is, seed);
 		if (i % 4 == 0)
@@ -453,10 +506,11 @@ compiled_and_naive_agree(void **state)
 		asked += one_policy(w, seed);
 	assert_true(asked >= QUESTIONS);
 	/* Each kind of answer came up often. */
-	for (unsigned i = 0; i < 4 && !given; i++) {
+	for (unsigned i = 0; i < 4 && !given; i++)
 		assert_true(w->verdicts[i] > asked / 100);
+	for (unsigned i = 0; i < 5 && !given; i++)
 		assert_true(w->reasons[i] > asked / 500);
-	}
+	assert_true(given || w->by_request > asked / 100);
 	assert_true(given || (w->by_evidence > asked / 100 && w->of_floor > asked / 100));
 	free(w);
 }

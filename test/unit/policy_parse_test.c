@@ -111,8 +111,8 @@ static const struct {
      "E rule 1, column 1: '\"': a target is expected: an address, a network, a name, *.NAME or a group as "
      "@public\n"},
     {"allow tpc/443 to a.b",
-     "E rule 1, column 7: 'tpc/443': not a protocol: tcp, udp or icmp is expected, with "
-     "/PORTS behind tcp and udp\n"},
+     "E rule 1, column 7: 'tpc/443': not a protocol: tcp, udp, icmp, https or http is "
+     "expected, with /PORTS behind all but icmp\n"},
     {"allow icmpv6 to a.b", "E rule 1, column 7: 'icmpv6': icmp is expected, which is ICMP and ICMPv6\n"},
     {"allow any to a.b", "E rule 1, column 7: 'any': a rule that names no protocol is for all of them\n"},
     {"allow tcp egress to a.b",
@@ -209,7 +209,8 @@ static const struct {
      "E rule 1, column 18: '/': not a prefix length: a number from 0 to 32 is expected\n"},
     {"allow to 2001:db8::/129",
      "E rule 1, column 20: '/129': not a prefix length: a number from 0 to 128 is expected\n"},
-    {"allow to a.b/24", "E rule 1, column 10: 'a.b/24': a URL or a path: write the name of the host alone\n"},
+    {"allow to a.b/24", "E rule 1, column 10: 'a.b/24': a path: rules about requests have them, as in https "
+			 "HOST/PATH; elsewhere write the name of the host alone\n"},
     {"allow to @file:",
      "E rule 1, column 10: '@file:': a file is expected: @file:PATH, or @file:\"PATH\" if it "
      "has blanks or commas\n"},
@@ -327,8 +328,8 @@ reading_goes_on(void **state)
 	assert_string_equal(
 	    k->told.text,
 	    "E p.yaml:10:5: 'alow': not an action: a rule begins with allow, deny or drop\n"
-	    "E p.yaml:10:10: 'tpc/1': not a protocol: tcp, udp or icmp is expected, with /PORTS behind tcp "
-	    "and udp\n"
+	    "E p.yaml:10:10: 'tpc/1': not a protocol: tcp, udp, icmp, https or http is expected, with "
+	    "/PORTS behind all but icmp\n"
 	    "E p.yaml:10:19: 'public': a group is written with '@': @public; a host of that name with a dot: "
 	    "public.\n"
 	    "E p.yaml:10:27: '1.2.3': not an address: that is four numbers from 0 to 255 without leading "
@@ -336,8 +337,8 @@ reading_goes_on(void **state)
 	    "E p.yaml:14:14: '0': not a port: a number from 1 to 65535 is expected, or two with '-' between "
 	    "them\n"
 	    "E p.yaml:14:15: ',': protocols have blanks between them, as in tcp/80,443 udp/53\n"
-	    "E p.yaml:14:16: 'x': not a protocol: tcp, udp or icmp is expected, with /PORTS behind tcp and "
-	    "udp\n"
+	    "E p.yaml:14:16: 'x': not a protocol: tcp, udp, icmp, https or http is expected, with /PORTS "
+	    "behind all but icmp\n"
 	    "E p.yaml:14:21: 'a:1': ports stand with the protocol: write tcp/PORT or udp/PORT before it\n");
 	assert_int_equal(k->rules.n, 1);
 	assert_int_equal(k->rules.rule[0].number, 2);
