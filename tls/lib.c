@@ -3,6 +3,8 @@
  */
 #include "tls/lib.h"
 
+#include <mbedtls/platform.h>
+
 #include "tls/context.h"
 
 /* An odd exponent below 2^32: more is never needed, and each of its bits costs as much as a byte of a usual one. */
@@ -41,6 +43,18 @@ lib_key_beyond(const mbedtls_pk_context *pk, unsigned min, unsigned max)
 	default:
 		return "a key on an unusual curve";
 	}
+}
+
+void
+lib_ssl_drop_peer_chain(mbedtls_ssl_context *s)
+{
+	mbedtls_ssl_session *session = lib_ssl_session(s);
+
+	if (!session || !session->MBEDTLS_PRIVATE(peer_cert))
+		return;
+	mbedtls_x509_crt_free(session->MBEDTLS_PRIVATE(peer_cert));
+	mbedtls_free(session->MBEDTLS_PRIVATE(peer_cert));
+	session->MBEDTLS_PRIVATE(peer_cert) = NULL;
 }
 
 int

@@ -25,6 +25,7 @@
 
 #include <mbedtls/asn1.h>
 #include <mbedtls/asn1write.h>
+#include <mbedtls/base64.h>
 #include <mbedtls/ecp.h>
 #include <mbedtls/error.h>
 #include <mbedtls/md.h>
@@ -163,10 +164,95 @@ lib_crt_extensions(const mbedtls_x509_crt *c)
 
 /* --- connections --------------------------------------------------------------------------------------------------------------- */
 
+/* In the library and not in its headers: what is sealed and not yet out is sent.  Without it, only another message would push it. */
+int mbedtls_ssl_flush_output(mbedtls_ssl_context *s);
+
+/* What we offer and take, and how: versions, suites, groups, signatures, tickets.  The rest of a configuration is the end's. */
+void lib_conf(mbedtls_ssl_config *conf, bool only_13);
+/* Of TLS 1.3's suites the fastest alone: for a client that offers it, since the library would take the client's first. */
+void lib_conf_fastest_13(mbedtls_ssl_config *conf);
+#define LIB_FASTEST_13 0x1303u /* TLS_CHACHA20_POLY1305_SHA256 */
+
 static inline int
 lib_ssl_state(const mbedtls_ssl_context *s)
 {
 	return s->MBEDTLS_PRIVATE(state);
 }
+
+/* Tickets of TLS 1.3 included: 3.6's own predicate is true before they are out. */
+static inline bool
+lib_ssl_over(const mbedtls_ssl_context *s)
+{
+	return s->MBEDTLS_PRIVATE(state) == MBEDTLS_SSL_HANDSHAKE_OVER;
+}
+
+static inline bool
+lib_ssl_is_13(const mbedtls_ssl_context *s)
+{
+#if LIB_HAS_13
+	return mbedtls_ssl_get_version_number(s) == MBEDTLS_SSL_VERSION_TLS1_3;
+#else
+	(void)s;
+	return false;
+#endif
+}
+
+/* Sealed bytes that are not out. */
+static inline size_t
+lib_ssl_unsent(const mbedtls_ssl_context *s)
+{
+	return s->MBEDTLS_PRIVATE(out_left);
+}
+
+/* The first two bytes of the message read last: a handshake message's type, or an alert's level and what it says. */
+static inline const unsigned char *
+lib_ssl_message(const mbedtls_ssl_context *s)
+{
+	return s->MBEDTLS_PRIVATE(in_msg);
+}
+
+/* The record read last, as it came: its head, and what follows. */
+static inline const unsigned char *
+lib_ssl_record(const mbedtls_ssl_context *s)
+{
+	return s->MBEDTLS_PRIVATE(in_hdr);
+}
+
+/* The session under way, or made; NULL: none. */
+static inline mbedtls_ssl_session *
+lib_ssl_session(const mbedtls_ssl_context *s)
+{
+	mbedtls_ssl_session *making = s->MBEDTLS_PRIVATE(session_negotiate);
+
+	return making ? making : s->MBEDTLS_PRIVATE(session);
+}
+
+/* What the peer has shown; NULL: nothing. */
+static inline const mbedtls_x509_crt *
+lib_ssl_peer_chain(const mbedtls_ssl_context *s)
+{
+	const mbedtls_ssl_session *session = lib_ssl_session(s);
+
+	return session ? session->MBEDTLS_PRIVATE(peer_cert) : NULL;
+}
+
+/* Give its memory back. */
+void lib_ssl_drop_peer_chain(mbedtls_ssl_context *s);
+
+/* Is this what reading says when a ticket came? */
+static inline bool
+lib_is_ticket(int rc)
+{
+#if LIB_HAS_13
+	return rc == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET;
+#else
+	(void)rc;
+	return false;
+#endif
+}
+
+/* What a failure of the library means, for people; static; NULL: not known. */
+const char *lib_reason(int rc);
+bool lib_is_no_memory(int rc);
 
 #endif

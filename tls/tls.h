@@ -66,10 +66,13 @@ void tls_alpn_read(struct view list, struct tls_alpn *out);
 struct tls_end;
 struct tls_identity; /* a certificate chain and its key: leaf.h, or read from PEM */
 
-/* The guest's side.  hello: the ClientHello's bytes, records or not: hello_records() of hello.h.  identity is borrowed
- * until the end is freed (leaf_keep(), leaf_drop()).  alpn NULL or "": none is told.  NULL: no memory. */
+/* The guest's side.  identity is borrowed until the end is freed (leaf_keep(), leaf_drop()).  alpn NULL or "": none is told.
+ * NULL: no memory. */
 struct tls_end *tls_server_new(struct tls *t, const struct tls_io *io, const struct tls_identity *identity,
 			       const char *alpn);
+/* Before its first step: the ClientHello was read already (hello_whole(); tls_io brings what came after it).  Borrowed until the
+ * handshake is over.  It is taken as one record, however many it came in, and the suite is chosen that costs least. */
+void tls_end_feed(struct tls_end *e, struct view hello);
 
 struct tls_client {
 	const struct name *name; /* SNI and what is checked; NULL: addr */
@@ -80,6 +83,8 @@ struct tls_client {
 	    *identity; /* if the server asks; NULL: none; borrowed until the end is freed */
 	/* Sessions are kept apart by it: what must agree for one to be taken up again (the settings a chain was verified with). */
 	uint64_t trust;
+	/* A session is taken up again for an hour after its chain was looked at, however often: then it is looked at anew. */
+	usec_t now;
 };
 struct tls_end *tls_client_new(struct tls *t, const struct tls_io *io, const struct tls_client *c);
 void tls_end_free(struct tls_end *e); /* NULL is fine */
@@ -92,15 +97,15 @@ enum tls_progress {
 };
 enum tls_progress tls_end_step(struct tls_end *e);
 
-/* Bytes in the clear.  read: a count; 0: the peer said that it is done (close_notify); -EAGAIN; -EPIPE: end of file without
- * that (truncated); -EPROTO: broken, tls_end_why(); -errno of tls_io. */
+/* Bytes in the clear.  read (n > 0): a count; 0: the peer said that it is done (close_notify); -EAGAIN; -EPIPE: end of file without
+ * that (truncated); -EPROTO: broken, tls_end_why(); -errno of tls_io.  A call takes at most 64 KiB of sealed bytes. */
 ssize_t tls_end_read(struct tls_end *e, void *to, size_t n);
 /* A count, as much as fits one record at most; -EAGAIN: what was written before is not out yet (the bytes were not taken); as
  * above.  What was taken is out once tls_end_flush() says so. */
 ssize_t tls_end_write(struct tls_end *e, const void *from, size_t n);
 /* 0: all that was taken has left; -EAGAIN: not yet; as above. */
 int tls_end_flush(struct tls_end *e);
-/* Bytes were decrypted and wait in memory: tls_io will tell nothing of them. */
+/* Bytes wait that tls_io will tell nothing of, since it was asked for them already or not asked for more: read again. */
 bool tls_end_has_readable(const struct tls_end *e);
 /* close_notify, once: 0, -EAGAIN or -errno.  Reading goes on. */
 int tls_end_close(struct tls_end *e);
@@ -118,9 +123,10 @@ uint8_t tls_end_peer_alert(const struct tls_end *e);
 bool tls_end_asked_certificate(const struct tls_end *e);
 
 /* What the peer has shown: DER, its own first; at most max of them, the number there are is returned.  Valid until the end's next
- * step or read.  A resumed session shows none. */
+ * step or read, or tls_end_keep_session().  A resumed session shows none. */
 int tls_end_peer_chain(const struct tls_end *e, struct view *cert, int max);
-/* The chain was found good: the session may be taken up again later.  Client side; without it, none is kept. */
+/* The chain was found good: the session may be taken up again later, and the chain's memory is given back.  Client side; without
+ * it, none is kept. */
 void tls_end_keep_session(struct tls_end *e);
 
 /* Alerts we send (RFC 8446 6). */
