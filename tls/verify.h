@@ -5,11 +5,13 @@
  * come first, so that nobody else's certificate can cost more than they allow (RFC 5280 is then the library's, names and
  * dates are ours):
  *
- *     certificates of a chain      VERIFY_CERTS, VERIFY_BYTES in all
- *     RSA                          2,048 to 4,096 bits (8,192 for a root that is trusted), public exponent odd, below 2^32
- *     elliptic curves              P-256, P-384, P-521, (Ed25519: the library cannot)
- *     signatures                   SHA-256, -384, -512 (a self-signed root's own is not looked at)
+ *     certificates of a chain      VERIFY_CERTS, VERIFY_BYTES in all; in any order, more than are needed too
+ *     RSA                          2,048 to 4,096 bits (8,192 for a root that is trusted), public exponent odd, 3 to 2^32
+ *     elliptic curves              P-256, P-384, P-521, named (Ed25519: the library cannot)
+ *     signatures                   SHA-256, -384, -512 (a root's own is not looked at)
+ *     work                         VERIFY_WORK for all signatures that are tried, whatever ways to a root there seem to be
  *     names                        subjectAltName only: dNSName with at most one wildcard, the leftmost label whole; iPAddress
+ *     name constraints             dNSName, iPAddress, the permitted directoryName; other constrained names are refused
  */
 #ifndef TLS_VERIFY_H
 #define TLS_VERIFY_H
@@ -18,8 +20,11 @@
 
 #define VERIFY_CERTS 8
 #define VERIFY_BYTES 32768u
+/* A signature made with RSA is 1, with P-256 2, P-384 3, P-521 5: about that many milliseconds, at most, with Mbed TLS 2.28. */
+#define VERIFY_WORK 10u
+#define ROOTS_MAX 4096u /* what is beyond is counted as skipped */
 
-struct tls_roots; /* certificates that are trusted; immutable */
+struct tls_roots; /* certificates that are trusted; for one thread at a time */
 
 /*
  * From PEM, any number of certificates.  Those that cannot be read are counted in *skipped (NULL: not asked); more: further ones,
@@ -38,11 +43,11 @@ enum verify_fault {
 	VERIFY_SELF_SIGNED,
 	VERIFY_EXPIRED,
 	VERIFY_NOT_YET,
-	VERIFY_NAME,        /* for other names */
-	VERIFY_USAGE,       /* not for servers, or an issuer that is no CA */
-	VERIFY_WEAK,        /* MD5, SHA-1, a short key */
-	VERIFY_SIGNATURE,   /* a signature is wrong */
-	VERIFY_CONSTRAINTS, /* name constraints, which nobody here checks: refused where they are critical */
+	VERIFY_NAME,      /* for other names */
+	VERIFY_USAGE,     /* not for servers, or an issuer that is no CA */
+	VERIFY_WEAK,      /* MD5, SHA-1, a short key */
+	VERIFY_SIGNATURE, /* a signature is wrong */
+	VERIFY_CONSTRAINTS, /* an issuer may not speak for that name, or says so in a way that is not understood */
 	VERIFY_MEMORY,
 };
 
@@ -53,9 +58,9 @@ struct verify_question {
 	const struct name *name; /* NULL: addr */
 	struct addr addr;
 	uint64_t now; /* seconds since 1970 */
-	bool
-	    only_signature; /* no-verify: neither dates, names nor roots count; what is shown must be readable, within bounds, and
-	                      * signed by what is shown after it */
+	/* No-verify: neither dates, names, usage of the server's own nor roots (NULL is fine) count.  What is shown must be readable,
+	 * within bounds, and where the issuer of a certificate is shown too, signed by it. */
+	bool only_signature;
 };
 
 struct verify_answer {
@@ -64,8 +69,11 @@ struct verify_answer {
 	char text[256]; /* "the certificate of api.example is for: a.example, b.example" */
 };
 
-/* True: good.  Takes at most what the bounds allow (docs/tls.md has figures). */
+/* True: good.  Takes at most what the bounds allow (docs/tls.md has figures).  What one allocation that fails may look like is another
+ * fault, never VERIFY_GOOD. */
 bool tls_verify(const struct verify_question *q, struct verify_answer *out);
-const char *verify_fault_name(enum verify_fault f); /* "expired": one word, never changed */
+/* One word, never changed: good, none, beyond-bounds, unreadable, unknown-ca, self-signed, expired, not-yet, wrong-name, wrong-usage, weak,
+ * wrong-signature, outside-constraints, no-memory. */
+const char *verify_fault_name(enum verify_fault f);
 
 #endif

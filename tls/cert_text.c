@@ -1,0 +1,115 @@
+/*
+ * cert_text.c - what a certificate says, for people: bounded, printable, whatever its bytes are
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "stack/addr.h"
+#include "tls/cert.h"
+
+#define NAME_SHOWN 64u
+#define NAMES_END ", ..."
+
+void
+text_add(struct text *t, const char *format, ...)
+{
+	va_list args;
+
+	if (t->left == 0)
+		return;
+	va_start(args, format);
+	int n = vsnprintf(t->at, t->left, format, args);
+	va_end(args);
+	size_t took = n < 0 ? 0 : (size_t)n < t->left ? (size_t)n : t->left - 1;
+	t->at += took;
+	t->left -= took;
+}
+
+void
+text_add_bytes(struct text *t, struct view v, size_t max)
+{
+	for (size_t i = 0; i < v.len && i < max; i++) {
+		uint8_t c = v.p[i];
+
+		if (c < 0x20 || c > 0x7e || c == '"' || c == '\\')
+			text_add(t, "\\x%02x", c);
+		else
+			text_add(t, "%c", c);
+	}
+	if (v.len > max)
+		text_add(t, "...");
+}
+
+/* The last attribute of this type, X.520's (2.5.4.n). */
+static struct view
+attribute(struct view name, uint8_t type)
+{
+	struct rd sets = rd_of(name);
+	struct view found = {NULL, 0};
+
+	while (rd_left(&sets) && !sets.bad) {
+		struct rd set = rd_of(der_take(&sets, DER_SET));
+
+		while (rd_left(&set) && !set.bad) {
+			struct rd pair = rd_of(der_take(&set, DER_SEQUENCE));
+			struct view oid = der_take(&pair, DER_OID);
+			uint8_t tag;
+			struct view value = der_any(&pair, &tag, NULL);
+
+			if (!pair.bad && oid.len == 3 && oid.p[0] == 0x55 && oid.p[1] == 0x04 &&
+			    oid.p[2] == type)
+				found = value;
+		}
+	}
+	return found;
+}
+
+void
+text_add_name(struct text *t, struct view name)
+{
+	struct view shown = attribute(name, 3); /* commonName */
+
+	if (!shown.len)
+		shown = attribute(name, 10); /* organizationName */
+	text_add(t, "\"");
+	text_add_bytes(t, shown, NAME_SHOWN);
+	text_add(t, "\"");
+}
+
+static void
+add_address(struct text *t, struct view v)
+{
+	struct addr a = {{[10] = 0xff, [11] = 0xff}};
+	char text[ADDR_TEXT];
+
+	memcpy(a.b + (v.len == 4 ? 12 : 0), v.p, v.len);
+	text_add(t, "%s", addr_text(&a, text));
+}
+
+void
+text_add_names(struct text *t, const struct cert *c)
+{
+	struct rd r = rd_of(c->alt);
+	bool any = false;
+
+	while (rd_left(&r) && !r.bad) {
+		uint8_t tag;
+		struct view v = der_any(&r, &tag, NULL);
+		bool is_dns = tag == DER_CONTEXT + ALT_DNS;
+
+		if (r.bad || (!is_dns && (tag != DER_CONTEXT + ALT_IP || (v.len != 4 && v.len != 16))))
+			continue;
+		if (t->left < NAME_SHOWN + 2 + sizeof(NAMES_END)) {
+			text_add(t, NAMES_END);
+			return;
+		}
+		text_add(t, any ? ", " : "");
+		any = true;
+		if (is_dns)
+			text_add_bytes(t, v, NAME_SHOWN / 4); /* each may become four characters */
+		else
+			add_address(t, v);
+	}
+	if (!any)
+		text_add(t, "nobody");
+}
