@@ -25,16 +25,29 @@ text_add(struct text *t, const char *format, ...)
 	t->left -= took;
 }
 
+static bool
+is_shown_as_it_is(uint8_t c)
+{
+	return c >= 0x20 && c <= 0x7e && c != '"' && c != '\\';
+}
+
+static size_t
+room_of(struct view v, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < v.len && i < max; i++)
+		n += is_shown_as_it_is(v.p[i]) ? 1 : 4;
+	return n + sizeof("...");
+}
+
 void
 text_add_bytes(struct text *t, struct view v, size_t max)
 {
 	for (size_t i = 0; i < v.len && i < max; i++) {
 		uint8_t c = v.p[i];
 
-		if (c < 0x20 || c > 0x7e || c == '"' || c == '\\')
-			text_add(t, "\\x%02x", c);
-		else
-			text_add(t, "%c", c);
+		text_add(t, is_shown_as_it_is(c) ? "%c" : "\\x%02x", c);
 	}
 	if (v.len > max)
 		text_add(t, "...");
@@ -99,14 +112,14 @@ text_add_names(struct text *t, const struct cert *c)
 
 		if (r.bad || (!is_dns && (tag != DER_CONTEXT + ALT_IP || (v.len != 4 && v.len != 16))))
 			continue;
-		if (t->left < NAME_SHOWN + 2 + sizeof(NAMES_END)) {
-			text_add(t, NAMES_END);
+		if (t->left < 2 + (is_dns ? room_of(v, NAME_SHOWN) : ADDR_TEXT) + sizeof(NAMES_END)) {
+			text_add(t, any ? NAMES_END : NAMES_END + 2);
 			return;
 		}
 		text_add(t, any ? ", " : "");
 		any = true;
 		if (is_dns)
-			text_add_bytes(t, v, NAME_SHOWN / 4); /* each may become four characters */
+			text_add_bytes(t, v, NAME_SHOWN);
 		else
 			add_address(t, v);
 	}

@@ -11,6 +11,8 @@
 
 #include "tls/path.h"
 
+#define WHO_SHOWN 96 /* of whom was asked for: what is wrong has to fit behind it */
+
 /* --- notes ------------------------------------------------------------------------------------------------------------------ */
 
 /* Of two ways that fail, the one that came further is told of. */
@@ -51,7 +53,7 @@ path_note(struct search *s, enum verify_fault fault, const struct cert *c, const
 		name_text(s->q->name, who);
 	else
 		addr_text(&s->q->addr, who);
-	text_add(&t, "the certificate of %.*s", 120, who);
+	text_add(&t, "the certificate of %.*s", WHO_SHOWN, who);
 	if (c && c != &s->shown[0].cert) {
 		text_add(&t, " has an issuer, ");
 		text_add_name(&t, c->subject);

@@ -36,7 +36,7 @@ verify_fault_name(enum verify_fault f)
 static bool
 is_for_whom_was_asked(struct search *s, const struct cert *leaf)
 {
-	char why[160];
+	char why[140];
 	struct text t = {why, sizeof(why)};
 
 	if (cert_is_for(leaf, s->q->name, &s->q->addr))

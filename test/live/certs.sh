@@ -101,7 +101,7 @@ cp root.c roots.pem
 leaf good "$HOST" good good - "DNS:$HOST"
 leaf good_ip4 "$IP4" good good - "IP:$IP4"
 leaf good_ip6 "$IP6" good good - "IP:$IP6"
-leaf good_upper_case "$HOST" good good - "DNS:$(echo "$HOST" | tr a-z A-Z)"
+leaf good_upper_case "$HOST" good good - "DNS:$(echo "$HOST" | tr '[:lower:]' '[:upper:]')"
 leaf good_many_names "$HOST" good good - "DNS:a.test,DNS:b.test,IP:192.0.2.99,email:a@b.test,URI:http://a.test,DNS:$HOST"
 leaf good_no_usage "$HOST" good good - "DNS:$HOST" leaf "basicConstraints=CA:FALSE|$IDS"
 leaf good_rsa "$HOST" good good - "DNS:$HOST" rsa
@@ -151,7 +151,7 @@ leaf unknown_extension "$HOST" good good - "DNS:$HOST" leaf "$LEAF|1.3.6.1.4.1.5
 # Others' ways to a root, and none.
 cert self_signed leaf "/CN=$HOST" self_signed "$LEAF|subjectAltName=DNS:$HOST"
 shows self_signed "$HOST" self-signed bad - self_signed
-cert trusted_self other "/CN=$HOST" trusted_self "basicConstraints=critical,CA:TRUE|subjectKeyIdentifier=hash|subjectAltName=DNS:$HOST"
+cert trusted_self other "/O=Tests/CN=Trusted Itself" trusted_self "basicConstraints=critical,CA:TRUE|subjectKeyIdentifier=hash|subjectAltName=DNS:$HOST"
 cat trusted_self.c >>roots.pem
 shows trusted_self "$HOST" good good - trusted_self
 cert unknown_ca leaf /CN=a-server other "$LEAF|subjectAltName=DNS:$HOST"
@@ -221,7 +221,7 @@ constrained critical_out "elsewhere.test" outside-constraints bad - "DNS:elsewhe
 openssl x509 -in good.c -outform DER -out der
 last=$(tail -c 1 der | od -An -tu1)
 size=$(wc -c <der)
-{ head -c $((size - 1)) der; printf "\\$(printf %o $(((last + 1) % 256)))"; } >der2
+{ head -c $((size - 1)) der; printf '%b' "\\0$(printf %o $(((last + 1) % 256)))"; } >der2
 openssl x509 -inform DER -in der2 -out broken_signature.c
 cp good.key broken_signature.key
 shows broken_signature "$HOST" wrong-signature bad - broken_signature inter
