@@ -162,8 +162,8 @@ in_wide(const struct check *c, struct asking *a)
 {
 	for (unsigned i = 0; c->requests && i < c->nnet; i++) {
 		const struct rule_target *t = c->net[i];
-		bool in = t->kind == TARGET_ANY ||
-			  (t->kind == TARGET_GROUP && in_groups(c, 1u << t->group, a));
+		bool in =
+		    t->kind == TARGET_ANY || (t->kind == TARGET_GROUP && in_groups(c, 1u << t->group, a));
 
 		if (in && match_path(t, asked_request(a)))
 			return true;

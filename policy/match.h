@@ -18,14 +18,15 @@ struct ports {
 /* One rule.  Targets that say the same of every address or name are flags; many become a set; few are looked through. */
 struct check {
 	const struct rule *rule;
-	uint8_t protos;                         /* of OF_* */
-	bool requests;                          /* it is about them */
-	bool any, dns;                          /* @any, @dns */
-	uint16_t groups;                        /* a bit each */
-	struct ports port[2];                   /* TCP, UDP; requests: https, http, and 0 is none */
-	struct netset *nets;                    /* NULL: none.  Owned */
-	struct nameset *names;                  /* likewise */
-	const struct rule_target **net, **name; /* networks or lists, all with a path; names, suffixes or lists */
+	uint8_t protos;        /* of OF_* */
+	bool requests;         /* it is about them */
+	bool any, dns;         /* @any, @dns */
+	uint16_t groups;       /* a bit each */
+	struct ports port[2];  /* TCP, UDP; requests: https, http, and 0 is none */
+	struct netset *nets;   /* NULL: none.  Owned */
+	struct nameset *names; /* likewise */
+	const struct rule_target **net,
+	    **name; /* networks or lists, all with a path; names, suffixes or lists */
 	unsigned nnet, nname;
 	void *block; /* where all that is */
 };

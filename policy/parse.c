@@ -233,9 +233,10 @@ not_a_proto(struct rule_reader *r, struct word w)
 	else if (begins(r, w, "icmp"))
 		reader_error(r, w.from, w.len, "icmp is expected, which is ICMP and ICMPv6");
 	else
-		reader_error(r, w.from, w.len,
-			     "not a protocol: tcp, udp, icmp, https or http is expected, with /PORTS behind all "
-			     "but icmp");
+		reader_error(
+		    r, w.from, w.len,
+		    "not a protocol: tcp, udp, icmp, https or http is expected, with /PORTS behind all "
+		    "but icmp");
 }
 
 /* --- methods ----------------------------------------------------------------------------------------------- */
@@ -363,7 +364,8 @@ target_word(struct rule_reader *r)
 
 		w.len = end ? (size_t)(end + 1 - r->text) - w.from : r->len - w.from;
 		/* The path of requests behind it. */
-		bool path = end && rule_is_about_requests(&r->rule) && end + 1 < r->text + r->len && end[1] == '/';
+		bool path =
+		    end && rule_is_about_requests(&r->rule) && end + 1 < r->text + r->len && end[1] == '/';
 		while (path && w.from + w.len < r->len && !is_blank(r->text[w.from + w.len]) &&
 		       !strchr(",\"", r->text[w.from + w.len]))
 			w.len++;
@@ -386,8 +388,8 @@ read_targets(struct rule_reader *r)
 				return;
 		}
 		r->at += w.len;
-		bool good = w.len && (rule_is_about_requests(&r->rule) ? reader_request : reader_target)(
-					 r, w.from, w.len, &t);
+		bool good = w.len && (rule_is_about_requests(&r->rule) ? reader_request
+								       : reader_target)(r, w.from, w.len, &t);
 		if (good && !reader_add_target(r, &t))
 			return;
 		skip_blanks(r);

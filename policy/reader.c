@@ -207,10 +207,11 @@ reader_add_method(struct rule_reader *r, size_t from, size_t len)
 	struct rule *rule = &r->rule;
 
 	if (!is_method(r->text + from, len)) {
-		reader_error(r, from, len,
-			     "not a method: up to %u capital letters, digits, '-' and '_' are expected, as in "
-			     "GET or GET,HEAD",
-			     RULE_METHOD_MAX);
+		reader_error(
+		    r, from, len,
+		    "not a method: up to %u capital letters, digits, '-' and '_' are expected, as in "
+		    "GET or GET,HEAD",
+		    RULE_METHOD_MAX);
 		return false;
 	}
 	if (rule->nmethod == RULE_METHODS_MAX) {

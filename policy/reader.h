@@ -18,8 +18,8 @@
 #define LIST_ENTRIES_MAX 20000000u
 #define LIST_ERRORS_TOLD 20u
 
-#define RULE_METHODS_MAX 32u   /* of one rule */
-#define RULE_METHOD_MAX 32u    /* bytes of one */
+#define RULE_METHODS_MAX 32u /* of one rule */
+#define RULE_METHOD_MAX 32u  /* bytes of one */
 
 #define RULE_PROTOS 5u /* tcp, udp, icmp, https, http */
 

@@ -384,9 +384,10 @@ reader_target(struct rule_reader *r, size_t from, size_t len, struct rule_target
 		return false;
 	}
 	if (!rule_is_about_requests(&r->rule) && has(text, len, '/') && !has(text, len, ':')) {
-		reader_error(r, from, len,
-			     "a path: rules about requests have them, as in https HOST/PATH; elsewhere write the "
-			     "name of the host alone");
+		reader_error(
+		    r, from, len,
+		    "a path: rules about requests have them, as in https HOST/PATH; elsewhere write the "
+		    "name of the host alone");
 		return false;
 	}
 	if (is_keyword(text, len)) {

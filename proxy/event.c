@@ -4,7 +4,10 @@
 #include "proxy/event.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 
+#include "http/head.h"
+#include "http/request.h"
 #include "proxy/endpoint.h"
 #include "proxy/gateway.h"
 
@@ -264,12 +267,27 @@ event_unplaced(struct sluice *gw, const struct tuple *t, const struct endpoint *
 	tell_flow(gw, &e, t, client ? client : &nowhere);
 }
 
+/* A method as text; buf: METHOD_TEXT bytes, as long as e lives. */
+#define METHOD_TEXT (HTTP_METHOD_MAX + 1u)
+
+static void
+cite_request(struct sluice_event *e, struct view method, const char *path, char *buf)
+{
+	size_t n = method.len < METHOD_TEXT ? method.len : METHOD_TEXT - 1;
+
+	if (n)
+		memcpy(buf, method.p, n);
+	buf[n] = '\0';
+	e->method = buf;
+	e->path = path;
+}
+
 void
 event_judged(struct sluice *gw, enum sluice_event_kind kind, const struct tuple *t, const struct flow *f,
 	     const struct endpoint *client, const struct judgment *j)
 {
 	static const struct endpoint nowhere;
-	char name[NAME_TEXT], text[JUDGE_TEXT];
+	char name[NAME_TEXT], text[JUDGE_TEXT], method[METHOD_TEXT];
 
 	if (!gw->event)
 		return;
@@ -284,6 +302,8 @@ event_judged(struct sluice *gw, enum sluice_event_kind kind, const struct tuple 
 	};
 
 	cite_name(&e, &j->name, j->name_from, name);
+	if (j->request)
+		cite_request(&e, j->request->method, j->request->path, method);
 	cite_rule(&e, j->answer.rule, j->answer.floor);
 	tell_flow(gw, &e, t, client ? client : f ? &f->target : &nowhere);
 }
@@ -324,6 +344,59 @@ event_tls_failed(struct sluice *gw, const struct flow *f, enum sluice_reason rea
 
 	if (name)
 		cite_name(&e, name, "sni", text);
+	tell_flow(gw, &e, &f->tuple, &f->target);
+}
+
+void
+event_request(struct sluice *gw, const struct flow *f, const struct request_record *r, const char *text,
+	      const char *host)
+{
+	char method[METHOD_TEXT];
+
+	if (!gw->event)
+		return;
+
+	struct sluice_event e = {
+	    .kind = SLUICE_EVENT_REQUEST,
+	    .text = text,
+	    .flow = f->number,
+	    .name = host,
+	    .name_from = host[0] ? "host" : "",
+	    .verdict = r->refused ? "deny" : "allow",
+	    .status = r->status,
+	    .bytes_to_host = r->sent,
+	    .bytes_to_guest = r->got,
+	    .age = r->ended > r->began ? (uint64_t)(r->ended - r->began) : 0,
+	    .answered = r->answered > r->began ? (uint64_t)(r->answered - r->began) : 0,
+	};
+
+	cite_request(&e, r->method, r->path, method);
+	tell_flow(gw, &e, &f->tuple, &f->target);
+}
+
+void
+event_secret(struct sluice *gw, const struct flow *f, const struct judgment *j, const struct event_leak *l)
+{
+	char name[NAME_TEXT], text[JUDGE_TEXT], method[METHOD_TEXT], where[32];
+
+	if (!gw->event)
+		return;
+	snprintf(where, sizeof(where), "%s/%s", l->place, l->form);
+
+	struct sluice_event e = {
+	    .kind = SLUICE_EVENT_SECRET,
+	    .reason = j->reason,
+	    .text = judge_text(&f->tuple, j, text),
+	    .flow = f->number,
+	    .verdict = verdict_word(j->verdict),
+	    .secret = l->secret,
+	    .where = where,
+	    .terminate = l->terminate,
+	};
+
+	cite_name(&e, &j->name, j->name_from, name);
+	if (j->request)
+		cite_request(&e, j->request->method, j->request->path, method);
 	tell_flow(gw, &e, &f->tuple, &f->target);
 }
 

@@ -31,6 +31,17 @@ void event_name_refused(struct sluice *gw, const struct tuple *t, const struct n
  * wrong, in words, NULL: the reason says it. */
 void event_tls_failed(struct sluice *gw, const struct flow *f, enum sluice_reason reason,
 		      const struct name *name, const char *detail);
+/* A request is over.  text: of it, for people; host: without port; "": none. */
+struct request_record;
+void event_request(struct sluice *gw, const struct flow *f, const struct request_record *r, const char *text,
+		   const char *host);
+/* A placeholder where it may not be; j->reason NONE: it went on as it is. */
+struct event_leak {
+	const char *secret, *place, *form; /* names; never a value */
+	bool terminate;
+};
+void event_secret(struct sluice *gw, const struct flow *f, const struct judgment *j,
+		  const struct event_leak *l);
 /* New settings are in force. */
 void event_reloaded(struct sluice *gw);
 

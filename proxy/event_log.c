@@ -288,7 +288,8 @@ static bool
 is_refusal(const struct sluice_event *e)
 {
 	return e->kind == SLUICE_EVENT_FLOW_REFUSED || e->kind == SLUICE_EVENT_NAME_REFUSED ||
-	       e->kind == SLUICE_EVENT_REQUEST_REFUSED;
+	       e->kind == SLUICE_EVENT_REQUEST_REFUSED || e->kind == SLUICE_EVENT_SECRET ||
+	       e->kind == SLUICE_EVENT_TLS_FAILED;
 }
 
 static void
@@ -316,11 +317,21 @@ members(struct sluice_event_log *l, const struct sluice_event *e)
 	string(l, "file", e->file);
 	if (e->line)
 		number(l, "line", e->line);
-	if (e->kind == SLUICE_EVENT_FLOW_CLOSED) {
+	string(l, "method", e->method);
+	string(l, "path", e->path);
+	if (e->status)
+		number(l, "status", e->status);
+	string(l, "secret", e->secret);
+	string(l, "where", e->where);
+	string(l, "detail", e->detail);
+	yes(l, "terminate", e->terminate);
+	if (e->kind == SLUICE_EVENT_FLOW_CLOSED || e->kind == SLUICE_EVENT_REQUEST) {
 		number(l, "bytes_to_host", e->bytes_to_host);
 		number(l, "bytes_to_guest", e->bytes_to_guest);
 		number(l, "age", e->age);
 	}
+	if (e->kind == SLUICE_EVENT_REQUEST)
+		number(l, "answered", e->answered);
 	if (memcmp(e->mac, no_mac, sizeof(no_mac)) != 0) {
 		key(l, "mac");
 		putf(l, "\"%02x:%02x:%02x:%02x:%02x:%02x\"", e->mac[0], e->mac[1], e->mac[2], e->mac[3],

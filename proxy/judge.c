@@ -16,6 +16,7 @@
 #include "stack/ip_wire.h"
 
 #define QUIC_PORT 443u
+#define SOMEWHERE 0xc0000101u /* a public address that nobody has: 192.0.1.0/24 was never given to anybody */
 
 static const char by_evidence[] = "evidence";
 
@@ -106,6 +107,9 @@ ask(struct sluice *gw, const struct policy_question *q, const char *told_by, str
 
 	out->name.len = 0;
 	out->reason = SLUICE_REASON_NONE;
+	out->request = q->requests == CLAIM_TOLD ? q->request : NULL;
+	out->host[0] = '\0';
+	out->why = NULL;
 	policy_decide(gw->settings->policy, judge_surroundings(gw), q->ingress ? NULL : gw->evidence, gw->now,
 		      q, &out->answer);
 	out->verdict = a->verdict;
@@ -197,6 +201,20 @@ judge_request(struct sluice *gw, const struct flow *f, const struct name *told, 
 	q.requests = r ? CLAIM_TOLD : CLAIM_NONE;
 	q.request = r;
 	ask(gw, &q, told_by, out);
+}
+
+void
+judge_tunnel(struct sluice *gw, const struct flow *f, const struct name *name, const struct addr *addr,
+	     uint16_t port, struct judgment *out)
+{
+	struct policy_question q = question_of(&f->tuple, NULL, out);
+
+	q.remote = name ? addr_v4(SOMEWHERE) : *addr;
+	q.port = port;
+	q.claim = name ? CLAIM_TOLD : CLAIM_NONE;
+	q.told = name;
+	q.requests = CLAIM_NONE;
+	ask(gw, &q, "host", out);
 }
 
 void

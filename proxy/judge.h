@@ -77,6 +77,12 @@ void judge_told(struct sluice *gw, const struct flow *f, const struct name *told
  */
 void judge_request(struct sluice *gw, const struct flow *f, const struct name *told, const char *told_by,
 		   const struct policy_request *r, struct judgment *out);
+/*
+ * Where a proxy is asked to connect to, as a destination of its own: name NULL: addr alone says where.  The proxy resolves a name, so no
+ * evidence leads there, and rules that allow it by name alone do not match; its address is taken to be a public one.
+ */
+void judge_tunnel(struct sluice *gw, const struct flow *f, const struct name *name, const struct addr *addr,
+		  uint16_t port, struct judgment *out);
 /* A flow that lives, by the policy in force now and by what allowed it so far.  fresh: nothing the guest said has
  * passed yet, so a name may still come, or its requests are read one by one (TCP: PEEK is a possible verdict). */
 void judge_again(struct sluice *gw, const struct tuple *t, const struct endpoint *client,
@@ -105,12 +111,15 @@ void judge_name_refused(struct sluice *gw, const struct tuple *t, const struct n
 			enum sluice_reason reason, const struct policy_answer *a);
 /* A request within a flow that lives: kind REQUEST_REFUSED. */
 void judge_request_refused(struct sluice *gw, const struct flow *f, const struct judgment *j);
+/* The same, or a flow's bytes, for a placeholder in it, without an event: that is event_secret(). */
+void judge_secret_refused(struct sluice *gw, const struct flow *f, const struct judgment *j);
 
 /* May this name be asked for over proto?  The gateway's own two always, unless a rule denies them by name.  False: *out
  * says what refuses it.  Needs no gateway. */
 bool judge_may_ask(const struct settings *s, uint8_t proto, const struct name *n, struct policy_answer *out);
 
-/* One sentence for the guest and for people: "tcp 203.0.113.5:25 (mail.example): no rule allows it". */
+/* One sentence for the guest and for people: "tcp 203.0.113.5:25 (mail.example): no rule allows it", "POST https://api.example/x
+ * (203.0.113.5:443): ...".  Nothing in it ends a line or moves a terminal. */
 #define JUDGE_TEXT 512
 char *judge_text(const struct tuple *t, const struct judgment *j, char buf[JUDGE_TEXT]);
 

@@ -12,7 +12,9 @@
 
 #define LINES 10u      /* of refusals in the log, a second; of the others the count follows */
 #define RULE_SHOWN 160 /* bytes of a rule's text in a sentence */
-#define NAME_SHOWN 128 /* ... and of a name */
+#define NAME_SHOWN 128 /* ... of a name */
+#define PATH_SHOWN 120 /* ... of a path */
+#define METHOD_SHOWN 24
 
 /* A string that grows in a fixed buffer and is cut at its end. */
 struct text {
@@ -46,6 +48,33 @@ proto_name(uint8_t proto)
 }
 
 /* --- the sentence ---------------------------------------------------------------------------------------- */
+
+/* Text of the guest's, with all that is not plain ASCII as %XX; cut. */
+static void
+add_escaped(struct text *out, const char *text, size_t len, size_t most)
+{
+	for (size_t i = 0; i < len && i < most; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		add(out, c <= ' ' || c >= 0x7f || c == '"' || c == '%' ? "%%%02X" : "%c", c);
+	}
+	if (len > most)
+		add(out, "...");
+}
+
+/* "GET https://api.example/repos", "CONNECT git.example:443" */
+static void
+add_request(struct text *out, const struct judgment *j)
+{
+	const struct policy_request *r = j->request;
+	bool tunnel = r->path[0] == '\0';
+
+	add_escaped(out, (const char *)r->method.p, r->method.len, METHOD_SHOWN);
+	add(out, tunnel ? " " : r->tls ? " https://" : " http://");
+	add_escaped(out, j->host, strlen(j->host), NAME_SHOWN);
+	if (!tunnel)
+		add_escaped(out, r->path, strlen(r->path), PATH_SHOWN);
+}
 
 /* "tcp 203.0.113.5:25", "icmp 2001:db8::1", "tcp from 192.0.2.1 to port 80" */
 static void
@@ -123,6 +152,10 @@ phrase_of(enum sluice_reason reason)
 		return "the answer leads to a private or special address";
 	case SLUICE_REASON_BAD_QUERY:
 		return "it breaks the protocol";
+	case SLUICE_REASON_MISDIRECTED:
+		return "it is for another host than TLS was told";
+	case SLUICE_REASON_NO_REQUEST:
+		return "requests are allowed there, and this is none that can be read";
 	default:
 		return NULL;
 	}
@@ -148,14 +181,24 @@ judge_text(const struct tuple *t, const struct judgment *j, char buf[JUDGE_TEXT]
 {
 	struct text out = {buf, 0, JUDGE_TEXT};
 
-	add_ends(&out, t, j);
-	if (j->name.len) {
+	char at[ENDPOINT_TEXT];
+
+	if (j->request) {
+		add_request(&out, j);
+		add(&out, " (%s)", endpoint_text(&t->remote, at));
+	} else {
+		add_ends(&out, t, j);
+	}
+	if (j->name.len && !j->request) {
 		add(&out, " (");
 		add_name(&out, &j->name);
 		add(&out, ")");
 	}
 	add(&out, ": ");
-	add_why(&out, j->reason, &j->answer);
+	if (j->why)
+		add(&out, "%s", j->why);
+	else
+		add_why(&out, j->reason, &j->answer);
 	return buf;
 }
 
@@ -222,7 +265,10 @@ list_flow(struct sluice *gw, const struct tuple *t, const struct judgment *j, co
 	/* Who asks at its ports is not the guest's to know before it is let in. */
 	if (j->ingress)
 		return;
-	add_ends(&what, t, j);
+	if (j->request)
+		add_request(&what, j);
+	else
+		add_ends(&what, t, j);
 	put(one.text, sizeof(one.text), sentence);
 	list(gw, &one, &j->name, &j->answer);
 }
@@ -261,7 +307,7 @@ judge_ends(struct sluice *gw, struct flow *f, const struct judgment *j)
 }
 
 void
-judge_request_refused(struct sluice *gw, const struct flow *f, const struct judgment *j)
+judge_secret_refused(struct sluice *gw, const struct flow *f, const struct judgment *j)
 {
 	char text[JUDGE_TEXT];
 
@@ -269,6 +315,12 @@ judge_request_refused(struct sluice *gw, const struct flow *f, const struct judg
 	judge_text(&f->tuple, j, text);
 	log_refusal(gw, text);
 	list_flow(gw, &f->tuple, j, text);
+}
+
+void
+judge_request_refused(struct sluice *gw, const struct flow *f, const struct judgment *j)
+{
+	judge_secret_refused(gw, f, j);
 	event_judged(gw, SLUICE_EVENT_REQUEST_REFUSED, &f->tuple, f, NULL, j);
 }
 

@@ -20,7 +20,7 @@ struct refusal {
 	uint64_t count;
 	uint64_t key; /* of what is the same */
 	enum sluice_reason reason;
-	char what[96];           /* "tcp 203.0.113.5:25", "dns mail.example" */
+	char what[192];          /* "tcp 203.0.113.5:25", "dns mail.example", "POST https://api.example/x" */
 	char name[256];          /* "" */
 	char rule[160];          /* rule's text, "" */
 	char where[96];          /* "policy.yaml:12"; "" */

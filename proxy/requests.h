@@ -26,7 +26,8 @@ const struct exchange_env *requests_env(struct requests *r);
 
 /*
  * A connection that is opened but speaks no HTTP: may it go on, with rules about requests that can never be answered?  False: it is
- * refused (told as judge_ends() does).  *plan: how its bytes are searched.
+ * refused (told as judge_ends() does).  *plan: how its bytes are searched; its set is kept for the caller, who drops it once the exchange
+ * is made (secret_set_drop()).
  */
 bool requests_opaque(struct sluice *gw, struct tcp_flow *tf, const struct requests_of *of,
 		     struct secret_plan *plan);

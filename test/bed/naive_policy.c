@@ -29,8 +29,7 @@ is_for(const struct rule *r, uint8_t proto, unsigned port)
 		return true;
 	for (unsigned i = 0; i < r->nproto; i++) {
 		const struct rule_proto *p = &r->proto[i];
-		bool http3 =
-		    proto == IP_PROTO_UDP && p->scheme == SCHEME_HTTPS && r->action != RULE_ALLOW;
+		bool http3 = proto == IP_PROTO_UDP && p->scheme == SCHEME_HTTPS && r->action != RULE_ALLOW;
 
 		if (!same_protocol(p->proto, proto) && !http3)
 			continue;
@@ -455,7 +454,8 @@ both(const struct naive_policy *p, struct policy_answer *own, struct policy_answ
 	if (floor.verdict > own->verdict)
 		*own = floor;
 	else if (floor.verdict == own->verdict && floor.by.len &&
-		 (own->by.len == 0 || (own->verdict == VERDICT_ALLOW && rule_names(p, own->rule, &floor.by, req))))
+		 (own->by.len == 0 ||
+		  (own->verdict == VERDICT_ALLOW && rule_names(p, own->rule, &floor.by, req))))
 		own->by = floor.by;
 }
 

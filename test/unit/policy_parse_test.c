@@ -210,7 +210,7 @@ static const struct {
     {"allow to 2001:db8::/129",
      "E rule 1, column 20: '/129': not a prefix length: a number from 0 to 128 is expected\n"},
     {"allow to a.b/24", "E rule 1, column 10: 'a.b/24': a path: rules about requests have them, as in https "
-			 "HOST/PATH; elsewhere write the name of the host alone\n"},
+			"HOST/PATH; elsewhere write the name of the host alone\n"},
     {"allow to @file:",
      "E rule 1, column 10: '@file:': a file is expected: @file:PATH, or @file:\"PATH\" if it "
      "has blanks or commas\n"},
