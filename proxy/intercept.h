@@ -39,16 +39,24 @@ bool intercept_may(struct sluice *gw, const struct tuple *t);
  * rule about requests waits for it. */
 bool intercept_wants(struct sluice *gw, const struct tcp_flow *tf, const struct hello *h, bool wanted);
 
+/* Are requests in the clear to be read by an exchange (secrets, rules about requests, a log of them), not by watch.c alone? */
+bool intercept_wants_plain(struct sluice *gw, const struct tcp_flow *tf);
+
 /*
- * Take the flow over: what the guest has sent is in `reader` (which is taken over, too) and `rest`, what came after (copied).  False: no
- * memory, or at the limit: nothing has changed, the flow is to be refused (FULL).
+ * Take the flow over: what the guest has sent is in `reader` and `rest`, what came after; both are copied, and the watch that holds them
+ * ends.  False: no memory, or at the limit: nothing has changed, the flow is to be refused (FULL).
  */
 bool intercept_begin(struct sluice *gw, struct tcp_flow *tf, struct hello_reader *reader,
 		     const struct hello *h, struct view rest, usec_t now);
 /* The same for requests in the clear: no TLS, HTTP/1 (or 2 by prior knowledge) alone; first: what was held. */
 bool intercept_begin_plain(struct sluice *gw, struct tcp_flow *tf, struct view first, usec_t now);
 
+/* Is it a flow whose requests are read, one by one, or may come to be? */
+bool intercept_reads(const struct tcp_flow *tf);
+
 /* A new turn: the budget is whole again. */
 void intercept_turn(struct sluice *gw);
+/* The settings in force are about to go: what rests on them ends. */
+void intercept_settings_go(struct sluice *gw);
 
 #endif

@@ -242,6 +242,7 @@ gw_turn(struct sluice *gw, bool link_ready, bool host_ready, usec_t now)
 	gw->now = now;
 	gw->count[GW_TURNS]++;
 	gw->nborrow = 0;
+	intercept_turn(gw);
 	judge_take_settings(gw);
 	if (link_ready || gw->link_more || gw->link->eager)
 		receive(gw, now);

@@ -82,10 +82,10 @@ hand_over(struct sluice *gw, struct tcp_flow *tf, const void *bytes, size_t len,
 }
 
 bool
-refused_with_alert(struct sluice *gw, struct tcp_flow *tf, enum tls_alert alert, usec_t now)
+refused_with_alert(struct sluice *gw, struct tcp_flow *tf, uint8_t alert, usec_t now)
 {
 	/* RFC 8446 5.1, 6: a record of an alert, fatal, not encrypted: there are no keys yet. */
-	const uint8_t record[] = {21, 3, 3, 0, 2, 2, (uint8_t)alert};
+	const uint8_t record[] = {21, 3, 3, 0, 2, 2, alert};
 
 	return hand_over(gw, tf, record, sizeof(record), now);
 }

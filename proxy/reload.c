@@ -60,10 +60,11 @@ tell_prohibited(struct sluice *gw, const struct tuple *t, usec_t now)
 }
 
 static void
-rejudge_tcp(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+rejudge_tcp(struct sluice *gw, struct tcp_flow *tf)
 {
 	struct flow *f = &tf->flow;
-	bool fresh = !f->inbound && f->to_host == 0 && !tf->service;
+	/* What it is may still be told: by its first flight, or by each request that is read. */
+	bool fresh = tf->watch || intercept_reads(tf) || (!f->inbound && f->to_host == 0 && !tf->service);
 	struct judgment j;
 
 	/* It ends already, or nothing of it gets out: a service of the gateway's, but for resolvers of the guest's. */
@@ -71,9 +72,10 @@ rejudge_tcp(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 		return;
 	if (tf->service && dial_is_dns(gw, &f->tuple.remote.addr))
 		return;
-	if (still_allowed(gw, &f->tuple, f->inbound ? &f->target : NULL, &f->judged, fresh || tf->watch,
-			  &j)) {
-		if (j.verdict != VERDICT_PEEK || tf->watch || watch_begin(tf, now))
+	if (still_allowed(gw, &f->tuple, f->inbound ? &f->target : NULL, &f->judged, fresh, &j)) {
+		if (j.verdict == VERDICT_PEEK && tf->watch)
+			watch_decides(tf);
+		if (j.verdict != VERDICT_PEEK || tf->watch || tf->service || watch_begin(tf, true))
 			return;
 		j.reason = SLUICE_REASON_FULL;
 	}
@@ -156,7 +158,7 @@ static void
 rejudge(struct sluice *gw, struct flow *f, usec_t now)
 {
 	if (f->kind == FLOW_TCP)
-		rejudge_tcp(gw, (struct tcp_flow *)(void *)f, now);
+		rejudge_tcp(gw, (struct tcp_flow *)(void *)f);
 	else
 		rejudge_datagrams(gw, f, now);
 }
@@ -183,6 +185,7 @@ swap(struct sluice *gw, struct settings *next)
 {
 	struct settings *old = gw->settings;
 
+	intercept_settings_go(gw);
 	gw->settings = next;
 	if (gw_opens_tls(gw, next))
 		atomic_store(&gw->opens_tls, true);

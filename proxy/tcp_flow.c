@@ -141,12 +141,13 @@ tcp_flow_open(struct sluice *gw, const struct tuple *tuple, const struct packet 
 	struct tcp_flow *tf = hold(gw, tuple, pkt, iss, now);
 	if (!tf)
 		return;
-	if (!judge_keep(&tf->flow, &j) || (j.verdict == VERDICT_PEEK && !watch_begin(tf, now))) {
+	bool decides = j.verdict == VERDICT_PEEK, reads = decides || intercept_may(gw, tuple);
+	if (!judge_keep(&tf->flow, &j) || (reads && !watch_begin(tf, decides))) {
 		gw_limit(gw, GW_TCP_FULL, "no memory to judge a connection of the guest", 0);
 		gw_end(gw, &tf->flow, SLUICE_REASON_FULL);
 		return;
 	}
-	if (tf->watch)
+	if (decides)
 		gw->count[GW_POLICY_PEEKED]++;
 	tcp_dial(gw, tf, now);
 }
@@ -177,6 +178,7 @@ void
 tcp_flow_hand_over(struct sluice *gw, struct tcp_flow *tf, const struct tcp_service *service, void *state)
 {
 	watch_end(tf);
+	end_service(gw, tf);
 	gw_close(gw, &tf->flow.fd, true);
 	tf->readable = tf->writable = false;
 	tf->host_eof = false;
@@ -268,25 +270,8 @@ tcp_flow_publish(struct sluice *gw, struct listener *l, int fd, const struct end
 static void
 host_reset(struct sluice *gw, struct tcp_flow *tf, int error)
 {
-	if (error == ECONNRESET || error == EPIPE)
-		gw->count[GW_TCP_RESET_BY_HOST]++;
-	if (tf->flow.reason == SLUICE_REASON_NONE)
-		tf->flow.reason = (uint8_t)reason_of(error);
-	gw_close(gw, &tf->flow.fd, true);
-	tf->readable = tf->writable = false;
+	tcp_flow_host_broke(gw, tf, error);
 	tcp_abort(&tf->tcp, true);
-}
-
-/* Nagle's algorithm can hold back nothing before the second write: a connection of one request never pays
- * for switching it off. */
-static void
-no_delay(struct sluice *gw, struct tcp_flow *tf)
-{
-	if (tf->wrote && !tf->nodelay) {
-		gw->host->ops->nodelay(gw->host, tf->flow.fd);
-		tf->nodelay = true;
-	}
-	tf->wrote = true;
 }
 
 /* What may be written to the host now, as far as one call takes it; returns how many bytes that is. */
@@ -349,7 +334,7 @@ pump_to_host(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 		if (moved >= TURN_FLOW_BYTES)
 			return true;
 
-		no_delay(gw, tf);
+		tcp_flow_no_delay(gw, tf);
 		ssize_t took = gw->host->ops->writev(gw->host, tf->flow.fd, iov, n);
 		if (took < 0 && took != -EAGAIN) {
 			host_reset(gw, tf, (int)-took);
@@ -499,7 +484,7 @@ finished(const struct tcp_flow *tf)
 	if (t->state != TCP_CLOSED && t->state != TCP_TIME_WAIT)
 		return false;
 	if (tf->service)
-		return true;
+		return !tf->service->done || tf->service->done(tf);
 	/* What the guest sent before its FIN still has to reach the host. */
 	return tf->host_shut || tf->flow.fd < 0 || (!tcp_has_readable(t) && !tf->watch);
 }
@@ -537,6 +522,26 @@ rest(struct sluice *gw, struct tcp_flow *tf)
 	}
 }
 
+/* One that stands between guest and host may have something for the host after the guest's side is over. */
+static void
+serve(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+{
+	if (tf->tcp.state >= TCP_ESTABLISHED || (tf->service->done && is_open(tf)))
+		tf->service->ready(gw, tf, now);
+}
+
+/* Both ways.  True: there is more to do. */
+static bool
+pump(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+{
+	bool more = pump_to_host(gw, tf, now);
+
+	/* What the guest said may have brought a service about. */
+	if (tf->flow.fd >= 0 && !tf->service)
+		more |= pump_to_guest(gw, tf, now);
+	return more;
+}
+
 static void
 tcp_flow_ready(struct sluice *gw, struct flow *f, usec_t now)
 {
@@ -560,13 +565,10 @@ tcp_flow_ready(struct sluice *gw, struct flow *f, usec_t now)
 			f->reason = SLUICE_REASON_GUEST_SILENT;
 		gw_close(gw, &f->fd, true);
 	}
-	if (tf->service && tf->tcp.state >= TCP_ESTABLISHED)
-		tf->service->ready(gw, tf, now);
-	if (is_open(tf) && f->fd >= 0) {
-		more |= pump_to_host(gw, tf, now);
-		if (f->fd >= 0)
-			more |= pump_to_guest(gw, tf, now);
-	}
+	if (tf->service)
+		serve(gw, tf, now);
+	else if (is_open(tf) && f->fd >= 0)
+		more = pump(gw, tf, now);
 	more |= send_segments(gw, tf, now);
 	tcp_keep(&tf->tcp);
 

@@ -57,14 +57,34 @@ tcp_flow_write_guest(struct sluice *gw, struct tcp_flow *tf, const void *from, s
 	return (ssize_t)put;
 }
 
-static ssize_t
-broken(struct sluice *gw, struct tcp_flow *tf, ssize_t error)
+void
+tcp_flow_host_broke(struct sluice *gw, struct tcp_flow *tf, int error)
 {
-	if (error == -ECONNRESET || error == -EPIPE)
+	if (error == ECONNRESET || error == EPIPE)
 		gw->count[GW_TCP_RESET_BY_HOST]++;
+	if (tf->flow.reason == SLUICE_REASON_NONE)
+		tf->flow.reason = (uint8_t)reason_of(error);
 	gw_close(gw, &tf->flow.fd, true);
 	tf->readable = tf->writable = false;
+}
+
+static ssize_t
+broke(struct sluice *gw, struct tcp_flow *tf, ssize_t error)
+{
+	tcp_flow_host_broke(gw, tf, (int)-error);
 	return error;
+}
+
+/* Nagle's algorithm can hold back nothing before the second write: a connection of one request never pays
+ * for switching it off. */
+void
+tcp_flow_no_delay(struct sluice *gw, struct tcp_flow *tf)
+{
+	if (tf->wrote && !tf->nodelay) {
+		gw->host->ops->nodelay(gw->host, tf->flow.fd);
+		tf->nodelay = true;
+	}
+	tf->wrote = true;
 }
 
 ssize_t
@@ -81,7 +101,7 @@ tcp_flow_read_host(struct sluice *gw, struct tcp_flow *tf, void *to, size_t n)
 
 	ssize_t got = gw->host->ops->readv(gw->host, tf->flow.fd, &iov, 1);
 	if (got < 0 && got != -EAGAIN)
-		return broken(gw, tf, got);
+		return broke(gw, tf, got);
 	if (got == 0)
 		tf->host_eof = true;
 	/* A short read empties the socket, but for a FIN that was announced before. */
@@ -97,12 +117,13 @@ tcp_flow_write_host(struct sluice *gw, struct tcp_flow *tf, const void *from, si
 
 	if (tf->flow.fd < 0)
 		return -ECONNRESET;
-	if (!tf->writable || tf->host_shut)
+	if (!tf->writable || tf->host_shut || n == 0)
 		return -EAGAIN;
 
+	tcp_flow_no_delay(gw, tf);
 	ssize_t took = gw->host->ops->writev(gw->host, tf->flow.fd, &iov, 1);
 	if (took < 0 && took != -EAGAIN)
-		return broken(gw, tf, took);
+		return broke(gw, tf, took);
 	if (took < (ssize_t)n)
 		tf->writable = false;
 	if (took <= 0)

@@ -38,7 +38,10 @@ struct tcp_service {
 /* tcp_writable() for services: where the pool has no memory, ready() is called again soon. */
 int tcp_flow_room(struct tcp_flow *tf, struct room out[2], usec_t now);
 
-/* From now on a service moves the bytes, with the host socket, which stays.  The watch ends; what it held is the caller's affair. */
+/* --- between guest and host ------------------------------------------------------------------------------------------------ */
+
+/* From now on a service moves the bytes, with the host socket, which stays.  The watch ends; what it held is the caller's affair.
+ * What goes through the functions below is what the flow's events count: with TLS, sealed bytes. */
 void tcp_flow_take_over(struct sluice *gw, struct tcp_flow *tf, const struct tcp_service *service,
 			void *state);
 /* Bytes of the guest: how many; 0: end of file; -EAGAIN. */
@@ -50,5 +53,10 @@ ssize_t tcp_flow_read_host(struct sluice *gw, struct tcp_flow *tf, void *to, siz
 ssize_t tcp_flow_write_host(struct sluice *gw, struct tcp_flow *tf, const void *from, size_t n);
 /* The host is told that the guest will send no more. */
 void tcp_flow_shut_host(struct sluice *gw, struct tcp_flow *tf);
+
+/* The host's socket is broken (a positive errno): counted, the flow's reason, closed. */
+void tcp_flow_host_broke(struct sluice *gw, struct tcp_flow *tf, int error);
+/* Before each write to the host. */
+void tcp_flow_no_delay(struct sluice *gw, struct tcp_flow *tf);
 
 #endif

@@ -16,6 +16,15 @@
  *     STEP_TUNNEL   CONNECT or Upgrade: nothing passes until the host has said whether it agrees
  *     STEP_OVER     all that comes passes
  *
+ * A connection that is to be opened (intercept.h) leaves from here once its ClientHello, or the beginning of its first request, is
+ * there.  Where that alone is why it is watched (`decides` is false), nothing else is waited for and nothing else refused:
+ *
+ *     the host speaks first, or the guest never       passes, at once
+ *     a first byte that begins neither TLS nor HTTP   passes, at once
+ *     a ClientHello of a name that is not opened      passes, at once
+ *     a ClientHello or head that is unfinished in time, or breaks off     passes then
+ *     a ClientHello that breaks the protocol          is refused with an alert: no TLS follows from it
+ *
  * A refusal is told in the guest's protocol where that can be done cleanly: to the first flight, if the host has said nothing
  * yet; to a later request, if the host has answered since the one before went out and the guest has acknowledged all of
  * that.  (Whether an answer is complete is not read; a guest that does not pipeline asks only when it is.)
@@ -26,6 +35,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/exchange.h"
 #include "http/head.h"
 #include "proxy/gateway.h"
 #include "proxy/refused_page.h"
@@ -42,6 +52,7 @@ struct watch {
 	uint8_t step;
 	bool connect; /* STEP_TUNNEL: asked for with CONNECT, not with Upgrade */
 	bool starved; /* the pool had no room for what has come */
+	bool decides; /* what comes decides; else all is allowed, and only what is to be opened is looked for */
 	uint8_t *hold;
 	uint32_t room, from, passed, to;
 	uint32_t read;     /* STEP_TLS: up to here the reader has had them */
@@ -183,8 +194,7 @@ say(struct sluice *gw, struct tcp_flow *tf, const struct judgment *j, enum answe
 	if (j->verdict == VERDICT_DROP || in == IN_NOTHING || !can_say(tf))
 		return false;
 	if (in == IN_TLS)
-		return refused_with_alert(gw, tf, bad ? TLS_ALERT_DECODE_ERROR : TLS_ALERT_ACCESS_DENIED,
-					  now);
+		return refused_with_alert(gw, tf, bad ? TLS_ALERT_DECODE : TLS_ALERT_DENIED, now);
 	judge_text(&tf->flow.tuple, j, text);
 	return refused_with_page(gw, tf, bad ? "400 Bad Request" : "403 Forbidden", text, in == IN_HTTP_HEAD,
 				 now);
@@ -222,6 +232,9 @@ refuse_it(struct sluice *gw, struct tcp_flow *tf, enum sluice_reason reason, con
 	return refuse(gw, tf, &j, in, now);
 }
 
+static enum outcome decide_without_name(struct sluice *gw, struct tcp_flow *tf, enum answer_in in,
+					usec_t now);
+
 /* A flight that is unfinished: it may be late, or too long, or there is no memory for it. */
 static enum outcome
 wait_for_more(struct sluice *gw, struct tcp_flow *tf, enum answer_in in, usec_t now)
@@ -239,6 +252,8 @@ wait_for_more(struct sluice *gw, struct tcp_flow *tf, enum answer_in in, usec_t 
 		return refuse_it(gw, tf, SLUICE_REASON_BAD_QUERY, "a first flight that is too long", in, now);
 	if (now < w->until)
 		return WAIT;
+	if (!w->decides)
+		return decide_without_name(gw, tf, in, now);
 	if (w->starved)
 		return refuse_it(gw, tf, SLUICE_REASON_FULL, "no memory to read it", in, now);
 	return refuse_it(gw, tf, SLUICE_REASON_NO_NAME, "it did not come to an end in time", in, now);
@@ -246,7 +261,19 @@ wait_for_more(struct sluice *gw, struct tcp_flow *tf, enum answer_in in, usec_t 
 
 /* --- judging --------------------------------------------------------------------------------------------------------- */
 
-/* told NULL: no name.  WAIT: it may not pass for want of memory; AGAIN: it may. */
+/* AGAIN: it may pass. */
+static enum outcome
+obey(struct sluice *gw, struct tcp_flow *tf, const struct judgment *j, enum answer_in in, usec_t now)
+{
+	if (judge_refuses(j))
+		return refuse(gw, tf, j, in, now);
+	if (!judge_keep(&tf->flow, j))
+		return refuse_it(gw, tf, SLUICE_REASON_FULL, "no memory to judge it", in, now);
+	tf->watch->until = TIME_NEVER;
+	return AGAIN;
+}
+
+/* May it pass as it is?  told NULL: no name. */
 static enum outcome
 ask(struct sluice *gw, struct tcp_flow *tf, const struct name *told, const char *told_by, enum answer_in in,
     usec_t now)
@@ -254,12 +281,10 @@ ask(struct sluice *gw, struct tcp_flow *tf, const struct name *told, const char 
 	struct judgment j;
 
 	judge_told(gw, &tf->flow, told, told_by, &j);
-	if (j.verdict != VERDICT_ALLOW)
-		return refuse(gw, tf, &j, in, now);
-	if (!judge_keep(&tf->flow, &j))
-		return refuse_it(gw, tf, SLUICE_REASON_FULL, "no memory to judge it", in, now);
-	tf->watch->until = TIME_NEVER;
-	return AGAIN;
+	/* Rules about requests wait for what nobody here will read. */
+	if (j.verdict == VERDICT_PEEK)
+		judge_request(gw, &tf->flow, told, told_by, NULL, &j);
+	return obey(gw, tf, &j, in, now);
 }
 
 /* All that has come and will come passes, if that is allowed without a name. */
@@ -274,6 +299,42 @@ decide_without_name(struct sluice *gw, struct tcp_flow *tf, enum answer_in in, u
 }
 
 /* --- TLS ---------------------------------------------------------------------------------------------------------------- */
+
+/* A connection that is allowed so far, to be opened. */
+static enum outcome
+open_tls(struct sluice *gw, struct tcp_flow *tf, const struct hello *h, const struct judgment *j, usec_t now)
+{
+	struct watch *w = tf->watch;
+	size_t taken = hello_taken(w->hello);
+	enum outcome got = obey(gw, tf, j, IN_TLS, now);
+
+	/* All of it is held still: nothing of a connection that begins with TLS has passed. */
+	if (got == AGAIN && intercept_begin(gw, tf, w->hello, h,
+					    view_of(w->hold + w->from + taken, w->to - w->from - taken), now))
+		return LEFT;
+	return got == AGAIN ? refuse_it(gw, tf, SLUICE_REASON_FULL, "no room to open it", IN_TLS, now) : got;
+}
+
+/* A ClientHello that is whole. */
+static enum outcome
+judge_hello(struct sluice *gw, struct tcp_flow *tf, const struct hello *h, usec_t now)
+{
+	struct watch *w = tf->watch;
+	const struct name *told = h->has_name ? &h->name : NULL;
+	struct judgment j;
+
+	judge_told(gw, &tf->flow, told, told ? "sni" : "", &j);
+	/* The server answers for the name that can be read: one that is hidden beside it reaches nobody. */
+	if (!judge_refuses(&j) && intercept_wants(gw, tf, h, j.verdict == VERDICT_PEEK))
+		return open_tls(gw, tf, h, &j, now);
+	if (h->ech && w->decides)
+		return refuse_it(gw, tf, SLUICE_REASON_ECH, NULL, IN_TLS, now);
+
+	enum outcome then = ask(gw, tf, told, told ? "sni" : "", IN_TLS, now);
+	if (then == AGAIN)
+		w->step = STEP_OVER;
+	return then;
+}
 
 static enum outcome
 read_tls(struct sluice *gw, struct tcp_flow *tf, usec_t now)
@@ -292,15 +353,10 @@ read_tls(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 		return refuse_it(gw, tf, SLUICE_REASON_BAD_QUERY, h.why, IN_TLS, now);
 	if (got == HELLO_MORE && !tcp_at_eof(&tf->tcp))
 		return wait_for_more(gw, tf, IN_TLS, now);
-	if (got == HELLO_DONE && h.ech)
-		return refuse_it(gw, tf, SLUICE_REASON_ECH, NULL, IN_TLS, now);
-
+	if (got == HELLO_DONE)
+		return judge_hello(gw, tf, &h, now);
 	/* One that breaks off names nobody. */
-	bool named = got == HELLO_DONE && h.has_name;
-	enum outcome then = ask(gw, tf, named ? &h.name : NULL, named ? "sni" : "", IN_TLS, now);
-	if (then == AGAIN)
-		w->step = STEP_OVER;
-	return then;
+	return decide_without_name(gw, tf, IN_TLS, now);
 }
 
 /* --- HTTP --------------------------------------------------------------------------------------------------------------- */
@@ -354,6 +410,28 @@ judge_head(struct sluice *gw, struct tcp_flow *tf, const struct http_head *h, us
 	return AGAIN;
 }
 
+/* The first bytes, which requests rules or secrets are waiting for.  AGAIN: it is no HTTP. */
+static enum outcome
+open_plain(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+{
+	struct watch *w = tf->watch;
+
+	switch (exchange_guess(unjudged_view(w))) {
+	case EXCHANGE_UNSURE:
+		if (tcp_at_eof(&tf->tcp))
+			return decide_without_name(gw, tf, IN_NOTHING, now);
+		return wait_for_more(gw, tf, IN_HTTP, now);
+	case EXCHANGE_OTHER:
+		return decide_without_name(gw, tf, IN_NOTHING, now);
+	case EXCHANGE_H1:
+	case EXCHANGE_H2:
+		break;
+	}
+	if (intercept_begin_plain(gw, tf, unjudged_view(w), now))
+		return LEFT;
+	return refuse_it(gw, tf, SLUICE_REASON_FULL, "no room to read its requests", IN_HTTP, now);
+}
+
 static enum outcome
 read_head(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 {
@@ -367,6 +445,8 @@ read_head(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 	}
 	if (unjudged(w) == 0)
 		return w->starved ? wait_for_more(gw, tf, IN_NOTHING, now) : WAIT;
+	if (w->requests == 0 && intercept_wants_plain(gw, tf))
+		return open_plain(gw, tf, now);
 	switch (http_reader_read(&w->head, unjudged_view(w), &h)) {
 	case HTTP_DONE:
 		return judge_head(gw, tf, &h, now);
@@ -468,6 +548,9 @@ begin(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 	if (unjudged(w) == 0)
 		return w->starved ? wait_for_more(gw, tf, IN_NOTHING, now) : WAIT;
 	w->step = w->hold[w->passed] == TLS_HANDSHAKE ? STEP_TLS : STEP_HEAD;
+	/* Names in requests that nobody waits for are no reason to hold them. */
+	if (!w->decides && w->step == STEP_HEAD && !intercept_wants_plain(gw, tf))
+		return decide_without_name(gw, tf, IN_NOTHING, now);
 	return AGAIN;
 }
 
@@ -509,14 +592,20 @@ drained(struct tcp_flow *tf)
 }
 
 bool
-watch_begin(struct tcp_flow *tf, usec_t now)
+watch_begin(struct tcp_flow *tf, bool decides)
 {
-	(void)now;
 	tf->watch = calloc(1, sizeof(*tf->watch));
 	if (!tf->watch)
 		return false;
 	tf->watch->until = TIME_NEVER;
+	tf->watch->decides = decides;
 	return true;
+}
+
+void
+watch_decides(struct tcp_flow *tf)
+{
+	tf->watch->decides = true;
 }
 
 bool

@@ -18,8 +18,11 @@ struct sluice;
 struct tcp_flow;
 struct watch;
 
-/* tf begins with VERDICT_PEEK.  False: no memory. */
-bool watch_begin(struct tcp_flow *tf, usec_t now);
+/* tf begins.  decides: with VERDICT_PEEK; else it is allowed whatever comes, and only a ClientHello (or a request) that is to be opened
+ * is waited for: what is late, unfinished or something else passes.  False: no memory. */
+bool watch_begin(struct tcp_flow *tf, bool decides);
+/* What comes decides from now on: policy was reloaded. */
+void watch_decides(struct tcp_flow *tf);
 /* Look at what has come.  False: the flow was refused and is now answered by a service, or aborted: leave it.  tf->watch may be
  * NULL afterwards: the watch is over. */
 bool watch_ready(struct sluice *gw, struct tcp_flow *tf, usec_t now);
