@@ -94,6 +94,10 @@ struct host_ops {
 	ssize_t (*writev)(struct host *h, int fd, const struct iovec *iov, int n); /* never SIGPIPE */
 	int (*recvmmsg)(struct host *h, int fd, struct host_dgram *d, int n);      /* datagrams, or -errno */
 	int (*sendmmsg)(struct host *h, int fd, struct host_dgram *d, int n);
+	/* One datagram of a connected socket, its bytes and nothing else: less to do than in the two above.  What does not
+	 * fit is lost. */
+	ssize_t (*recv)(struct host *h, int fd, void *to, size_t max); /* bytes, or -errno */
+	ssize_t (*send)(struct host *h, int fd, const void *from, size_t len);
 	int (*sockerr)(struct host *h, int fd, struct host_sockerr *e); /* 1 one, 0 none, or -errno */
 	int (*pending_error)(struct host *h, int fd);                   /* SO_ERROR, taken: 0 or -errno */
 	int (*shutdown_write)(struct host *h, int fd);

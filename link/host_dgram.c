@@ -80,26 +80,6 @@ note_received(struct host_dgram *d, struct mmsghdr *m, const union sockaddr_any 
 		d->segment = 0; /* a run of one */
 }
 
-/* One costs less by the call for one. */
-static int
-receive(int fd, struct mmsghdr *m, unsigned n)
-{
-	if (n != 1)
-		return recvmmsg(fd, m, n, MSG_DONTWAIT, NULL);
-
-	ssize_t len = recvmsg(fd, &m->msg_hdr, MSG_DONTWAIT);
-	m->msg_len = (unsigned)len;
-	return len < 0 ? -1 : 1;
-}
-
-static int
-transmit(int fd, struct mmsghdr *m, unsigned n)
-{
-	if (n != 1)
-		return sendmmsg(fd, m, n, MSG_NOSIGNAL | MSG_DONTWAIT);
-	return sendmsg(fd, &m->msg_hdr, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 1;
-}
-
 int
 host_dgram_recvmmsg(struct host *h, int fd, struct host_dgram *d, int n)
 {
@@ -119,7 +99,7 @@ host_dgram_recvmmsg(struct host *h, int fd, struct host_dgram *d, int n)
 		    .msg_controllen = sizeof(b.control[i]),
 		};
 	do
-		got = receive(fd, b.msg, (unsigned)n);
+		got = recvmmsg(fd, b.msg, (unsigned)n, MSG_DONTWAIT, NULL);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return -errno;
@@ -168,7 +148,31 @@ host_dgram_sendmmsg(struct host *h, int fd, struct host_dgram *d, int n)
 	if (n == 0)
 		return -ENETUNREACH;
 	do
-		sent = transmit(fd, b.msg, (unsigned)n);
+		sent = sendmmsg(fd, b.msg, (unsigned)n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : sent;
+}
+
+ssize_t
+host_dgram_recv(struct host *h, int fd, void *to, size_t max)
+{
+	ssize_t got;
+
+	(void)h;
+	do
+		got = recv(fd, to, max, MSG_DONTWAIT);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got;
+}
+
+ssize_t
+host_dgram_send(struct host *h, int fd, const void *from, size_t len)
+{
+	ssize_t sent;
+
+	(void)h;
+	do
+		sent = send(fd, from, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (sent < 0 && errno == EINTR);
 	return sent < 0 ? -errno : sent;
 }

@@ -160,6 +160,26 @@ vhost_sendmmsg(struct host *h, int fd, struct host_dgram *d, int n)
 	return rc < 0 ? rc : n;
 }
 
+ssize_t
+vhost_send_one(struct host *h, int fd, const void *from, size_t len)
+{
+	/* send_run() only reads the vector. */
+	union {
+		const void *in;
+		void *out;
+	} at = {.in = from};
+	struct vhost *v = vhost_of(h);
+	struct vhost_sock *s = vhost_sock_open(v, fd);
+	struct iovec iov = {at.out, len};
+
+	if (!s || s->kind == HOST_TCP)
+		return s ? -EOPNOTSUPP : -EBADF;
+	int rc = vhost_failing(v, OP_SEND, s);
+	if (rc == 0)
+		rc = send_run(v, s, &(struct host_dgram){.iov = &iov, .iovlen = 1});
+	return rc < 0 ? rc : (ssize_t)len;
+}
+
 /* --- to the gateway -------------------------------------------------------------------------------- */
 
 /* May the next datagram be told together with `got` bytes that began with one of `segment` bytes? */
@@ -196,8 +216,8 @@ receive_run(struct vhost_sock *s, struct host_dgram *d)
 	}
 }
 
-int
-vhost_recvmmsg(struct host *h, int fd, struct host_dgram *d, int n)
+static int
+receive(struct host *h, int fd, struct host_dgram *d, int n, enum vhost_op op)
 {
 	struct vhost *v = vhost_of(h);
 	struct vhost_sock *s = vhost_sock_open(v, fd);
@@ -205,7 +225,7 @@ vhost_recvmmsg(struct host *h, int fd, struct host_dgram *d, int n)
 
 	if (!s || s->kind == HOST_TCP)
 		return s ? -EOPNOTSUPP : -EBADF;
-	int rc = vhost_failing(v, OP_RECVMMSG, s);
+	int rc = vhost_failing(v, op, s);
 	if (rc == 0)
 		rc = vhost_take_error(s);
 	if (rc < 0)
@@ -213,6 +233,22 @@ vhost_recvmmsg(struct host *h, int fd, struct host_dgram *d, int n)
 	while (got < n && s->dgrams_in.first)
 		receive_run(s, &d[got++]);
 	return got > 0 ? got : -EAGAIN;
+}
+
+int
+vhost_recvmmsg(struct host *h, int fd, struct host_dgram *d, int n)
+{
+	return receive(h, fd, d, n, OP_RECVMMSG);
+}
+
+ssize_t
+vhost_recv_one(struct host *h, int fd, void *to, size_t max)
+{
+	struct iovec iov = {to, max};
+	struct host_dgram d = {.iov = &iov, .iovlen = 1};
+	int n = receive(h, fd, &d, 1, OP_RECV);
+
+	return n < 0 ? n : (ssize_t)d.len;
 }
 
 /* --- the far end ----------------------------------------------------------------------------------- */

@@ -117,6 +117,8 @@ enum vhost_op {
 	OP_WRITEV,
 	OP_RECVMMSG,
 	OP_SENDMMSG,
+	OP_RECV,
+	OP_SEND,
 	OP_SOCKERR,
 	OP_PENDING_ERROR,
 	OP_SHUTDOWN_WRITE,
@@ -209,6 +211,8 @@ ssize_t vhost_fd_writev(struct host *h, int fd, const struct iovec *iov, int n);
 int vhost_disconnect(struct host *h, int fd);
 int vhost_recvmmsg(struct host *h, int fd, struct host_dgram *d, int n);
 int vhost_sendmmsg(struct host *h, int fd, struct host_dgram *d, int n);
+ssize_t vhost_recv_one(struct host *h, int fd, void *to, size_t max);
+ssize_t vhost_send_one(struct host *h, int fd, const void *from, size_t len);
 int vhost_sockerr(struct host *h, int fd, struct host_sockerr *e);
 void vhost_put_error(struct vhost *v, struct vhost_sock *s, const struct host_sockerr *e);
 

@@ -65,10 +65,8 @@ static bool
 is_empty(struct sluice *gw, int fd)
 {
 	uint8_t byte;
-	struct iovec iov = {&byte, sizeof(byte)};
-	struct host_dgram d = {.iov = &iov, .iovlen = 1};
 
-	return gw->host->ops->recvmmsg(gw->host, fd, &d, 1) == -EAGAIN;
+	return gw->host->ops->recv(gw->host, fd, &byte, sizeof(byte)) == -EAGAIN;
 }
 
 static struct dns_socket *

@@ -111,11 +111,10 @@ static bool
 send_datagram(struct sluice *gw, const struct dns_pending *p, struct dns_try *t, int *error)
 {
 	uint8_t msg[DNS_UDP_MIN];
-	struct iovec iov = {msg, dns_query_write(&p->q, t->id, !p->plain, msg, sizeof(msg))};
-	struct host_dgram d = {.iov = &iov, .iovlen = 1, .len = iov.iov_len};
-	int sent = gw->host->ops->sendmmsg(gw->host, t->fd, &d, 1);
+	size_t len = dns_query_write(&p->q, t->id, !p->plain, msg, sizeof(msg));
+	ssize_t sent = gw->host->ops->send(gw->host, t->fd, msg, len);
 
-	*error = sent < 0 ? -sent : 0;
+	*error = sent < 0 ? (int)-sent : 0;
 	return sent > 0 || sent == -EAGAIN; /* lost on the way, as datagrams are */
 }
 
@@ -387,17 +386,15 @@ static void
 datagrams(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t now)
 {
 	while (t->strays < DNS_STRAYS) {
-		struct iovec iov = {gw->dns->in, sizeof(gw->dns->in)};
-		struct host_dgram d = {.iov = &iov, .iovlen = 1};
-		int n = gw->host->ops->recvmmsg(gw->host, t->fd, &d, 1);
+		ssize_t n = gw->host->ops->recv(gw->host, t->fd, gw->dns->in, sizeof(gw->dns->in));
 
-		if (n == -EAGAIN || n == 0)
+		if (n == -EAGAIN)
 			return;
 		if (n < 0) {
-			try_failed(gw, p, t, DNS_FATE_ERROR, -n, now);
+			try_failed(gw, p, t, DNS_FATE_ERROR, (int)-n, now);
 			return;
 		}
-		struct view msg = view_of(gw->dns->in, d.len);
+		struct view msg = view_of(gw->dns->in, (size_t)n);
 		if (dns_is_answer_to(msg, &p->q, t->id)) {
 			t->answered = true;
 			take_answer(gw, p, t, msg, now);

@@ -388,6 +388,35 @@ a_datagram_socket_is_connected_anew(void **state)
 	assert_true(same < 4);
 }
 
+static void
+one_datagram_of_a_connected_socket(void **state)
+{
+	struct host *h = *state;
+	static char text[] = "answer", empty[] = "";
+	struct endpoint to, from;
+	char got[16];
+	int a, b;
+
+	for (int fam = 0; fam < FAMILIES; fam++) {
+		open_dgram_pair(h, (enum family)fam, &plain, &a, &b, &to);
+		assert_int_equal(h->ops->send(h, a, "question", 8), 8);
+		assert_int_equal(receive_text(h, b, got), 1);
+		assert_string_equal(got, "question");
+		h->ops->local(h, a, &from);
+		assert_int_equal(h->ops->recv(h, a, got, 4), -EAGAIN);
+		send_text(h, b, &from, text);
+		send_text(h, b, &from, empty);
+		assert_int_equal(h->ops->recv(h, a, got, 4), 4);
+		assert_memory_equal(got, "answ", 4);
+		assert_int_equal(h->ops->recv(h, a, got, 4), 0);
+		h->ops->close(h, b, false);
+		assert_int_equal(h->ops->send(h, a, "x", 1), 1);
+		assert_int_equal(h->ops->recv(h, a, got, 4), -ECONNREFUSED);
+		assert_int_equal(h->ops->recv(h, a, got, 4), -EAGAIN);
+		h->ops->close(h, a, false);
+	}
+}
+
 /* It is for whoever reads next to hear of it. */
 static void
 an_error_outlives_its_connection(void **state)
@@ -782,6 +811,7 @@ main(void)
 	    T(addresses_of_one_link_never_get_out),
 	    T(a_datagram_socket_is_connected_anew),
 	    T(an_error_outlives_its_connection),
+	    T(one_datagram_of_a_connected_socket),
 	    T(datagrams_go_in_batches),
 	    T(runs_are_cut_and_coalesced),
 	    T(an_unreachable_port_is_in_the_error_queue),

@@ -609,6 +609,33 @@ a_datagram_socket_is_connected_anew(void **state)
 }
 
 static void
+one_datagram_of_a_connected_socket(void **state)
+{
+	struct host *h = vhost_host(*state);
+	int fd = open_connected(*state, HOST_UDP);
+	char got[16];
+	size_t len;
+
+	assert_int_equal(h->ops->send(h, fd, "question", 8), 8);
+	assert_true(vhost_recv_dgram(*state, fd, got, sizeof(got), &len, NULL));
+	assert_int_equal(len, 8);
+	assert_memory_equal(got, "question", 8);
+	assert_int_equal(h->ops->recv(h, fd, got, 4), -EAGAIN);
+	vhost_send_dgram(*state, fd, NULL, "answer", 6);
+	vhost_send_dgram(*state, fd, NULL, "", 0);
+	assert_int_equal(h->ops->recv(h, fd, got, 4), 4);
+	assert_memory_equal(got, "answ", 4);
+	assert_int_equal(h->ops->recv(h, fd, got, 4), 0);
+	vhost_answer(*state, HOST_UDP, &server, VHOST_REFUSE);
+	assert_int_equal(h->ops->send(h, fd, "x", 1), 1);
+	assert_int_equal(h->ops->recv(h, fd, got, 4), -ECONNREFUSED);
+	assert_int_equal(h->ops->recv(h, fd, got, 4), -EAGAIN);
+	assert_int_equal(h->ops->recv(h, open_socket(*state, HOST_TCP), got, 4), -EOPNOTSUPP);
+	assert_int_equal(h->ops->send(h, open_socket(*state, HOST_TCP), "x", 1), -EOPNOTSUPP);
+	assert_int_equal(h->ops->send(h, 5, "x", 1), -EBADF);
+}
+
+static void
 armed_for_reading_room_is_no_event(void **state)
 {
 	struct host *h = vhost_host(*state);
@@ -779,6 +806,7 @@ main(void)
 	    T(datagram_buffers_are_bounded),
 	    T(unconnected_sockets_name_their_peers),
 	    T(a_datagram_socket_is_connected_anew),
+	    T(one_datagram_of_a_connected_socket),
 	    T(armed_for_reading_room_is_no_event),
 	    T(errors_queue_with_their_source),
 	    T(ttl_is_remembered),
