@@ -75,6 +75,8 @@ void text_add(struct text *t, const char *format, ...) __attribute__((format(pri
 void text_add_bytes(struct text *t, struct view v, size_t max);
 /* The common name of a subject or issuer, or its organisation, in quotes. */
 void text_add_name(struct text *t, struct view name);
+/* All of it that is often there: "O=sluice, CN=sluice CA". */
+void text_add_subject(struct text *t, struct view name);
 /* Whom a certificate is for: "a.example, *.b.example, 192.0.2.1"; "nobody". */
 void text_add_names(struct text *t, const struct cert *c);
 

@@ -53,28 +53,56 @@ text_add_bytes(struct text *t, struct view v, size_t max)
 		text_add(t, "...");
 }
 
+/* The next attribute of a Name.  False: there are no more. */
+static bool
+next_attribute(struct rd *sets, struct rd *set, uint8_t *type, struct view *value)
+{
+	uint8_t tag;
+
+	while (rd_left(set) == 0 && rd_left(sets) && !sets->bad)
+		*set = rd_of(der_take(sets, DER_SET));
+	if (rd_left(set) == 0)
+		return false;
+	struct rd pair = rd_of(der_take(set, DER_SEQUENCE));
+	struct view oid = der_take(&pair, DER_OID);
+	bool is_x520 = oid.len == 3 && oid.p[0] == 0x55 && oid.p[1] == 0x04;
+
+	*type = is_x520 ? oid.p[2] : 0;
+	*value = der_any(&pair, &tag, NULL);
+	return !pair.bad && !set->bad;
+}
+
 /* The last attribute of this type, X.520's (2.5.4.n). */
 static struct view
-attribute(struct view name, uint8_t type)
+attribute(struct view name, uint8_t wanted)
 {
-	struct rd sets = rd_of(name);
-	struct view found = {NULL, 0};
+	struct rd sets = rd_of(name), set = rd_of(view_of(NULL, 0));
+	struct view found = {NULL, 0}, value;
+	uint8_t type;
 
-	while (rd_left(&sets) && !sets.bad) {
-		struct rd set = rd_of(der_take(&sets, DER_SET));
-
-		while (rd_left(&set) && !set.bad) {
-			struct rd pair = rd_of(der_take(&set, DER_SEQUENCE));
-			struct view oid = der_take(&pair, DER_OID);
-			uint8_t tag;
-			struct view value = der_any(&pair, &tag, NULL);
-
-			if (!pair.bad && oid.len == 3 && oid.p[0] == 0x55 && oid.p[1] == 0x04 &&
-			    oid.p[2] == type)
-				found = value;
-		}
-	}
+	while (next_attribute(&sets, &set, &type, &value))
+		if (type == wanted)
+			found = value;
 	return found;
+}
+
+void
+text_add_subject(struct text *t, struct view name)
+{
+	static const char *const known[] = {
+	    [3] = "CN", [6] = "C", [7] = "L", [8] = "ST", [10] = "O", [11] = "OU"};
+	struct rd sets = rd_of(name), set = rd_of(view_of(NULL, 0));
+	struct view value;
+	uint8_t type;
+	bool any = false;
+
+	while (next_attribute(&sets, &set, &type, &value)) {
+		if (type >= sizeof(known) / sizeof(known[0]) || !known[type])
+			continue;
+		text_add(t, "%s%s=", any ? ", " : "", known[type]);
+		text_add_bytes(t, value, NAME_SHOWN);
+		any = true;
+	}
 }
 
 void

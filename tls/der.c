@@ -165,7 +165,7 @@ der_time_text(uint64_t at, char out[DER_TIME])
 	struct date d = date_of(at);
 	unsigned s = (unsigned)((at < LAST ? at : LAST) % DAY);
 
-	snprintf(out, DER_TIME, "%04u%02u%02u%02u%02u%02u", d.year % 10000, d.month % 100, d.day % 100,
+	snprintf(out, DER_TIME, "%04u%02u%02u%02u%02u%02uZ", d.year % 10000, d.month % 100, d.day % 100,
 		 s / 3600 % 100, s / 60 % 60, s % 60);
 }
 

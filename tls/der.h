@@ -44,7 +44,7 @@ view_eq(struct view a, struct view b)
 /* An element: its head, then value.  Up to 65,535 bytes. */
 void der_put(struct wr *w, uint8_t tag, struct view value);
 
-#define DER_TIME 16u /* "YYYYMMDDhhmmss" and a NUL, the way the library wants it */
+#define DER_TIME 16u /* "YYYYMMDDhhmmssZ" and a NUL: a GeneralizedTime */
 void der_time_text(uint64_t at, char out[DER_TIME]);
 #define DER_DAY 11u /* "2026-01-31" */
 void der_day_text(uint64_t at, char out[DER_DAY]);

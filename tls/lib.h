@@ -102,6 +102,18 @@ lib_key_make(mbedtls_pk_context *pk, struct tls *t)
 	return rc ? rc : mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(*pk), lib_random, t);
 }
 
+/* Signs a SHA-256 hash; room for MBEDTLS_PK_SIGNATURE_MAX_SIZE bytes. */
+static inline int
+lib_sign(mbedtls_pk_context *key, const unsigned char hash[32], unsigned char *signature, size_t *n, struct tls *t)
+{
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+	return mbedtls_pk_sign(key, MBEDTLS_MD_SHA256, hash, 32, signature, MBEDTLS_PK_SIGNATURE_MAX_SIZE, n,
+			       lib_random, t);
+#else
+	return mbedtls_pk_sign(key, MBEDTLS_MD_SHA256, hash, 32, signature, n, lib_random, t);
+#endif
+}
+
 /* The curve of an elliptic key; MBEDTLS_ECP_DP_NONE: it is none. */
 static inline mbedtls_ecp_group_id
 lib_key_curve(const mbedtls_pk_context *pk)

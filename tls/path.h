@@ -28,6 +28,7 @@ struct tls_roots {
 
 /* From DER.  0: good; a result of the library. */
 int root_read(struct view der, struct root *out);
+void root_free(struct root *r); /* one that was read, or all zeros */
 /* As the library reads it, its critical name constraints too: those are ours.  der is borrowed. */
 int path_parse(mbedtls_x509_crt *crt, struct view der, bool copy);
 /* Is it that memory has run out? */

@@ -1,44 +1,12 @@
 /*
  * roots.c - the certificates that are trusted, from PEM (RFC 7468)
  *
- * A bundle is what others have gathered: what cannot be read in it is left out, and what follows is read all the same.  Each block between its
- * two lines is decoded alone, so none can swallow the next.
+ * A bundle is what others have gathered: what cannot be read in it is left out, and what follows is read all the same.
  */
 #include <stdlib.h>
 
 #include "tls/path.h"
-
-static const char begins[] = "-----BEGIN CERTIFICATE-----", ends[] = "-----END CERTIFICATE-----";
-
-/* The view from the first place behind `mark` in v on; p NULL: it is not there. */
-static struct view
-behind(struct view v, const char *mark)
-{
-	const uint8_t *at = v.len ? memmem(v.p, v.len, mark, strlen(mark)) : NULL;
-
-	if (!at)
-		return view_of(NULL, 0);
-	at += strlen(mark);
-	return view_of(at, v.len - (size_t)(at - v.p));
-}
-
-/* The base64 of the next certificate; *v moves behind it.  False: there is none. */
-static bool
-next_block(struct view *v, struct view *block)
-{
-	struct view in = behind(*v, begins);
-
-	if (!in.p)
-		return false;
-	/* One that does not end before the next begins is none: what is left of it cannot be read. */
-	struct view next = behind(in, begins);
-	size_t len = next.p ? (size_t)(next.p - in.p) - strlen(begins) : in.len;
-	struct view after = behind(view_of(in.p, len), ends);
-
-	*block = view_of(in.p, after.p ? (size_t)(after.p - in.p) - strlen(ends) : 0);
-	*v = view_of(in.p + len, in.len - len);
-	return true;
-}
+#include "tls/pem.h"
 
 int
 root_read(struct view der, struct root *out)
@@ -51,9 +19,17 @@ root_read(struct view der, struct root *out)
 	rc = path_parse(out->crt, der, true);
 	if (rc == 0 && cert_read(view_of(out->crt->raw.p, out->crt->raw.len), RSA_ROOT_MAX, &out->cert))
 		return 0;
-	mbedtls_x509_crt_free(out->crt);
-	free(out->crt);
+	root_free(out);
 	return rc ? rc : MBEDTLS_ERR_X509_INVALID_FORMAT;
+}
+
+void
+root_free(struct root *r)
+{
+	if (r->crt)
+		mbedtls_x509_crt_free(r->crt);
+	free(r->crt);
+	r->crt = NULL;
 }
 
 struct gathering {
@@ -88,21 +64,19 @@ is_there(const struct tls_roots *r, struct view der)
 }
 
 static void
-gather_one(struct gathering *g, struct view block, uint8_t *der, size_t room)
+gather_one(struct gathering *g, struct view der)
 {
-	size_t len = 0;
-
-	if (g->r->n == ROOTS_MAX || mbedtls_base64_decode(der, room, &len, block.p, block.len) || len == 0) {
+	if (der.len && is_there(g->r, der))
+		return;
+	if (!der.len || g->r->n == ROOTS_MAX) {
 		g->skipped++;
 		return;
 	}
-	if (is_there(g->r, view_of(der, len)))
-		return;
 	if (!room_for_one(g)) {
 		g->no_memory = true;
 		return;
 	}
-	int rc = root_read(view_of(der, len), &g->r->root[g->r->n]);
+	int rc = root_read(der, &g->r->root[g->r->n]);
 	if (rc == 0)
 		g->r->n++;
 	else if (path_is_no_memory(rc))
@@ -111,16 +85,16 @@ gather_one(struct gathering *g, struct view block, uint8_t *der, size_t room)
 		g->skipped++;
 }
 
-/* As large as any certificate, so that one buffer does for all. */
+/* Room for any certificate. */
 #define DER_MAX VERIFY_BYTES
 
 static void
 gather(struct gathering *g, struct view pem, uint8_t *der)
 {
-	struct view block;
+	size_t len;
 
-	while (!g->no_memory && next_block(&pem, &block))
-		gather_one(g, block, der, DER_MAX);
+	while (!g->no_memory && pem_next(&pem, der, DER_MAX, &len))
+		gather_one(g, view_of(der, len));
 }
 
 struct tls_roots *
@@ -149,10 +123,8 @@ tls_roots_free(struct tls_roots *r)
 {
 	if (!r)
 		return;
-	for (uint32_t i = 0; i < r->n; i++) {
-		mbedtls_x509_crt_free(r->root[i].crt);
-		free(r->root[i].crt);
-	}
+	for (uint32_t i = 0; i < r->n; i++)
+		root_free(&r->root[i]);
 	free(r->root);
 	free(r);
 }
