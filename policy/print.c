@@ -95,7 +95,8 @@ put_target(struct text *t, const struct rule_target *to)
 		break;
 	case TARGET_NET:
 		put(t, "%s", addr_text(&to->net, addr));
-		if (to->plen != (addr_is_v4(&to->net) ? 32 : 128))
+		/* A path that begins with a number would be read as bits. */
+		if (to->plen != (addr_is_v4(&to->net) ? 32 : 128) || to->request)
 			put(t, "/%u", to->plen);
 		break;
 	case TARGET_SUFFIX:

@@ -371,8 +371,10 @@ reader_target(struct rule_reader *r, size_t from, size_t len, struct rule_target
 	if (text[0] == '@')
 		return read_at(r, from, len, out);
 	if (has_port(text, len)) {
-		reader_error(r, from, len,
-			     "ports stand with the protocol: write tcp/PORT or udp/PORT before it");
+		reader_error(r, from, len, "ports stand with the protocol: write %s/PORT before it",
+			     r->rule.https  ? "https"
+			     : r->rule.http ? "http"
+					    : "tcp/PORT or udp");
 		return false;
 	}
 	if (looks_like_net(text, len))

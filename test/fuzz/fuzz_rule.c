@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/path.h"
 #include "policy/reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -53,7 +54,9 @@ read_file(void *ctx, const char *path, size_t *len, const char **why)
 static bool
 same_target(const struct rule_target *a, const struct rule_target *b)
 {
-	if (a->kind != b->kind)
+	if (a->kind != b->kind || !a->request != !b->request)
+		return false;
+	if (a->request && strcmp(a->request, b->request) != 0)
 		return false;
 	switch (a->kind) {
 	case TARGET_NET:
@@ -75,7 +78,7 @@ same_target(const struct rule_target *a, const struct rule_target *b)
 static bool
 same_proto(const struct rule_proto *a, const struct rule_proto *b)
 {
-	return a->proto == b->proto && a->nport == b->nport &&
+	return a->proto == b->proto && a->scheme == b->scheme && a->nport == b->nport &&
 	       (a->nport == 0 || memcmp(a->port, b->port, a->nport * sizeof(*a->port)) == 0);
 }
 
@@ -84,6 +87,9 @@ require_same(const struct rule *a, const struct rule *b)
 {
 	require(a->action == b->action && a->egress == b->egress && a->ingress == b->ingress);
 	require(a->nproto == b->nproto && a->ntarget == b->ntarget);
+	require(a->https == b->https && a->http == b->http && a->nmethod == b->nmethod);
+	for (unsigned i = 0; i < a->nmethod; i++)
+		require(strcmp(a->method[i], b->method[i]) == 0);
 	for (unsigned i = 0; i < a->nproto; i++)
 		require(same_proto(&a->proto[i], &b->proto[i]));
 	for (unsigned i = 0; i < a->ntarget; i++)
@@ -111,6 +117,20 @@ read_again(const struct rule *rule)
 	free(printed);
 }
 
+/* A pattern covers itself, and does what it says of itself. */
+static void
+check_target(const struct rule *rule, const struct rule_target *t)
+{
+	require(t->column <= strlen(rule->text));
+	if (!t->request)
+		return;
+	require(rule_is_about_requests(rule) && !path_pattern_check(t->request));
+	require(path_covers(t->request, t->request) && path_covers("/**", t->request));
+	require(path_match("/**", t->request));
+	if (!strchr(t->request, '*'))
+		require(path_match(t->request, t->request));
+}
+
 static void
 check(const struct rules *r, bool good, unsigned errors, struct diag_sink *sink)
 {
@@ -120,8 +140,9 @@ check(const struct rules *r, bool good, unsigned errors, struct diag_sink *sink)
 
 		require(rule->ntarget > 0 && rule->nproto <= RULE_PROTOS && (rule->egress || rule->ingress));
 		require(rule->number > 0 && rule->number <= r->number && rule->text);
+		require(rule->nmethod <= RULE_METHODS_MAX);
 		for (unsigned k = 0; k < rule->ntarget; k++)
-			require(rule->target[k].column <= strlen(rule->text));
+			check_target(rule, &rule->target[k]);
 		read_again(rule);
 	}
 	rules_lint(r, sink);

@@ -9,6 +9,15 @@ SEEDS = {
         "drop ingress tcp/22 from 192.0.2.0/24, @private  # why",
         "allow udp/53 tcp/53 to @dns",
         "allow to public., [::1], a_b.example."]),
+    "requests": "r" + "\n".join([
+        "allow https GET,HEAD api.github.com/repos/**, api.github.com/user",
+        "deny https POST,PUT to *.example.com/admin/*, 10.0.0.0/8/x, 192.0.2.1/32/24, [2001:db8::1]/y",
+        "allow http/8080 * build.internal/artifacts/*.tar*",
+        "drop https/443,8443 http X-Y_9 to @any/a b, @public/**, @doh/dns-query, @file:\"a\"/z \"why\"",
+        "deny https @any"]),
+    "bad_requests": "f" + "\n".join([
+        "allow https get a/..", "deny http tcp/1 a.b//c, /x, a.b/%20, a.b/**/c", "allow https GET, to https://a/",
+        "allow ingress https from @dns/x"]),
     "mistakes": "f" + "\n".join([
         "alow tpc/1 to public, 1.2.3, ::ffff:1.2.3.4",
         "allow tcp/0,9-8 icmp/3 to *.com, *, a*b, http://x/, x:1, fe80::1%e",

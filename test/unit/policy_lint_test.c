@@ -51,6 +51,15 @@ an_earlier_rule_covers(void **state)
 	    {"allow:any@10.0.0.0/8", "deny ingress from 10.0.0.0/9"},
 	    {"allow@any", "deny:egress@private"},
 	    {"allow to @dns", "deny udp/53 to @dns"},
+	    {"allow to @any", "deny https POST @any/x"},
+	    {"allow tcp/443 to @any", "allow https @public/x"},
+	    {"deny tcp/443 udp/443 to *.example", "deny https GET a.example/x"},
+	    {"deny https *.example/a/**", "allow https GET b.example/a/b/*"},
+	    {"deny https/1-1000 @any", "allow https @any/x"},
+	    {"deny https GET,POST @any/*", "deny https POST 10.0.0.1/x*"},
+	    {"deny https http @any", "deny http GET @public"},
+	    {"allow https @any/a/**", "deny https @any/a"},
+	    {"allow https @public/**", "allow https PUT 8.8.8.8/x"},
 	};
 
 	(void)state;
@@ -90,6 +99,16 @@ what_still_matters_is_not_warned_of(void **state)
 	    {"deny to @file:l", "deny to @file:m"},
 	    {"deny to @file:l", "deny to a.example"}, /* lists are not looked into */
 	    {"allow to @host", "deny to @dns"},
+	    {"allow tcp/443 to @any", "deny https @any"}, /* it refuses HTTP/3, too */
+	    {"deny https @any", "allow tcp/443 to @any"}, /* what is no HTTP over TLS */
+	    {"deny https @any", "allow https http @any"},
+	    {"deny https @any/x", "allow https @any"},
+	    {"deny https @any/**", "allow https @any"}, /* CONNECT has no path */
+	    {"deny https @any/x/*", "allow https @any/x/**"},
+	    {"deny https GET @any", "allow https GET,HEAD @any"},
+	    {"deny https GET @any", "allow https @any"},
+	    {"deny https/8443 @any", "allow https @any"},
+	    {"deny https a.example/x", "allow https b.example/x"},
 	};
 
 	(void)state;

@@ -53,6 +53,21 @@ sentences_become_rules(void **state)
 	     "e, to @x # y\"",
 	     NULL},
 	    {"allow to a.b # because", "allow to a.b"},
+	    {"allow https to api.example", NULL},
+	    {"allow https/443 api.example", "allow https to api.example"},
+	    {"allow https/443,8443 http GET,HEAD to api.example/repos/**, *.b.example", NULL},
+	    {"allow http https http/8080 to a.b", "allow http/80,8080 https to a.b"},
+	    {"deny https POST *.example.com/admin/**", "deny https POST to *.example.com/admin/**"},
+	    {"allow http/8080 * build.internal/artifacts/*", "allow http/8080 to build.internal/artifacts/*"},
+	    {"allow https GET, HEAD a.b", "allow https GET,HEAD to a.b"},
+	    {"allow https X-Y_9 to a.b/c", NULL},
+	    {"deny https to @any/x, @public, @doh/dns-query \"why\"", NULL},
+	    {"allow https 10.0.0.0/8/x, 10.0.0.1/x, 192.0.2.1/32/24, 10.0.0.0/8",
+	     "allow https to 10.0.0.0/8/x, 10.0.0.1/32/x, 192.0.2.1/32/24, 10.0.0.0/8"},
+	    {"allow https [2001:db8::1]/x, [2001:db8::]/32/y, [2001:db8::/32]/z, 2001:db8::1/a",
+	     "allow https to 2001:db8::1/128/x, 2001:db8::/32/y, 2001:db8::/32/z, 2001:db8::1/128/a"},
+	    {"deny https DELETE to a.b/c\xc3\xbc", NULL},
+	    {"allow https get", "allow https to get"},
 	    {"allow to @link-local, @link_local, @meta", "allow to @link-local, @link-local, @metadata"},
 	};
 
@@ -209,6 +224,38 @@ static const struct {
      "E rule 1, column 18: '/': not a prefix length: a number from 0 to 32 is expected\n"},
     {"allow to 2001:db8::/129",
      "E rule 1, column 20: '/129': not a prefix length: a number from 0 to 128 is expected\n"},
+    {"allow https get a.b", "E rule 1, column 13: 'get': methods are written in capitals: GET or GET,HEAD\n"},
+    {"allow https GET, to a.b", "E rule 1, column 18: 'to': not a method: up to 32 capital letters, digits, "
+				"'-' and '_' are expected, as in GET or GET,HEAD\n"},
+    {"allow https GET,* a.b", "E rule 1, column 17: '*': '*' is any method, and stands alone\n"},
+    {"allow https tcp/80 a.b", "E rule 1, column 13: 'tcp/80': https and http are about requests, and stand "
+			       "in rules of their own: write another rule for this\n"},
+    {"allow https icmp GET to a.b/x", "E rule 1, column 13: 'icmp': https and http are about requests, and "
+				      "stand in rules of their own: write another rule for this\n"},
+    {"allow ingress https from 10.0.0.1", "E rule 1, column 15: 'https': cannot be enforced: what clients of "
+					  "published ports ask is not read; tcp or udp is expected\n"},
+    {"allow https @dns/x", "E rule 1, column 13: '@dns/x': cannot be enforced: the resolver is asked over "
+			   "udp/53 and tcp/53 alone\n"},
+    {"allow https a.b/../c, a.b//c, a.b/%20", "E rule 1, column 16: '/../c': '.' and '..' are resolved "
+					      "before rules see a path; write what they lead to\n"
+					      "E rule 1, column 26: '//c': a path has single slashes: two "
+					      "beside each other are made one before rules see them\n"
+					      "E rule 1, column 34: '/%20': escapes are decoded before rules "
+					      "see a path; write the character itself, or '*'\n"},
+    {"allow https /x",
+     "E rule 1, column 13: '/x': a host is expected before the path; @any/PATH is that path of every host\n"},
+    {"allow https https://a.b/x", "E rule 1, column 13: 'https://a.b/x': not a URL: the protocol stands "
+				  "before it, then HOST/PATH, as in https GET api.example.com/repos/**\n"},
+    {"allow https a.b:8443/x",
+     "E rule 1, column 13: 'a.b:8443': ports stand with the protocol: write https/PORT before it\n"},
+    {"deny https GET", "E rule 1, column 15: a target is expected: an address, a network, a name, *.NAME or "
+		       "a group as @public\n"},
+    {"allow https a.b/x?y",
+     "E rule 1, column 16: '/x?y': a rule looks at the path alone; leave the query out, from '?' on\n"},
+    {"allow https a.b/**/c",
+     "E rule 1, column 16: '/**/c': '**' may only be the last segment, as in /repos/**\n"},
+    {"allow tcp GET to a.b", "E rule 1, column 11: 'GET': not a protocol: tcp, udp, icmp, https or http is "
+			     "expected, with /PORTS behind all but icmp\n"},
     {"allow to a.b/24", "E rule 1, column 10: 'a.b/24': a path: rules about requests have them, as in https "
 			"HOST/PATH; elsewhere write the name of the host alone\n"},
     {"allow to @file:",
