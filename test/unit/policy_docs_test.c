@@ -4,6 +4,7 @@
 #include "test/unit/policy_kit.h"
 
 #include "policy/evidence.h"
+#include "policy/path.h"
 #include "policy/reader.h"
 
 static char *
@@ -71,6 +72,9 @@ limits_are_as_told(void **state)
 	    {"\n| a rule | 16 KiB, ", RULE_TARGETS_MAX},
 	    {" targets, ", RULE_PORTS_MAX},
 	    {"a comment of ", RULE_COMMENT_MAX},
+	    {"\n| a rule about requests | ", RULE_METHODS_MAX},
+	    {" methods of ", RULE_METHOD_MAX},
+	    {" bytes, paths of ", PATH_PATTERN_MAX},
 	    {"\n| rules of a policy | ", RULES_MAX},
 	    {"\n| lists of a policy | ", LISTS_MAX},
 	    {"\n| entries of a list | ", LIST_ENTRIES_MAX},
