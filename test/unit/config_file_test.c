@@ -173,8 +173,23 @@ static const char everything[] = "%YAML 1.1\n"
 				 "  rebind_allow: ['*.lan.example', nas.example]\n"
 				 "  timeout: 2.5s\n"
 				 "  cache: off\n"
+				 "tls:\n"
+				 "  intercept: true\n"
+				 "  ports: [443, 8443]\n"
+				 "  bypass: ['*.bank.example', pinned.example]\n"
+				 "  ca: ca\n"
+				 "  roots: /abs/roots.pem\n"
+				 "  extra_roots: [corp.pem]\n"
+				 "  host_roots:\n"
+				 "    git.corp.example: corp.pem\n"
+				 "  no_verify: ['*.test', git.corp.example]\n"
+				 "  certificates:\n"
+				 "    api.example: [client.pem, /abs/client.key]\n"
+				 "  min_version: '1.3'\n"
+				 "  connections: 9\n"
 				 "logging:\n"
 				 "  events: out/events.jsonl\n"
+				 "  requests: true\n"
 				 "  level: info\n"
 				 "status_page: false\n";
 
@@ -232,6 +247,32 @@ every_key_reaches_the_config(void **state)
 	assert_true(cfg.dns_cache == UINT32_MAX);
 	assert_string_equal(sluice_options_events(o), "etc/out/events.jsonl");
 	assert_int_equal(sluice_options_level(o), SLUICE_LOG_INFO);
+}
+
+/* Files are relative to the folder the configuration is in. */
+static void
+keys_of_tls(void **state)
+{
+	(void)state;
+	assert_true(reads(everything));
+	assert_true(cfg.intercept && cfg.tls_only_13 && cfg.request_log);
+	assert_int_equal(cfg.nintercept_ports, 2);
+	assert_int_equal(cfg.intercept_ports[1], 8443);
+	assert_int_equal(cfg.nintercept_bypass, 2);
+	assert_string_equal(cfg.intercept_bypass[0], "*.bank.example");
+	assert_int_equal(cfg.intercept_max, 9);
+	assert_string_equal(cfg.ca_dir, "etc/ca");
+	assert_string_equal(cfg.tls_roots, "/abs/roots.pem");
+	assert_int_equal(cfg.ntls_extra_roots, 1);
+	assert_string_equal(cfg.tls_extra_roots[0], "etc/corp.pem");
+	assert_int_equal(cfg.ntls_hosts, 3);
+	assert_string_equal(cfg.tls_hosts[0].match, "git.corp.example");
+	assert_string_equal(cfg.tls_hosts[0].roots, "etc/corp.pem");
+	assert_true(cfg.tls_hosts[0].no_verify);
+	assert_string_equal(cfg.tls_hosts[1].match, "*.test");
+	assert_true(cfg.tls_hosts[1].no_verify && !cfg.tls_hosts[1].roots);
+	assert_string_equal(cfg.tls_hosts[2].certificate, "etc/client.pem");
+	assert_string_equal(cfg.tls_hosts[2].key, "/abs/client.key");
 }
 
 /* The table has no key that the file above does not have, so that a new one is tested here. */
@@ -408,6 +449,15 @@ each_value_is_judged(void **state)
 	    {"dns: {hosts: {a: }}", "dns.hosts has no value"},
 	    {"dns: {hosts: {? [a] : 192.0.2.1}}", "dns.hosts is NAME: ADDR"},
 	    {"dns: {rebind_allow: ['*']}", "dns.rebind_allow: not a name"},
+	    {"tls: {ports: [0]}", "tls.ports: '0' is not a port"},
+	    {"tls: {bypass: ['*']}", "tls.bypass: not a name"},
+	    {"tls: {min_version: 1.1}", "tls.min_version: give 1.2 or 1.3"},
+	    {"tls: {connections: 0}", "tls.connections: give a number"},
+	    {"tls: {certificates: {a.example: only.pem}}", "tls.certificates: write NAME=CERT,KEY"},
+	    {"tls: {host_roots: {a.example: x.pem, a.example: y.pem}}",
+	     "tls.host_roots: this name is there already"},
+	    {"tls: {host_roots: {'*': x.pem}}", "tls.host_roots: not a name"},
+	    {"tls: {ca: ''}", "tls.ca: the name is empty"},
 	    {"dns: {cache: many}", "dns.cache: give a number of answers"},
 	    {"dns: {timeout: 31s}", "dns.timeout: give a time from 100ms to 30s"},
 	    {"logging: {level: loud}", "logging.level: give error, warning, info or debug"},
@@ -715,6 +765,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_teardown(f, end)
 	const struct CMUnitTest tests[] = {
 	    TEST(every_key_reaches_the_config),
+	    TEST(keys_of_tls),
 	    TEST(every_key_is_tried),
 	    TEST(rules_keep_their_places),
 	    TEST(nothing_is_a_configuration),

@@ -291,6 +291,18 @@ all_of_them_reach_the_config(void **state)
 	    {"--rebind-allow", "*.lan.example"},
 	    {"--dns-timeout", "1.25s"},
 	    {"--dns-cache", "7"},
+	    {"--intercept-port", "443,8443"},
+	    {"--intercept-port", "9443"},
+	    {"--tls-bypass", "*.bank.example"},
+	    {"--ca", "dir"},
+	    {"--tls-roots", "roots.pem"},
+	    {"--tls-extra-roots", "a.pem"},
+	    {"--tls-extra-roots", "b.pem"},
+	    {"--tls-host-roots", "git.example=corp.pem"},
+	    {"--tls-no-verify", "git.example"},
+	    {"--tls-certificate", "*.example=cert.pem,key.pem"},
+	    {"--tls-min", "1.2"},
+	    {"--max-intercepted", "12"},
 	};
 
 	(void)state;
@@ -332,13 +344,30 @@ all_of_them_reach_the_config(void **state)
 	assert_string_equal(cfg.rebind_allow[0], "*.lan.example");
 	assert_int_equal(cfg.dns_timeout, 1250000);
 	assert_int_equal(cfg.dns_cache, 7);
+	assert_int_equal(cfg.nintercept_ports, 3);
+	assert_int_equal(cfg.intercept_ports[2], 9443);
+	assert_string_equal(cfg.intercept_bypass[0], "*.bank.example");
+	assert_string_equal(cfg.ca_dir, "dir");
+	assert_string_equal(cfg.tls_roots, "roots.pem");
+	assert_string_equal(cfg.tls_extra_roots[1], "b.pem");
+	assert_int_equal(cfg.ntls_hosts, 2);
+	assert_string_equal(cfg.tls_hosts[0].roots, "corp.pem");
+	assert_true(cfg.tls_hosts[0].no_verify && !cfg.tls_hosts[1].no_verify);
+	assert_string_equal(cfg.tls_hosts[1].certificate, "cert.pem");
+	assert_string_equal(cfg.tls_hosts[1].key, "key.pem");
+	assert_int_equal(cfg.intercept_max, 12);
 	assert_false(cfg.keep_flows || cfg.no_rebind_protection || cfg.no_status_page);
+	assert_false(cfg.intercept || cfg.tls_only_13 || cfg.request_log);
+	assert_int_equal(take("--intercept", NULL), 1);
+	assert_int_equal(take("--request-log", NULL), 1);
+	assert_int_equal(take("--tls-min=1.3", NULL), 1);
 	assert_int_equal(take("--keep-flows", NULL), 1);
 	assert_int_equal(take("--no-rebind-protection", NULL), 1);
 	assert_int_equal(take("--no-status-page", NULL), 1);
 	assert_int_equal(take("--dns-cache=off", NULL), 1);
 	apply();
 	assert_true(cfg.keep_flows && cfg.no_rebind_protection && cfg.no_status_page);
+	assert_true(cfg.intercept && cfg.tls_only_13 && cfg.request_log);
 	assert_true(cfg.dns_cache == UINT32_MAX);
 }
 
