@@ -1,7 +1,10 @@
 /*
  * exchange.c - what is spoken here, and what all exchanges share
  */
-#include "http/exchange.h"
+#include "http/exchange_int.h"
+
+#include <stdarg.h>
+#include <stdio.h>
 
 #include "http/head.h"
 
@@ -27,4 +30,35 @@ exchange_guess(struct view first)
 	default:
 		return EXCHANGE_H1; /* also one that is to be refused as such */
 	}
+}
+
+bool
+exchange_may_leak(const struct exchange *x, const struct secret_plan *plan, struct substitution *found,
+		  const struct request *r, struct request_answer *out)
+{
+	while (found->leak) {
+		const struct request_leak l = {.secret = &plan->set->secret[found->leaked],
+					       .place = found->place,
+					       .form = scan_form_name(found->form)};
+
+		*out = (struct request_answer){.status = 0};
+		if (!x->env->leaked(x->env->ctx, r, &l, out)) {
+			if (out->status == 0)
+				exchange_answer(out, 403, "a placeholder of a secret may not go there");
+			return false;
+		}
+		substitution_told(plan, found);
+	}
+	return true;
+}
+
+void
+exchange_answer(struct request_answer *out, uint16_t status, const char *format, ...)
+{
+	va_list args;
+
+	*out = (struct request_answer){.status = status};
+	va_start(args, format);
+	vsnprintf(out->text, sizeof(out->text), format, args);
+	va_end(args);
 }

@@ -54,8 +54,9 @@ struct exchange {
 struct exchange *exchange_relay(const struct exchange_env *env, const struct secret_plan *plan);
 
 struct exchange_h1_options {
-	bool tls;     /* scheme https */
-	bool tunnels; /* CONNECT is judged and passed on; after 2xx bytes pass as they are: exchange_h1_tunnel() */
+	bool tls; /* scheme https */
+	bool
+	    tunnels; /* CONNECT is judged and passed on; after 2xx bytes pass as they are: exchange_h1_tunnel() */
 	bool
 	    http10_ok; /* a request without Host is judged without a name (plain HTTP); else it is refused with 400 */
 	uint32_t head_time; /* microseconds a head may take; 0: 30 s */

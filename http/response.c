@@ -173,7 +173,7 @@ read_on(struct http_response_reader *r, struct view bytes, const struct http_ask
 {
 	enum http_reading got = HTTP_MORE;
 
-	if (!(r->seen & SEEN_FIRST) && !begins(text_part(bytes, 0, bytes.len)))
+	if (!(r->seen & SEEN_FIRST) && !begins(bytes))
 		return bad(r, "no status line");
 	while (got == HTTP_MORE && r->at < bytes.len) {
 		size_t end = r->at + text_find(text_part(bytes, r->at, bytes.len - r->at), '\n');
