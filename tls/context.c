@@ -51,7 +51,7 @@ tls_free(struct tls *t)
 const char *
 tls_library(void)
 {
-	return MBEDTLS_VERSION_STRING_FULL LIB_VERSIONS;
+	return "Mbed TLS " MBEDTLS_VERSION_STRING LIB_VERSIONS;
 }
 
 bool

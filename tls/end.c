@@ -45,10 +45,12 @@ is_bearable(struct tls_end *e)
 	return false;
 }
 
-/* What a step that was taken in that state has told. */
+/* What the step out of that state has told.  It may be out of it and have something to send. */
 static bool
 note_step(struct tls_end *e, int state)
 {
+	if (lib_ssl_state(&e->ssl) == state)
+		return true;
 	if (state == MBEDTLS_SSL_SERVER_CERTIFICATE) {
 		e->shown = true;
 		return e->server || is_bearable(e);
@@ -69,14 +71,13 @@ tls_end_step(struct tls_end *e)
 		return TLS_DONE;
 	begin_call(e);
 	int rc = mbedtls_ssl_handshake_step(&e->ssl);
-	if (rc == 0) {
-		if (!note_step(e, state))
-			return TLS_FAILED;
-		e->over = lib_ssl_over(&e->ssl);
-	} else if (rc != MBEDTLS_ERR_SSL_WANT_READ && rc != MBEDTLS_ERR_SSL_WANT_WRITE) {
+	if (rc != 0 && rc != MBEDTLS_ERR_SSL_WANT_READ && rc != MBEDTLS_ERR_SSL_WANT_WRITE) {
 		(void)end_fail(e, rc);
 		return TLS_FAILED;
 	}
+	if (!note_step(e, state))
+		return TLS_FAILED;
+	e->over = rc == 0 && lib_ssl_over(&e->ssl);
 	if (e->over) {
 		e->idle = 0;
 		return TLS_DONE;

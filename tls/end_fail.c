@@ -128,11 +128,22 @@ end_refuse(struct tls_end *e, uint8_t alert, const char *why)
 	return e->error;
 }
 
+/* A server that has read nothing yet: 2.28 does not know what version to write.  Seven bytes go out at once, or not at all. */
+static bool
+is_new_server(const struct tls_end *e)
+{
+	return e->server && lib_ssl_state(&e->ssl) <= MBEDTLS_SSL_CLIENT_HELLO;
+}
+
 void
 tls_end_alert(struct tls_end *e, uint8_t alert)
 {
+	const uint8_t clear[] = {RECORD_ALERT, 3, 3, 0, 2, LEVEL_FATAL, alert}; /* RFC 8446 5.1, 6 */
+
 	/* What was written before goes first: with anything in its way, the library would forget the alert. */
-	if (tls_end_flush(e) == 0)
+	if (is_new_server(e) && !e->error)
+		(void)e->io.send(e->io.ctx, clear, sizeof(clear));
+	else if (tls_end_flush(e) == 0)
 		(void)mbedtls_ssl_send_alert_message(&e->ssl, LEVEL_FATAL, alert);
 	if (!e->error) {
 		e->error = -EPROTO;

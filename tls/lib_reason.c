@@ -15,7 +15,7 @@ static const struct reason common[] = {
     {MBEDTLS_ERR_SSL_INVALID_RECORD, "the bytes are no TLS record"},
     {MBEDTLS_ERR_SSL_CONN_EOF, "the connection ended in the middle of the handshake"},
     {MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE, "a message came that does not belong there"},
-    {MBEDTLS_ERR_SSL_ALLOC_FAILED, "no memory"},
+    {MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE, "no certificate was shown"},
     {MBEDTLS_ERR_SSL_FEATURE_UNAVAILABLE, "the peer wants what this library does not have"},
     {MBEDTLS_ERR_SSL_BAD_INPUT_DATA, "a message that breaks the protocol"},
     {MBEDTLS_ERR_SSL_PK_TYPE_MISMATCH, "the key is of another kind than the cipher suite asks for"},
@@ -39,7 +39,6 @@ static const struct reason own[] = {
     {MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE, "no cipher suite, group or signature in common"},
     {MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER, "a message that says what it may not"},
     {MBEDTLS_ERR_SSL_BAD_CERTIFICATE, "a certificate that cannot be read"},
-    {MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE, "no certificate was shown"},
 };
 #else
 static const struct reason own[] = {
