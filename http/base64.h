@@ -8,8 +8,15 @@
 
 #define BASE64_NONE 64u /* not one of its characters */
 
+extern const uint8_t base64_values[256];
+
 /* 0 to 63; '+' and '-', '/' and '_' are the same. */
-uint8_t base64_value(uint8_t c);
+static inline uint8_t
+base64_value(uint8_t c)
+{
+	return base64_values[c];
+}
+
 /* The character of the standard alphabet. */
 uint8_t base64_character(uint8_t value);
 

@@ -13,7 +13,8 @@
 #include "http/base64.h"
 #include "http/scan_table.h"
 
-#define OUT_OF_ASCII 0x80u /* in no pattern, nor in base64: stands for all that an escape may be beyond ASCII */
+#define OUT_OF_ASCII \
+	0x80u /* in no pattern, nor in base64: stands for all that an escape may be beyond ASCII */
 
 const char *
 scan_form_name(enum scan_form f)
@@ -42,7 +43,7 @@ scan_held(const struct scan *s)
  * The characters are numbered, and quads may begin at any of them: base64[a] decodes those that begin at a, a + 4, ...  With each
  * character three of them have one byte more; the fourth begins.
  */
-static void
+static inline void
 feed_base64(const struct scan_table *t, struct scan_lane *l, uint8_t c)
 {
 	uint8_t y = base64_value(c);
@@ -69,7 +70,7 @@ feed_base64(const struct scan_table *t, struct scan_lane *l, uint8_t c)
 	l->phase = (l->phase + 1u) & 3;
 }
 
-static void
+static inline void
 feed(const struct scan_table *t, struct scan_lane *l, uint8_t c)
 {
 	l->plain = scan_step(t, l->plain, c);
@@ -113,7 +114,7 @@ hex_value(uint8_t c, uint8_t *v)
 static bool
 percent_escape(struct scan *s, uint8_t c)
 {
-	uint8_t high, low;
+	uint8_t high = 0, low;
 
 	if (hex_value(c, &low)) {
 		if (s->percent_step == 1) {
@@ -247,7 +248,7 @@ struct hits {
 
 /* All that end in this state, the longest first. */
 static void
-tell(struct hits *h, const struct scan *s, uint32_t state, enum scan_form form)
+tell_all(struct hits *h, const struct scan *s, uint32_t state, enum scan_form form)
 {
 	const struct scan_node *node = s->table->node;
 
@@ -264,25 +265,32 @@ tell(struct hits *h, const struct scan *s, uint32_t state, enum scan_form form)
 	}
 }
 
+static inline void
+tell(struct hits *h, const struct scan *s, uint32_t state, enum scan_form form)
+{
+	if (s->table->node[state].report != SCAN_ROOT)
+		tell_all(h, s, state, form);
+}
+
 /* But for the quads that only begin, whose state is an earlier one. */
 static void
 tell_base64(struct hits *h, const struct scan *s, const struct scan_lane *l)
 {
-	for (unsigned i = 0; l->fresh && i < 4; i++)
+	if (!l->fresh || is_idle(l))
+		return;
+	for (unsigned i = 0; i < 4; i++)
 		if (i != l->phase)
 			tell(h, s, l->base64[i], SCAN_BASE64);
 }
 
-/* A lane inside of an escape has nothing new. */
+/* Each lane that is inside of an escape has nothing new. */
 static uint32_t
-take(struct scan *s, uint8_t c, struct scan_hit *hit)
+take_apart(struct scan *s, uint8_t c, struct scan_hit *hit)
 {
 	struct hits h = {.hit = hit};
 
-	if (s->table->forms) {
-		percent_take(s, c);
-		json_take(s, c);
-	}
+	percent_take(s, c);
+	json_take(s, c);
 	feed(s->table, &s->raw, c);
 	s->at++;
 	bool percent = s->percent_apart && s->percent_step == 0, json = s->json_apart && s->json_step == 0;
@@ -304,6 +312,20 @@ take(struct scan *s, uint8_t c, struct scan_hit *hit)
 	return h.n;
 }
 
+static uint32_t
+take(struct scan *s, uint8_t c, struct scan_hit *hit)
+{
+	struct hits h = {.hit = hit};
+
+	if (s->table->forms && (s->percent_apart || s->json_apart || c == '%' || c == '\\'))
+		return take_apart(s, c, hit);
+	feed(s->table, &s->raw, c);
+	s->at++;
+	tell(&h, s, s->raw.plain, SCAN_RAW);
+	tell_base64(&h, s, &s->raw);
+	return h.n;
+}
+
 /* --- where nothing has begun -------------------------------------------------------------------------------------- */
 
 static bool
@@ -320,20 +342,76 @@ begins(const struct scan_table *t, const uint8_t *p)
 	return t->pair[pair >> 3] >> (pair & 7) & 1u;
 }
 
+static bool
+is_escape(uint8_t c)
+{
+	return c == '\\' || c == '%';
+}
+
+/* The length of an escape for a byte that is in no pattern and no base64, or ends a line; 0: it is for another, or none. */
+static size_t
+plain_escape(const uint8_t *p, size_t left)
+{
+	uint8_t v[4] = {0}, is;
+
+	if (p[0] == '\\' && left >= 2 && json_letter(p[1], &is))
+		return is <= 0x20 || is == '"' ? 2 : 0;
+	if (p[0] == '\\' && left >= 6 && p[1] == 'u')
+		return hex_value(p[2], &v[0]) && hex_value(p[3], &v[1]) && hex_value(p[4], &v[2]) &&
+			       hex_value(p[5], &v[3]) && (v[0] || v[1] || v[2] > 7)
+			   ? 6
+			   : 0;
+	if (p[0] == '%' && left >= 3 && hex_value(p[1], &v[0]) && hex_value(p[2], &v[1])) {
+		is = (uint8_t)(v[0] << 4 | v[1]);
+		return is <= 0x20 || is == '"' || is >= 0x7f ? 3 : 0;
+	}
+	return 0;
+}
+
+/*
+ * Escapes that change nothing, in text of which they are every tenth byte: one after the other, after which all lanes will be the
+ * same again, since nothing begins in them, read as they are, nor with the byte behind them, however a line of base64 ended before.
+ * Their length; 0: this must be looked at.
+ */
+static size_t
+skip_escapes(const struct scan_table *t, const uint8_t *p, size_t left)
+{
+	size_t n = 0;
+
+	do {
+		size_t m = plain_escape(p + n, left - n);
+
+		if (m == 0 || n + m >= left)
+			return 0;
+		for (size_t k = n + 1; k < n + m; k++)
+			if (!is_escape(p[k + 1]) && begins(t, p + k))
+				return 0;
+		n += m;
+	} while (is_escape(p[n]));
+	return begins(t, (const uint8_t[]){'\n', p[n]}) ? 0 : n;
+}
+
 /* The first place from `at` on where this byte and the next may begin something; the last byte, if there is none. */
 static size_t
 skip(const struct scan_table *t, const uint8_t *p, size_t at, size_t len)
 {
-	for (; at + 8 < len; at += 8) {
-		const uint8_t *q = p + at;
+	for (;;) {
+		for (; at + 8 < len; at += 8) {
+			const uint8_t *q = p + at;
 
-		if (begins(t, q) | begins(t, q + 1) | begins(t, q + 2) | begins(t, q + 3) | begins(t, q + 4) |
-		    begins(t, q + 5) | begins(t, q + 6) | begins(t, q + 7))
-			break;
+			if (begins(t, q) | begins(t, q + 1) | begins(t, q + 2) | begins(t, q + 3) |
+			    begins(t, q + 4) | begins(t, q + 5) | begins(t, q + 6) | begins(t, q + 7))
+				break;
+		}
+		while (at + 1 < len && !begins(t, p + at))
+			at++;
+		size_t n = t->forms && at + 1 < len && is_escape(p[at + 1])
+			       ? skip_escapes(t, p + at + 1, len - at - 1)
+			       : 0;
+		if (n == 0)
+			return at;
+		at += n + 1;
 	}
-	while (at + 1 < len && !begins(t, p + at))
-		at++;
-	return at;
 }
 
 /* The base64 character that ends these bytes, as a lane keeps it; `before` is what there was ahead of them. */

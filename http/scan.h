@@ -17,8 +17,8 @@ const char *scan_form_name(enum scan_form f);
 
 /*
  * At most SECRETS patterns, whose bytes are copied; an empty one is never found, and of equal ones only the first is.  forms: all
- * are looked for; the patterns have then at least SECRET_PLACEHOLDER_MIN bytes, all ASCII, and no '%', '\\', CR or LF.  Else only
- * SCAN_RAW.
+ * are looked for; the patterns have then at least SECRET_PLACEHOLDER_MIN bytes, 0x21 to 0x7e but for '"', '%' and '\\'.  Else
+ * only SCAN_RAW.
  *
  * The table is one block of scan_table_size() bytes and lies in `room`, which is aligned as malloc()'s memory is.  False: no
  * memory for what the making needs.  scan_table_new() and _free() have it on the heap; the block is wiped.

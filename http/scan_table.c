@@ -205,7 +205,8 @@ mark_base64(struct scan_table *t)
 	for (unsigned x = 0; x < 64; x++)
 		for (unsigned y = 0; y < 64; y++) {
 			const uint8_t a[] = {base64_character((uint8_t)x),
-					     x < 62 ? base64_character((uint8_t)x) : other[x - 62], '\r', '\n'};
+					     x < 62 ? base64_character((uint8_t)x) : other[x - 62], '\r',
+					     '\n'};
 			const uint8_t b[] = {base64_character((uint8_t)y),
 					     y < 62 ? base64_character((uint8_t)y) : other[y - 62]};
 
@@ -267,6 +268,7 @@ scan_table_make(struct scan_table *room, const struct view *pattern, uint32_t n,
 	find_suffixes(m);
 	mark_pairs(m);
 	free(m->path);
+	explicit_bzero(m, sizeof(*m)); /* it has bytes of the patterns, which may be values */
 	free(m);
 	return true;
 }

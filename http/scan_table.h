@@ -51,6 +51,8 @@ scan_pair(const uint8_t *p)
 static inline uint32_t
 scan_step(const struct scan_table *t, uint32_t at, uint8_t c)
 {
+	if (at == SCAN_ROOT)
+		return t->row[0][c];
 	for (;;) {
 		const struct scan_node *n = &t->node[at];
 

@@ -15,6 +15,8 @@ struct clear {
 	bool failed; /* it would not fit, or no memory: nothing more is added */
 };
 void clear_add(struct clear *c, const void *from, size_t n);
+void clear_reserve(struct clear *c,
+		   size_t n); /* room for n more at once; what cannot be had is told by clear_add() */
 void clear_free(struct clear *c);
 
 /* What was found on the way.  All zero before a request; it goes through all of its parts. */
@@ -73,10 +75,11 @@ void redact_header(const struct secret_plan *p, struct view value, struct clear 
 /* A body in pieces: what may leave is appended to out; up to one value's length is held back until `last`. */
 struct redact {
 	struct scan scan;
-	struct clear held;        /* bytes of the stream from `done` on */
-	uint64_t done;            /* bytes of the stream that have left, or were replaced */
-	uint64_t which;           /* a bit for each secret that is looked for */
-	bool found;               /* a value, not yet replaced */
+	struct clear held; /* bytes of the stream from `base` on */
+	uint64_t base;
+	uint64_t done;  /* bytes of the stream that have left, or were replaced */
+	uint64_t which; /* a bit for each secret that is looked for */
+	bool found;     /* a value, not yet replaced */
 	uint32_t found_which;
 	uint64_t found_begin, found_end;
 };

@@ -71,7 +71,8 @@ json(struct view v)
 	struct text t = text_new(v.len);
 
 	for (size_t i = 0; i < v.len; i++) {
-		const char *l = v.p[i] == '\\' && i + 1 < v.len && v.p[i + 1] ? strchr(letters, v.p[i + 1]) : NULL;
+		const char *l =
+		    v.p[i] == '\\' && i + 1 < v.len && v.p[i + 1] ? strchr(letters, v.p[i + 1]) : NULL;
 		int code = v.p[i] == '\\' && i + 5 < v.len && v.p[i + 1] == 'u' ? 0 : -1;
 
 		for (size_t k = 2; code >= 0 && k < 6; k++)
@@ -122,12 +123,13 @@ search(struct found *f, const struct text *t, enum scan_form form)
 				f->hit = realloc(f->hit, f->room * sizeof(f->hit[0]));
 				assert(f->hit);
 			}
-			f->hit[f->hits++] = (struct scan_hit){w, form, end, form == SCAN_RAW ? end - v.len : 0};
+			f->hit[f->hits++] =
+			    (struct scan_hit){w, form, end, form == SCAN_RAW ? end - v.len : 0};
 		}
 	}
 }
 
-/* The base64 text that begins at each place of a run, four of them. */
+/* The four ways to cut a run into quads; the first and the last quad may be pieces. */
 static void
 search_base64(struct found *f, const struct text *t)
 {
@@ -142,8 +144,8 @@ search_base64(struct found *f, const struct text *t)
 			continue;
 		for (size_t a = 0; a < 4; a++) {
 			out.len = 0;
-			for (size_t k = a + 1; k < run.len; k++) {
-				unsigned x = run.p[k - 1], y = run.p[k], step = (unsigned)((k - a) % 4);
+			for (size_t k = 1; k < run.len; k++) {
+				unsigned x = run.p[k - 1], y = run.p[k], step = (unsigned)((k + a) % 4);
 
 				if (step)
 					put(&out, (uint8_t)(x << step * 2 | y >> (6 - step * 2)), run.end[k]);

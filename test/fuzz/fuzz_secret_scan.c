@@ -127,8 +127,8 @@ check(const struct view *pattern, const struct text *t, uint32_t seed, bool form
 	naive_scan_sort(mine, got, pattern);
 	must(got == want);
 	for (size_t i = 0; i < got; i++)
-		must(mine[i].which == all[i].which && mine[i].form == all[i].form && mine[i].end == all[i].end &&
-		     mine[i].begin == all[i].begin);
+		must(mine[i].which == all[i].which && mine[i].form == all[i].form &&
+		     mine[i].end == all[i].end && mine[i].begin == all[i].begin);
 	free(all);
 	free(mine);
 	scan_table_free(table);
