@@ -3,34 +3,12 @@
  *
  * test/live/certs.sh makes them and says of each what is to be thought of it; where the two may differ, it says why.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <arpa/inet.h>
-#include <mbedtls/base64.h>
-
-#include "test/unit/decide_kit.h"
+#include "test/unit/tls_kit.h"
+#include "tls/pem.h"
 #include "tls/verify.h"
-
-#define NOW 1767225600ull /* 2026-01-01 */
 
 static char dir[] = "/tmp/sluice-certs.XXXXXX";
 static struct tls_roots *roots;
-
-static char *
-read_file(const char *name, size_t *len)
-{
-	char path[512], *text = malloc(1 << 20);
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	FILE *f = fopen(path, "r");
-	assert_non_null(f);
-	*len = fread(text, 1, (1 << 20) - 1, f);
-	text[*len] = 0;
-	fclose(f);
-	return text;
-}
 
 static int
 make_them(void **state)
@@ -43,7 +21,7 @@ make_them(void **state)
 	assert_non_null(mkdtemp(dir));
 	snprintf(command, sizeof(command), "sh test/live/certs.sh %s", dir);
 	assert_int_equal(system(command), 0);
-	char *pem = read_file("roots.pem", &len);
+	char *pem = kit_read(dir, "roots.pem", &len);
 	unsigned skipped = 9;
 	roots = tls_roots_read(view_of(pem, len), view_of(NULL, 0), &skipped, &why);
 	free(pem);
@@ -66,7 +44,7 @@ remove_them(void **state)
 struct chain {
 	int n;
 	struct view cert[16];
-	uint8_t *der[16];
+	uint8_t der[16][4096];
 };
 
 static void
@@ -76,16 +54,11 @@ read_chain(const char *kind, struct chain *c)
 	size_t len;
 
 	snprintf(name, sizeof(name), "%s.pem", kind);
-	char *pem = read_file(name, &len), *at = pem;
+	char *pem = kit_read(dir, name, &len);
+	struct view in = view_of(pem, len);
 	c->n = 0;
-	while ((at = strstr(at, "-----BEGIN CERTIFICATE-----"))) {
-		size_t n = 0;
-
-		at += 27;
-		char *end = strstr(at, "-----END");
-		c->der[c->n] = malloc(8192);
-		assert_int_equal(mbedtls_base64_decode(c->der[c->n], 8192, &n, (uint8_t *)at, (size_t)(end - at)), 0);
-		c->cert[c->n] = view_of(c->der[c->n], n);
+	while (pem_next(&in, c->der[c->n], sizeof(c->der[0]), &len)) {
+		c->cert[c->n] = view_of(c->der[c->n], len);
 		c->n++;
 	}
 	free(pem);
@@ -111,7 +84,8 @@ openssl_says(const char *kind, const char *host)
 	snprintf(command, sizeof(command),
 		 "openssl verify -x509_strict -auth_level 2 -purpose sslserver -attime %llu -%s %s "
 		 "-CAfile %s/roots.pem -untrusted %s/%s.pem %s/%s.pem >/dev/null 2>&1",
-		 NOW, addr_parse(host, &a) ? "verify_ip" : "verify_hostname", host, dir, dir, kind, dir, kind);
+		 KIT_NOW, addr_parse(host, &a) ? "verify_ip" : "verify_hostname", host, dir, dir, kind, dir,
+		 kind);
 	return system(command) == 0 ? "good" : "bad";
 }
 
@@ -119,7 +93,7 @@ static void
 each(const char *kind, const char *host, const char *verdict, const char *oracle, const char *why)
 {
 	struct verify_answer a;
-	struct verify_question q = {.roots = roots, .now = NOW};
+	struct verify_question q = {.roots = roots, .now = KIT_NOW};
 	struct name name;
 	struct chain c;
 
@@ -140,15 +114,13 @@ each(const char *kind, const char *host, const char *verdict, const char *oracle
 		fail_msg("%s: openssl was to say %s, and says %s", kind, oracle, other);
 	if (strcmp(good ? "good" : "bad", other) != 0 && strcmp(why, "-") == 0)
 		fail_msg("%s: two verdicts, and no reason for it", kind);
-	for (int i = 0; i < c.n; i++)
-		free(c.der[i]);
 }
 
 static void
 each_is_judged_as_the_list_says(void **state)
 {
 	size_t len;
-	char *list = read_file("list", &len), *line = list;
+	char *list = kit_read(dir, "list", &len), *line = list;
 	int kinds = 0;
 
 	(void)state;
@@ -156,7 +128,8 @@ each_is_judged_as_the_list_says(void **state)
 		char kind[64], host[128], verdict[64], oracle[16], why[128];
 
 		next = strchr(line, '\n');
-		assert_int_equal(sscanf(line, "%63s %127s %63s %15s %127s", kind, host, verdict, oracle, why), 5);
+		assert_int_equal(sscanf(line, "%63s %127s %63s %15s %127s", kind, host, verdict, oracle, why),
+				 5);
 		each(kind, host, verdict, oracle, why);
 	}
 	assert_true(kinds >= 60);
