@@ -14,7 +14,8 @@
 struct seen {
 	struct sluice_event e; /* its texts are the copies below */
 	char text[512], guest[64], remote[64], target[64];
-	char name[256], rule_text[256], file[256]; /* the other texts are static */
+	char name[256], rule_text[256], file[256];
+	char method[64], path[256], secret[80], where[32], detail[256]; /* the other texts are static */
 };
 
 static struct seen seen[EVENTS];
@@ -25,7 +26,9 @@ static inline void
 on_event(void *ctx, const struct sluice_event *e)
 {
 	bool flow = e->kind == SLUICE_EVENT_FLOW_OPENED || e->kind == SLUICE_EVENT_FLOW_REFUSED ||
-		    e->kind == SLUICE_EVENT_FLOW_CLOSED || e->kind == SLUICE_EVENT_REQUEST_REFUSED;
+		    e->kind == SLUICE_EVENT_FLOW_CLOSED || e->kind == SLUICE_EVENT_REQUEST_REFUSED ||
+		    e->kind == SLUICE_EVENT_REQUEST || e->kind == SLUICE_EVENT_SECRET ||
+		    e->kind == SLUICE_EVENT_TLS_FAILED;
 	bool ends = e->kind == SLUICE_EVENT_FLOW_REFUSED || e->kind == SLUICE_EVENT_FLOW_CLOSED;
 	struct seen *s = &seen[nseen++];
 
@@ -35,12 +38,13 @@ on_event(void *ctx, const struct sluice_event *e)
 	assert_true(e->text && e->text[0] && e->guest && e->remote && e->target);
 	assert_true(e->code && e->code[0] && e->name && e->name_from && e->verdict && e->rule_text &&
 		    e->file);
+	assert_true(e->method && e->path && e->secret && e->where && e->detail);
 	assert_true(flow == (e->flow != 0));
 	assert_true((flow || e->kind == SLUICE_EVENT_NAME_REFUSED) == (e->protocol != 0));
 	assert_true((e->name[0] != 0) == (e->name_from[0] != 0));
 	assert_true(!ends || e->reason != SLUICE_REASON_NONE);
 	assert_true(e->now >= last_now);
-	assert_true(e->kind == SLUICE_EVENT_FLOW_CLOSED ||
+	assert_true(e->kind == SLUICE_EVENT_FLOW_CLOSED || e->kind == SLUICE_EVENT_REQUEST ||
 		    (e->bytes_to_host == 0 && e->bytes_to_guest == 0 && e->age == 0));
 	last_now = e->now;
 	s->e = *e;
@@ -51,6 +55,11 @@ on_event(void *ctx, const struct sluice_event *e)
 	s->e.name = strncpy(s->name, e->name, sizeof(s->name) - 1);
 	s->e.rule_text = strncpy(s->rule_text, e->rule_text, sizeof(s->rule_text) - 1);
 	s->e.file = strncpy(s->file, e->file, sizeof(s->file) - 1);
+	s->e.method = strncpy(s->method, e->method, sizeof(s->method) - 1);
+	s->e.path = strncpy(s->path, e->path, sizeof(s->path) - 1);
+	s->e.secret = strncpy(s->secret, e->secret, sizeof(s->secret) - 1);
+	s->e.where = strncpy(s->where, e->where, sizeof(s->where) - 1);
+	s->e.detail = strncpy(s->detail, e->detail, sizeof(s->detail) - 1);
 }
 
 static inline void

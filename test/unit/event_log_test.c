@@ -169,6 +169,70 @@ flow_1(struct sluice_event *e)
 	e->line = 12;
 }
 
+/* What is said of requests: flow n, to the n-th address. */
+static struct sluice_event
+request_event(enum sluice_event_kind kind, enum sluice_reason reason, uint64_t now, unsigned n)
+{
+	static char guest[32], remote[32];
+	struct sluice_event e = plain_event(kind, reason, now);
+
+	snprintf(guest, sizeof(guest), "10.0.2.15:4000%u", n);
+	snprintf(remote, sizeof(remote), "203.0.113.%u:443", n == 3 ? 7 : n == 4 ? 9 : 11);
+	e.flow = n;
+	e.protocol = IPPROTO_TCP;
+	e.guest = guest;
+	e.remote = e.target = remote;
+	e.name = n == 3 ? "api.example.com" : n == 4 ? "paste.example" : "old.example";
+	e.name_from = n == 5 ? "sni" : "host";
+	e.method = e.path = e.secret = e.where = e.detail = "";
+	return e;
+}
+
+static void
+write_request_examples(struct sluice_event_log *log)
+{
+	struct sluice_event e = request_event(SLUICE_EVENT_REQUEST, SLUICE_REASON_NONE, 5200000, 3);
+
+	e.text = "GET https://api.example.com/repos/x (203.0.113.7:443): 200";
+	e.verdict = "allow";
+	e.method = "GET";
+	e.path = "/repos/x";
+	e.status = 200;
+	e.bytes_to_guest = 5120;
+	e.age = 90000;
+	e.answered = 70000;
+	sluice_event_log_write(log, &e);
+
+	e = request_event(SLUICE_EVENT_REQUEST_REFUSED, SLUICE_REASON_RULE, 5300000, 3);
+	e.text =
+	    "POST https://api.example.com/admin (203.0.113.7:443): refused by policy.yaml:13 \"deny https "
+	    "POST @any/admin\"";
+	e.verdict = "deny";
+	e.rule = 3;
+	e.rule_text = "deny https POST @any/admin";
+	e.file = "policy.yaml";
+	e.line = 13;
+	e.method = "POST";
+	e.path = "/admin";
+	sluice_event_log_write(log, &e);
+
+	e = request_event(SLUICE_EVENT_SECRET, SLUICE_REASON_SECRET, 5400000, 4);
+	e.text =
+	    "POST https://paste.example/ (203.0.113.9:443): the placeholder of GITHUB_TOKEN may not go to "
+	    "paste.example (found in the body, as base64)";
+	e.verdict = "deny";
+	e.method = "POST";
+	e.path = "/";
+	e.secret = "GITHUB_TOKEN";
+	e.where = "body/base64";
+	e.terminate = true;
+	sluice_event_log_write(log, &e);
+
+	e = request_event(SLUICE_EVENT_TLS_FAILED, SLUICE_REASON_CERTIFICATE, 5500000, 5);
+	e.detail = "it expired on 2026-02-28";
+	sluice_event_log_write(log, &e);
+}
+
 static void
 write_examples(struct sluice_event_log *log)
 {
@@ -212,6 +276,7 @@ write_examples(struct sluice_event_log *log)
 	e.bytes_to_guest = 4242;
 	e.age = 3000000;
 	sluice_event_log_write(log, &e);
+	write_request_examples(log);
 }
 
 static void
@@ -236,7 +301,7 @@ the_examples_are_what_is_written(void **state)
 		free(want);
 		free(got);
 	}
-	assert_int_equal(n, 5);
+	assert_int_equal(n, 9);
 	done_with(&w);
 	free(page);
 }
@@ -258,7 +323,7 @@ every_word_is_on_the_page(void **state)
 	json_error_t why;
 
 	(void)state;
-	for (int r = SLUICE_REASON_DONE; r <= SLUICE_REASON_RELOAD; r++) {
+	for (int r = SLUICE_REASON_DONE; r <= SLUICE_REASON_NO_REQUEST; r++) {
 		is_in_a_table(page, event_code((enum sluice_reason)r));
 		for (int other = 0; other < r; other++)
 			assert_string_not_equal(event_code((enum sluice_reason)r),
@@ -277,7 +342,7 @@ every_word_is_on_the_page(void **state)
 
 	int fd = memory_file();
 	struct sluice_event_log *log = sluice_event_log_new(fd);
-	for (int k = 0; k <= SLUICE_EVENT_RELOADED; k++) {
+	for (int k = 0; k <= SLUICE_EVENT_TLS_FAILED; k++) {
 		struct sluice_event e = plain_event((enum sluice_event_kind)k, SLUICE_REASON_NONE, SECOND);
 
 		sluice_event_log_write(log, &e);
@@ -287,7 +352,7 @@ every_word_is_on_the_page(void **state)
 	unsigned kinds = 0;
 	for (json_t *j; (j = next_line(&w.next)); json_decref(j), kinds++)
 		is_in_a_table(page, text_of(j, "event"));
-	assert_int_equal(kinds, SLUICE_EVENT_RELOADED + 1);
+	assert_int_equal(kinds, SLUICE_EVENT_TLS_FAILED + 1);
 	done_with(&w);
 	free(page);
 }
