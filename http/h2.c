@@ -170,7 +170,7 @@ static void
 client_broken(struct h2_exchange *x)
 {
 	/* The library has said it already where it found out itself. */
-	if (!x->end[SIDE_CLIENT].gone) {
+	if (!x->end[SIDE_CLIENT].gone && !x->heap.failed) {
 		nghttp2_session_terminate_session(x->end[SIDE_CLIENT].session, x->code);
 		h2_session_fill(x, SIDE_CLIENT);
 	}
@@ -191,6 +191,8 @@ static void
 settle(struct h2_exchange *x)
 {
 	pump(x);
+	if (x->heap.failed)
+		h2_fail(x, SIDE_CLIENT, NGHTTP2_INTERNAL_ERROR, "no memory");
 	if (!x->broken[SIDE_CLIENT] && x->broken[SIDE_SERVER] && !x->end[SIDE_SERVER].gone) {
 		/* What it had said in full is still brought to the client. */
 		side_gone(x, SIDE_SERVER, x->broken[SIDE_SERVER]);
@@ -368,8 +370,10 @@ h2_free(struct exchange *ex)
 	struct h2_heap heap;
 
 	/* Sessions before streams: they do not look at them any more. */
-	nghttp2_session_del(x->end[SIDE_CLIENT].session);
-	x->up->free(x);
+	if (!x->heap.failed) {
+		nghttp2_session_del(x->end[SIDE_CLIENT].session);
+		nghttp2_session_del(x->end[SIDE_SERVER].session);
+	}
 	for (int at = 0; at < 2; at++) {
 		x->end[at].gone = true;
 		h2_put(&x->heap, x->end[at].out);
@@ -378,7 +382,7 @@ h2_free(struct exchange *ex)
 	while (x->first)
 		stream_free(x, x->first);
 	heap = x->heap;
-	h2_put(&heap, x);
+	h2_heap_clear(&heap);
 }
 
 static const struct exchange_ops ops = {

@@ -17,7 +17,9 @@
  * While a stream waits for its turn (the server's limit, a server that speaks HTTP/1.1, a body that is gathered whole), the connection's
  * window is given back at once, so that those that wait cannot starve those that are served: 64 KiB wait for each of them.
  *
- * All memory comes from one heap, which wipes what it gets back and can be told to fail.
+ * All memory comes from one heap, which wipes what it gets back, knows all that is out, and can be told to fail.  The library is not
+ * whole after an allocation failed (a stream of 1.52 keeps a pointer to the DATA item that submit_data has freed), so its sessions are
+ * not entered any more then, not even to delete them: the heap gives everything back.
  */
 #ifndef HTTP_H2_H
 #define HTTP_H2_H
@@ -47,10 +49,13 @@
 struct h2_heap {
 	void *(*get)(void *ctx, size_t n); /* NULL: malloc() */
 	void *ctx;
-	size_t held, most; /* bytes that are out now, and at most were */
+	struct h2_block *blocks; /* all that are out */
+	size_t held, most;       /* their bytes now, and at most */
+	bool failed;             /* there was no memory once */
 };
 void *h2_get(struct h2_heap *h, size_t n);     /* all zero; NULL: no memory */
 void h2_put(struct h2_heap *h, void *p);       /* wiped; NULL is fine */
+void h2_heap_clear(struct h2_heap *h);         /* all of it */
 nghttp2_mem h2_heap_mem(struct h2_heap *heap); /* the same for the library */
 
 /* Bytes that wait, in pieces; all zero is empty. */
@@ -168,7 +173,6 @@ struct h2_up {
 	bool (*fill)(struct h2_exchange *x);
 	bool (*over)(const struct h2_exchange *x); /* nothing more will be sent */
 	void (*close)(struct h2_exchange *x);      /* there will be no more streams */
-	void (*free)(struct h2_exchange *x);
 };
 
 struct h2_down;
@@ -231,7 +235,8 @@ ssize_t h2_session_read(nghttp2_session *session, int32_t id, uint8_t *buf, size
 /* h2_client.c */
 bool h2_client_open(struct h2_exchange *x);
 void h2_client_callbacks(nghttp2_session_callbacks *cb);
-void h2_client_settings(struct h2_exchange *x, uint32_t streams, bool websockets);
+/* The server has extended CONNECT. */
+void h2_client_websockets(struct h2_exchange *x);
 void h2_client_reset(struct h2_exchange *x, struct h2_stream *s, uint32_t code);
 bool h2_client_head(struct h2_exchange *x, struct h2_stream *s, const struct h2_fields *f, bool interim,
 		    bool end);

@@ -206,22 +206,13 @@ submitted(struct h2_exchange *x, int rv)
 		h2_fail(x, SIDE_CLIENT, NGHTTP2_INTERNAL_ERROR, "no memory");
 }
 
-/* The server's settings are known: what depends on them. */
 void
-h2_client_settings(struct h2_exchange *x, uint32_t streams, bool websockets)
+h2_client_websockets(struct h2_exchange *x)
 {
-	nghttp2_settings_entry e[2];
-	size_t n = 0;
+	static const nghttp2_settings_entry e = {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1};
 
-	if (x->end[SIDE_CLIENT].gone)
-		return;
-	if (streams < H2_STREAMS)
-		e[n++] =
-		    (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, streams ? streams : 1};
-	if (websockets)
-		e[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1};
-	if (n)
-		submitted(x, nghttp2_submit_settings(x->end[SIDE_CLIENT].session, NGHTTP2_FLAG_NONE, e, n));
+	if (!x->end[SIDE_CLIENT].gone)
+		submitted(x, nghttp2_submit_settings(x->end[SIDE_CLIENT].session, NGHTTP2_FLAG_NONE, &e, 1));
 }
 
 void

@@ -77,5 +77,4 @@ const struct h2_up h2_down = {
     .fill = down_fill,
     .over = down_over,
     .close = down_close,
-    .free = down_close,
 };

@@ -10,23 +10,27 @@
 #define PIECE 16384u
 
 /* In front of every block; as aligned as malloc()'s memory. */
-struct block {
-	_Alignas(max_align_t) size_t n;
+struct h2_block {
+	_Alignas(max_align_t) struct h2_block *next, *prev;
+	size_t n;
 };
 
 void *
 h2_get(struct h2_heap *h, size_t n)
 {
-	if (n > SIZE_MAX / 2)
-		return NULL;
+	size_t all = n + sizeof(struct h2_block);
+	struct h2_block *b = n > SIZE_MAX / 2 ? NULL : h->get ? h->get(h->ctx, all) : malloc(all);
 
-	size_t all = n + sizeof(struct block);
-	struct block *b = h->get ? h->get(h->ctx, all) : malloc(all);
-
-	if (!b)
+	if (!b) {
+		h->failed = true;
 		return NULL;
+	}
 	memset(b, 0, all);
 	b->n = all;
+	b->next = h->blocks;
+	if (b->next)
+		b->next->prev = b;
+	h->blocks = b;
 	h->held += all;
 	if (h->held > h->most)
 		h->most = h->held;
@@ -39,10 +43,23 @@ h2_put(struct h2_heap *h, void *p)
 	if (!p)
 		return;
 
-	struct block *b = (struct block *)p - 1;
+	struct h2_block *b = (struct h2_block *)p - 1;
+	if (b->next)
+		b->next->prev = b->prev;
+	if (b->prev)
+		b->prev->next = b->next;
+	else
+		h->blocks = b->next;
 	h->held -= b->n;
 	explicit_bzero(b, b->n);
 	free(b);
+}
+
+void
+h2_heap_clear(struct h2_heap *h)
+{
+	while (h->blocks)
+		h2_put(h, h->blocks + 1);
 }
 
 static void *
@@ -69,7 +86,7 @@ mem_realloc(void *p, size_t n, void *heap)
 	void *to = h2_get(heap, n);
 
 	if (to && p) {
-		size_t had = ((struct block *)p - 1)->n - sizeof(struct block);
+		size_t had = ((struct h2_block *)p - 1)->n - sizeof(struct h2_block);
 
 		memcpy(to, p, had < n ? had : n);
 		h2_put(heap, p);

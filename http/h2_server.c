@@ -52,9 +52,8 @@ got_settings(struct h2_exchange *x, nghttp2_session *session)
 	if (x->end[SIDE_SERVER].settings)
 		return;
 	x->end[SIDE_SERVER].settings = true;
-	h2_client_settings(
-	    x, nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS),
-	    nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1);
+	if (nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1)
+		h2_client_websockets(x);
 }
 
 static int
@@ -281,12 +280,6 @@ server_close(struct h2_exchange *x)
 			  nghttp2_session_terminate_session(x->end[SIDE_SERVER].session, NGHTTP2_NO_ERROR));
 }
 
-static void
-server_free(struct h2_exchange *x)
-{
-	nghttp2_session_del(x->end[SIDE_SERVER].session);
-}
-
 const struct h2_up h2_server = {
     .request = server_request,
     .more = server_more,
@@ -297,5 +290,4 @@ const struct h2_up h2_server = {
     .fill = server_fill,
     .over = server_over,
     .close = server_close,
-    .free = server_free,
 };
