@@ -10,8 +10,8 @@
  * the socket before it is connected again, so the socket is looked into first; one that holds anything, a datagram or
  * an error, is closed.  Only sockets that brought nothing but one answer are kept at all.
  *
- * There are DNS_SOCKETS places.  Who finds none opens a socket and closes it.  Spare ones are closed when none was
- * needed for DNS_SPARE_TIME, when the guest leaves, and when descriptors run short.
+ * There are DNS_SOCKETS places.  Who finds none opens a socket and closes it.  Spare ones are closed DNS_SPARE_TIME after
+ * the last answer, when the guest leaves, and when descriptors run short.
  */
 #include "proxy/dns_int.h"
 
@@ -60,7 +60,8 @@ dns_make_room(struct sluice *gw)
 	return any;
 }
 
-/* Nothing can reach a spare socket: what is not in it now will not be. */
+/* Nothing finds its way to a spare socket: what is not in it now will not be.  (But what another processor was just
+ * handing over when the port was given up: one datagram, for which the id of the next question is as hard to guess.) */
 static bool
 is_empty(struct sluice *gw, int fd)
 {
