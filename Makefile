@@ -11,7 +11,7 @@
 #   test/fuzz/fuzz_*.c                                  one fuzz target each
 #   test/bench/*.c                                      one program each, with common.c
 #
-# The same sources are compiled into six builds, one folder each, so that no build disturbs another:
+# The same sources are compiled into seven builds, one folder each, so that no build disturbs another:
 #
 #   build/release   what is installed: optimised, hardened; build/sluice and build/libsluice.* come from it
 #   build/tsan      thread sanitizer: only the tests that have several threads (THREAD_TESTS)
@@ -19,6 +19,7 @@
 #   build/fuzz      libFuzzer targets (clang)
 #   build/plain     no hardening: what the symbol checks read
 #   build/cov       instrumented for gcov
+#   build/tls36     release with Mbed TLS 3.6 of a newer Debian suite (tools/mbedtls36.sh): only the tests of TLS
 
 # --- what may be set on the command line ------------------------------------------------------------
 
@@ -30,6 +31,8 @@ LIBDIR = $(PREFIX)/lib
 # 1: warnings are errors; 1: print the commands.
 WERROR =
 V      =
+# A Mbed TLS of your own: DIR/include, DIR/lib with its static archives.  Else pkg-config is asked, else the compiler finds it.
+MBEDTLS =
 # Only the tests, fuzz targets or rows of the benchmark that are named here (a part of the name does).
 TEST   =
 FUZZ   =
@@ -57,9 +60,27 @@ EXAMPLE  := $(if $(wildcard docs/embedding.md),build/release/embedding)
 VERSION  := $(subst $() ,.,$(shell sed -n 's/^\#define SLUICE_VERSION_[A-Z]* //p' sluice.h))
 SONAME   := libsluice.so.$(firstword $(subst ., ,$(VERSION)))
 
+# --- Mbed TLS ---------------------------------------------------------------------------------------
+
+MBED_NAMES := mbedtls mbedx509 mbedcrypto
+MBED_CC    :=
+MBED_LD    := $(MBED_NAMES:%=-l%)
+ifneq ($(MBEDTLS),)
+MBED_CC    := -isystem $(MBEDTLS)/include
+MBED_LD    := $(MBED_NAMES:%=$(MBEDTLS)/lib/lib%.a)
+else ifeq ($(shell pkg-config --exists $(MBED_NAMES) 2>/dev/null && echo yes),yes)
+MBED_CC    := $(shell pkg-config --cflags $(MBED_NAMES))
+MBED_LD    := $(shell pkg-config --libs $(MBED_NAMES))
+endif
+# As archives, where there are any: for a test in which the library's own allocations fail.
+MBED_A     := $(foreach l,$(MBED_NAMES),$(filter /%,$(shell $(CC) -print-file-name=lib$(l).a)))
+MBED_A     := $(if $(MBEDTLS),$(MBED_LD),$(if $(filter 3,$(words $(MBED_A))),$(MBED_A),$(MBED_LD)))
+# The newer one.  What is linked and tested in build/tls36 takes it instead.
+MBED36     := build/mbedtls36
+
 # --- flags ------------------------------------------------------------------------------------------
 
-LANGUAGE := -std=c11 -D_GNU_SOURCE -iquote . -fno-strict-aliasing -fvisibility=hidden
+LANGUAGE := -std=c11 -D_GNU_SOURCE -iquote . -fno-strict-aliasing -fvisibility=hidden $(MBED_CC)
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wcast-qual -Wwrite-strings -Wundef -Wvla $(if $(filter 1,$(WERROR)),-Werror)
 # Control-flow integrity under the name each machine gives it.
@@ -73,6 +94,10 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 release.cc      = $(CC) $(CFLAGS) $(HARDEN) -fPIC
 release.ld      = $(CC) $(CFLAGS) $(RELRO) -pie $(LDFLAGS)
 # gcc's sanitizers rewrite shifts before -Wconversion looks at them; the other builds keep that warning.
+# In front of whatever Mbed TLS the language's flags name.
+tls36.cc        = $(release.cc) -isystem $(MBED36)/include
+tls36.ld        = $(release.ld)
+build/tls36/%: MBED_LD = $(MBED_NAMES:%=$(MBED36)/lib/lib%.a)
 asan.cc         = $(CC) -O1 -g $(SANITIZE) -fPIC
 asan.warn       = -Wno-conversion
 asan.ld         = $(CC) $(SANITIZE) $(LDFLAGS)
@@ -88,13 +113,13 @@ build/fuzz/test/bed/%.o: fuzz.cc = $(CLANG) -O2 -g $(SANITIZE)
 plain.cc        = $(CC) -O2 -g -U_FORTIFY_SOURCE -fno-stack-protector -fno-pie -fcf-protection=none
 plain.cc       := $(if $(filter x86_64,$(shell uname -m)),$(plain.cc),$(filter-out -fcf-protection=none,$(plain.cc)))
 # Libraries the gateway is made with (docs/design.md section 9); vmm/ and every embedder get them through it.
-LIBS            = -lldns -lyaml -ljansson -lnghttp2 -lmbedtls -lmbedx509 -lmbedcrypto
+LIBS            = -lldns -lyaml -ljansson -lnghttp2 $(MBED_LD)
 TEST_LIBS       = $(LIBS) -lcmocka -lpcap -lm -pthread
 
 # --- the packages a goal needs ----------------------------------------------------------------------
 
 GOALS := $(or $(MAKECMDGOALS),all)
-NEEDS := build $(if $(filter test coverage,$(GOALS)),test) $(if $(filter check,$(GOALS)),check) \
+NEEDS := build $(if $(filter test test-tls36 coverage,$(GOALS)),test) $(if $(filter check,$(GOALS)),check) \
          $(if $(filter fuzz,$(GOALS)),fuzz) $(if $(filter bench,$(GOALS)),bench) \
          $(filter demo demo-vmm,$(GOALS))
 
@@ -107,9 +132,9 @@ run = $(if $(filter 1,$(V)),,@)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all test check bench demo demo-vmm fuzz coverage install clean help deps FORCE
+.PHONY: all test test-tls36 check bench demo demo-vmm fuzz coverage install clean help deps FORCE
 
-all: build/libsluice.a build/$(SONAME) $(PROGRAM:%=build/%)
+all: build/mbedtls build/libsluice.a build/$(SONAME) $(PROGRAM:%=build/%)
 
 help:
 	@sed -n 's/^#:/ /p' Makefile
@@ -118,13 +143,14 @@ help:
 #: make demo                         see it work: a guest command on this machine, no internet needed
 #: make demo-vmm                     a Linux guest, from nothing to a shell whose network is sluice
 #: make test [TEST=tcp]              every test, on the sanitizer build and on the release build
+#: make test-tls36                   those about TLS alone, with Mbed TLS 3.6 of a newer Debian suite (downloaded)
 #: make check                        structure, format, clang-tidy, cppcheck, gcc -fanalyzer
 #: make bench [BENCH="tcp_up ..."] [BENCH_TIME=3] [BENCH_RUNS=3]   beside pasta and slirp4netns
 #: make fuzz [FUZZ=name] [FUZZ_TIME=60]                            each fuzz target so many seconds
 #: make coverage                     lines and branches the tests reach, per folder
 #: make install [PREFIX=/usr/local] [DESTDIR=]
 #: make clean
-#: Everywhere: CC=clang, WERROR=1 (warnings are errors), V=1 (print the commands).
+#: Everywhere: CC=clang, WERROR=1 (warnings are errors), V=1 (print the commands), MBEDTLS=DIR (its include/, lib/*.a).
 
 # --- one build --------------------------------------------------------------------------------------
 
@@ -175,6 +201,9 @@ ALLOCATED := malloc calloc realloc
 $(foreach b,release asan cov,build/$(b)/test/unit/setup_fault_test): TEST_LIBS += $(WRAPPED:%=-Wl,--wrap=%)
 $(foreach b,release asan cov,build/$(b)/test/unit/policy_fault_test): TEST_LIBS += $(ALLOCATED:%=-Wl,--wrap=%)
 
+$(foreach b,release asan cov tls36,build/$(b)/test/unit/tls_fault_test): TEST_LIBS += $(ALLOCATED:%=-Wl,--wrap=%) -Wl,--wrap=free
+$(foreach b,release asan cov,build/$(b)/test/unit/tls_fault_test): MBED_LD = $(MBED_A)
+
 # Fuzz targets without libFuzzer: a main() that feeds them files.
 define replay
 $(patsubst %.c,build/$(1)/%,$(FUZZ_C)): build/$(1)/%: build/$(1)/%.o build/$(1)/test/fuzz/replay_main.o build/$(1)/inside.a
@@ -182,8 +211,8 @@ $(patsubst %.c,build/$(1)/%,$(FUZZ_C)): build/$(1)/%: build/$(1)/%.o build/$(1)/
 	$$(run)$$($(1).ld) -o $$@ $$^ $$(TEST_LIBS)
 endef
 
-$(foreach b,release asan tsan fuzz plain cov,$(eval $(call build,$(b))))
-$(foreach b,release asan cov,$(eval $(call replay,$(b))))
+$(foreach b,release asan tsan fuzz plain cov tls36,$(eval $(call build,$(b))))
+$(foreach b,release asan cov tls36,$(eval $(call replay,$(b))))
 
 $(FUZZ_C:%.c=build/fuzz/%): build/fuzz/%: build/fuzz/%.o build/fuzz/inside.a
 	$(say) LINK $@
@@ -193,6 +222,18 @@ $(FUZZ_C:%.c=build/fuzz/%): build/fuzz/%: build/fuzz/%.o build/fuzz/inside.a
 
 deps:
 	@tools/deps.sh $(NEEDS)
+
+# Which Mbed TLS it is, said once.
+build/mbedtls: FORCE | deps
+	@mkdir -p $(@D)
+	@printf '#include "tls/lib.h"\nMBEDTLS_VERSION_STRING LIB_VERSIONS' | \
+		$(CC) $(LANGUAGE) -E -P -x c - 2>/dev/null | tail -n 1 | tr -d '"' >$@.new
+	@if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; echo "  with Mbed TLS $$(cat $@)"; fi
+
+$(MBED36)/version: tools/mbedtls36.sh
+	@tools/mbedtls36.sh $(MBED36) && touch $@
+
+build/tls36/flags: $(MBED36)/version
 
 # --- what a user takes away -------------------------------------------------------------------------
 
@@ -248,8 +289,20 @@ tests = $(patsubst %.c,build/$(1)/%,$(TEST_C) $(FUZZ_C)) $(PROGRAM:%=build/$(1)/
 # policies that are left for one that runs.
 THREAD_TESTS := port_thread_test virtio_thread_test two_gateways_test reload_thread_test
 
+# What is about TLS, and so runs with the newer library, too; of the live tests, those that say so.
+TLS36_TESTS := $(patsubst %.c,build/tls36/%,$(filter test/unit/tls_% test/fuzz/fuzz_tls_%,$(TEST_C) $(FUZZ_C))) \
+               $(if $(PROGRAM),build/tls36/sluice)
+
+# Without network it cannot be had, and nothing but that is left out.  Where this machine's own is new already, nothing is.
 test: $(call tests,asan) $(call tests,release) $(THREAD_TESTS:%=build/tsan/test/unit/%) $(EXAMPLE) all
-	@TEST='$(TEST)' tools/test.sh tsan asan release
+	@builds='tsan asan release' status=0; \
+	if grep -q '1\.3' build/mbedtls; then :; \
+	elif tools/mbedtls36.sh $(MBED36); then $(MAKE) --no-print-directory $(TLS36_TESTS) && builds="$$builds tls36" || status=1; \
+	else echo 'the tests with Mbed TLS 3.6 are left out'; [ "$$CI" != true ] || status=1; fi; \
+	TEST='$(TEST)' tools/test.sh $$builds && exit $$status
+
+test-tls36: $(TLS36_TESTS)
+	@TEST='$(TEST)' tools/test.sh tls36
 
 coverage: $(call tests,cov)
 	@find build/cov -name '*.gcda' -delete
