@@ -370,6 +370,9 @@ struct sluice_question {
 	const char *address; /* host is a name: where it leads; NULL: a public address */
 	uint16_t port;
 	const char *sni; /* the name TLS will tell; NULL: that of host, if it is one; "": none */
+	/* TCP: a request, as it is sent: "GET", "/repos/x?y"; method NULL: the flow alone, path NULL: "/". */
+	const char *method, *path;
+	bool plain; /* ... in the clear: http, not https */
 };
 /* Writes text for a person, or one JSON object, through out().  1: allowed; 0: refused; -1 and a sentence. */
 SLUICE_API int sluice_explain(const struct sluice_config *cfg, const struct sluice_question *q, bool json,

@@ -7,10 +7,10 @@
  */
 #include "cli/options.h"
 
-#include <netinet/in.h>
 #include <string.h>
 
 #include "cli/passt.h"
+#include "cli/question.h"
 
 enum {
 	RUN = 1 << VERB_RUN,
@@ -424,58 +424,10 @@ check_replay(const struct walk *w, struct options *o, struct failure *f)
 	return 0;
 }
 
-/* HOST, HOST:PORT or [HOST]:PORT. */
-static int
-split_host(struct options *o, const char *text, bool port, struct failure *f)
-{
-	const char *host = text, *colon = strrchr(text, ':');
-	size_t len = colon ? (size_t)(colon - text) : strlen(text);
-	uint64_t n = 0;
-
-	if (text[0] == '[') {
-		host = text + 1;
-		len = strcspn(host, "]");
-		colon = host[len] == ']' ? host + len + 1 : NULL;
-	} else if (!port) {
-		len = strlen(text);
-		colon = NULL;
-	}
-	if (port && (!colon || *colon != ':' || !value_number(colon + 1, 1, 65535, &n)))
-		return failed(f,
-			      "explain: '%s' does not end in a port; write it as in api.example:443 or "
-			      "[2001:db8::1]:443",
-			      text);
-	if (len == 0 || len > OPTIONS_HOST_MAX)
-		return failed(f, "explain: '%s' is neither a name nor an address", text);
-	memcpy(o->host, host, len);
-	o->host[len] = '\0';
-	o->question.host = o->host;
-	o->question.port = (uint16_t)n;
-	return 0;
-}
-
 static int
 check_explain(const struct walk *w, struct options *o, struct failure *f)
 {
-	static const struct {
-		const char *word;
-		int protocol;
-		bool port;
-	} what[] = {{"tcp", IPPROTO_TCP, true},
-		    {"udp", IPPROTO_UDP, true},
-		    {"icmp", IPPROTO_ICMP, false},
-		    {"dns", 0, false}};
-
-	o->question.size = sizeof(o->question);
-	if (w->noperands != 2)
-		return failed(f, "explain: what, and of whom? write it as in tcp api.example:443, udp "
-				 "192.0.2.1:123, icmp 192.0.2.1 or dns api.example");
-	for (size_t i = 0; i < sizeof(what) / sizeof(what[0]); i++)
-		if (strcmp(w->operands[0], what[i].word) == 0) {
-			o->question.protocol = what[i].protocol;
-			return split_host(o, w->operands[1], what[i].port, f);
-		}
-	return failed(f, "explain: '%s' is none of tcp, udp, icmp and dns", w->operands[0]);
+	return question_read(o, w->operands, (size_t)w->noperands, f);
 }
 
 static int

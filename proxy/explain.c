@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/head.h"
+#include "http/request.h"
 #include "proxy/config.h"
 #include "proxy/explain.h"
 #include "proxy/gateway.h"
@@ -43,6 +45,34 @@ read_name(struct setup *su, const char *what, const char *text, struct name *out
 	return wrong(su, "%s '%s' is neither a name nor an address", what, text);
 }
 
+/* A request, as it would come over the wire. */
+static bool
+read_request(struct setup *su, const struct sluice_question *q, struct explanation *e)
+{
+	const char *target = q->path && q->path[0] ? q->path : "/";
+	size_t len = strlen(q->method);
+
+	if (q->protocol != IPPROTO_TCP || q->ingress)
+		return wrong(su, "a request is asked of a target, over TCP");
+	if (len == 0 || len > HTTP_METHOD_MAX || strpbrk(q->method, " \t\r\n"))
+		return wrong(su, "'%s' is not a method; write it as in GET", q->method);
+	e->path = malloc(REQUEST_PATH + 1);
+	if (!e->path)
+		return wrong(su, "no memory to explain it");
+	if (strcmp(target, "*") == 0 && strcmp(q->method, "OPTIONS") == 0)
+		strcpy(e->path, "*");
+	else if (strcmp(q->method, "CONNECT") == 0)
+		e->path[0] = '\0';
+	else if (!request_path(view_of(target, strlen(target)), e->path, REQUEST_PATH + 1))
+		return wrong(
+		    su, "the path '%s' has no normal form: a request with it is refused whatever rules say",
+		    target);
+	e->asks = true;
+	e->request =
+	    (struct policy_request){.tls = !q->plain, .method = view_of(q->method, len), .path = e->path};
+	return true;
+}
+
 static bool
 read_question(struct setup *su, const struct sluice_question *q, struct explanation *e)
 {
@@ -70,6 +100,8 @@ read_question(struct setup *su, const struct sluice_question *q, struct explanat
 		return false;
 	if (e->tells && !q->sni)
 		e->told = e->name;
+	if (q->method && !read_request(su, q, e))
+		return false;
 	e->q.ingress = q->ingress;
 	e->q.port = q->port;
 	e->q.proto = (uint8_t)q->protocol;
@@ -203,22 +235,50 @@ ask_name(struct explanation *e, bool last)
 }
 
 static void
+decide(struct explanation *e)
+{
+	policy_decide(e->settings->policy, &e->where, e->q.ingress ? NULL : e->evidence, 0, &e->q,
+		      &e->answer);
+	e->reason = judge_reason(&e->q, &e->answer);
+}
+
+/* Is it passed on unopened, whatever its rules? */
+static bool
+is_bypassed(const struct explanation *e)
+{
+	const struct tls_settings *tls = e->settings->tls;
+
+	return tls && tls->bypass && e->tells && nameset_has(tls->bypass, &e->told);
+}
+
+/* The SYN is let in: what its first flight tells, then what is asked. */
+static void
+ask_further(struct explanation *e)
+{
+	e->peeked = e->answer.verdict == VERDICT_PEEK;
+	e->q.claim = e->tells ? CLAIM_TOLD : CLAIM_NONE;
+	e->q.told = e->tells ? &e->told : NULL;
+	e->closed = is_bypassed(e) && (!e->asks || e->request.tls);
+	if (e->closed)
+		e->q.requests = CLAIM_NONE;
+	else if (e->asks)
+		e->q.requests = CLAIM_TOLD;
+	e->q.request = e->asks && !e->closed ? &e->request : NULL;
+	decide(e);
+	e->waits = e->reason == SLUICE_REASON_NONE && e->answer.verdict == VERDICT_PEEK;
+}
+
+static void
 ask_flow(struct explanation *e)
 {
-	const struct policy *p = e->settings->policy;
-
 	e->q.claim = e->q.ingress ? CLAIM_NONE : judge_claim(e->q.proto, e->q.port);
-	policy_decide(p, &e->where, e->q.ingress ? NULL : e->evidence, 0, &e->q, &e->answer);
-	e->reason = judge_reason(&e->q, &e->answer);
-	e->peeked = e->reason == SLUICE_REASON_NONE && e->answer.verdict == VERDICT_PEEK;
-	if (e->peeked) {
-		e->q.claim = e->tells ? CLAIM_TOLD : CLAIM_NONE;
-		e->q.told = e->tells ? &e->told : NULL;
-		policy_decide(p, &e->where, e->evidence, 0, &e->q, &e->answer);
-		e->reason = judge_reason(&e->q, &e->answer);
-	}
+	e->q.requests = e->q.ingress ? CLAIM_NONE : judge_claim_requests(e->q.proto, e->q.port);
+	decide(e);
+	if (e->reason == SLUICE_REASON_NONE && (e->answer.verdict == VERDICT_PEEK || e->asks))
+		ask_further(e);
 	e->refused = e->reason != SLUICE_REASON_NONE;
-	policy_trace(p, &e->where, e->q.ingress ? NULL : e->evidence, 0, &e->q, keep_step, e);
+	policy_trace(e->settings->policy, &e->where, e->q.ingress ? NULL : e->evidence, 0, &e->q, keep_step,
+		     e);
 }
 
 static bool
@@ -249,6 +309,7 @@ explanation_done(struct explanation *e)
 	evidence_free(e->evidence);
 	settings_free(e->settings);
 	free(e->own);
+	free(e->path);
 }
 
 int

@@ -25,12 +25,17 @@ struct explanation {
 	bool assumed; /* nobody said where it leads */
 	bool tells;   /* TLS or HTTP will tell a name: */
 	struct name told;
+	bool asks; /* it is about a request: this one, of path */
+	struct policy_request request;
+	char *path; /* owned */
 
 	bool asked_name; /* the name was asked of the gateway, with name_answer unless local */
 	bool local;      /* it is answered without asking anybody; nowhere: it leads nowhere */
 	bool nowhere;
 	struct policy_answer name_answer;
 	bool peeked; /* the name that was told decided */
+	bool waits;  /* ... or rather requests would, and none was asked about */
+	bool closed; /* ... but none will be read: the host is on the bypass list */
 	bool refused;
 	enum sluice_reason reason;
 	struct policy_answer answer;

@@ -17,6 +17,7 @@
 
 #define STEPS_SHOWN 40 /* in words; JSON has all */
 #define LINE_MAX_BYTES 4096
+#define RULE_PATH 256 /* bytes of a path that is proposed */
 
 struct says {
 	void (*out)(void *ctx, const char *text);
@@ -61,7 +62,7 @@ static const char *
 verdict_word(const struct explanation *e)
 {
 	if (!e->refused)
-		return "allow";
+		return e->waits ? "peek" : "allow";
 	return e->answer.verdict == VERDICT_DROP ? "drop" : "deny";
 }
 
@@ -72,7 +73,16 @@ subject(const struct explanation *e, char *to, size_t size)
 	const struct sluice_question *q = e->question;
 	bool brackets = q->port && strchr(q->host, ':');
 
-	if (q->ingress)
+	if (e->asks && e->request.path[0] == '\0')
+		snprintf(to, size, "%s of %s%s%s:%u", q->method, brackets ? "[" : "", q->host,
+			 brackets ? "]" : "", q->port);
+	else if (e->asks && q->port == (q->plain ? 80 : 443))
+		snprintf(to, size, "%s http%s://%s%s%s%.250s", q->method, q->plain ? "" : "s",
+			 brackets ? "[" : "", q->host, brackets ? "]" : "", e->request.path);
+	else if (e->asks)
+		snprintf(to, size, "%s http%s://%s%s%s:%u%.250s", q->method, q->plain ? "" : "s",
+			 brackets ? "[" : "", q->host, brackets ? "]" : "", q->port, e->request.path);
+	else if (q->ingress)
 		snprintf(to, size, "%s from %s to port %u", protocol_word(e), q->host, q->port);
 	else if (q->port)
 		snprintf(to, size, "%s %s%s%s:%u", protocol_word(e), brackets ? "[" : "", q->host,
@@ -112,6 +122,10 @@ reason_phrase(const struct explanation *e)
 		return "a name decides, and QUIC does not show it: clients fall back to TCP";
 	case SLUICE_REASON_NAME_SERVICE:
 		return "names are asked on port 53; only a rule that names this port allows it";
+	case SLUICE_REASON_NO_REQUEST:
+		return e->closed
+			   ? "requests are allowed there, and none is read: the name is on the bypass list"
+			   : "requests are allowed there, and none is read";
 	case SLUICE_REASON_REBIND:
 		return "the answer is taken out: names may not lead to private and special addresses";
 	default:
@@ -148,10 +162,51 @@ target(const struct explanation *e, char *to, size_t size)
 		snprintf(to, size, "%s", addr_text(&e->q.remote, text));
 }
 
+/* As the path of a rule about whom: a star for what stands in none; "" if it is too long, or the request has none. */
+static void
+rule_path(const char *path, const char *whom, char *to, size_t size)
+{
+	struct addr a;
+	size_t n = 0;
+
+	to[0] = '\0';
+	if (path[0] != '/')
+		return;
+	/* Behind an address it could be read as bits. */
+	if (addr_parse(whom, &a))
+		n = (size_t)snprintf(to, size, "/%d", addr_is_v4(&a) ? 32 : 128);
+	for (; *path && n + 1 < size; path++) {
+		bool odd = (unsigned char)*path <= ' ' || *path == 0x7f || strchr(",\"%?#\\*", *path);
+
+		if (!odd || to[n - 1] != '*')
+			to[n++] = odd ? '*' : *path;
+	}
+	to[*path ? 0 : n] = '\0';
+}
+
+static void
+suggested_request(const struct explanation *e, const char *action, char *to, size_t size)
+{
+	const struct sluice_question *q = e->question;
+	char whom[NAME_TEXT], path[RULE_PATH] = "", ports[16] = "";
+
+	target(e, whom, sizeof(whom));
+	if (strcmp(whom, "@dns") != 0)
+		rule_path(e->request.path, whom, path, sizeof(path));
+	if (q->port != (q->plain ? 80 : 443))
+		snprintf(ports, sizeof(ports), "/%u", q->port);
+	snprintf(to, size, "%s http%s%s %s %s%s", action, q->plain ? "" : "s", ports, q->method, whom, path);
+}
+
 static void
 suggested_rule(const struct explanation *e, const char *action, char *to, size_t size)
 {
 	char whom[NAME_TEXT], ports[16] = "";
+
+	if (e->asks && !e->closed) {
+		suggested_request(e, action, to, size);
+		return;
+	}
 
 	target(e, whom, sizeof(whom));
 	if (e->question->port)
@@ -166,7 +221,7 @@ suggested_rule(const struct explanation *e, const char *action, char *to, size_t
 void
 explain_remedy(const struct explanation *e, char *to, size_t size)
 {
-	char rule[NAME_TEXT + 64], at[512], name[NAME_TEXT];
+	char rule[NAME_TEXT + RULE_PATH + 64], at[512], name[NAME_TEXT];
 	const struct rule *by = e->answer.rule;
 
 	suggested_rule(e, e->refused ? "allow" : "deny", rule, sizeof(rule));
@@ -242,10 +297,10 @@ explain_text(const struct explanation *e, void (*out)(void *ctx, const char *tex
 	const struct says s = {out, ctx};
 	const struct rule *by = e->answer.rule;
 	bool by_rule = by && (!e->refused || e->reason == SLUICE_REASON_RULE);
-	char what[512], where[640], remedy[NAME_TEXT + 600];
+	char what[1024], where[640], remedy[NAME_TEXT + RULE_PATH + 600];
 
 	subject(e, what, sizeof(what));
-	say(&s, "%s: %s\n", e->refused ? "refused" : "allowed", what);
+	say(&s, "%s: %s\n", e->refused ? "refused" : e->waits ? "its requests decide" : "allowed", what);
 	if (by_rule) {
 		place(by, e->answer.floor, where, sizeof(where));
 		say(&s, "  by %s \"%.1000s\"\n", where, by->text ? by->text : by->profile);
@@ -258,6 +313,11 @@ explain_text(const struct explanation *e, void (*out)(void *ctx, const char *tex
 	}
 	say_assumptions(e, &s);
 	say_steps(e, &s);
+	if (e->waits) {
+		say(&s, "  ask about one: sluice explain GET http%s://%s/PATH\n", e->q.port == 80 ? "" : "s",
+		    e->question->host);
+		return true;
+	}
 	explain_remedy(e, remedy, sizeof(remedy));
 	say(&s, "  to %s it: %s\n", e->refused ? "allow" : "refuse", remedy);
 	return true;
@@ -335,13 +395,18 @@ question_json(const struct explanation *e)
 	}
 	if (e->tells)
 		json_object_set_new(one, "told", text_of(name_text(&e->told, name)));
+	if (e->asks) {
+		json_object_set_new(one, "method", text_of(q->method));
+		json_object_set_new(one, "path", text_of(e->request.path));
+		json_object_set_new(one, "tls", json_boolean(e->request.tls));
+	}
 	return one;
 }
 
 bool
 explain_json(const struct explanation *e, void (*out)(void *ctx, const char *text), void *ctx)
 {
-	char remedy[NAME_TEXT + 600];
+	char remedy[NAME_TEXT + RULE_PATH + 600];
 	json_t *all = json_object();
 	bool by_rule = e->answer.rule && (!e->refused || e->reason == SLUICE_REASON_RULE);
 
@@ -357,6 +422,7 @@ explain_json(const struct explanation *e, void (*out)(void *ctx, const char *tex
 	if (e->asked_name && e->name_answer.rule)
 		json_object_set_new(all, "name_rule", rule_json(e->name_answer.rule, e->name_answer.floor));
 	json_object_set_new(all, "peeked", json_boolean(e->peeked));
+	json_object_set_new(all, "waits", json_boolean(e->waits));
 	json_object_set_new(all, "rules", steps_json(e));
 	json_object_set_new(all, "remedy", text_of(remedy));
 	char *text = json_dumps(all, JSON_COMPACT);

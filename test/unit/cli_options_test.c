@@ -138,8 +138,8 @@ mistakes_are_named(void **state)
 	static const struct {
 		const char *line, *value, *why;
 	} rows[] = {
-	    {"", "command", "run, serve, replay, check or explain"},
-	    {"fly --mtu 3", "fly", "run, serve, replay, check or explain"},
+	    {"", "command", "run, serve, replay, check, explain or ca"},
+	    {"fly --mtu 3", "fly", "run, serve, replay, check, explain or ca"},
 	    {"--mtu 1500", "--socket", "--help"},
 	    {"--max-tcp 5", "--max-tcp", "--help"},
 	    {"run", "run", "COMMAND"},
@@ -198,6 +198,13 @@ mistakes_are_named(void **state)
 	    {"explain udp [::1]", "'[::1]'", "port"},
 	    {"explain udp [::1:5", "'[::1:5'", "port"},
 	    {"explain udp :5", "':5'", "neither a name nor an address"},
+	    {"explain GET", "explain", "GET https://api.example/x"},
+	    {"explain GET api.example", "GET", "method before a URL"},
+	    {"explain GET ftp://a/x", "GET", "method before a URL"},
+	    {"explain GET https://a:x/", "'a:x'", "port"},
+	    {"explain https://a@b/", "https://a@b/", "user"},
+	    {"explain https:///x", "''", "neither a name nor an address"},
+	    {"explain tcp https://a/x", "'https://a/x'", "port"},
 	};
 
 	(void)state;
@@ -234,6 +241,16 @@ a_question_is_read(void **state)
 		assert_int_equal(o.question.port, rows[i].port);
 		assert_false(o.question.ingress || o.json || o.question.sni || o.question.address);
 	}
+	assert_int_equal(parse("explain https://[2001:db8::1]/a/b?c"), 0);
+	assert_string_equal(o.question.host, "2001:db8::1");
+	assert_string_equal(o.question.method, "GET");
+	assert_string_equal(o.question.path, "/a/b?c");
+	assert_true(o.question.port == 443 && o.question.protocol == IPPROTO_TCP && !o.question.plain);
+	assert_int_equal(parse("explain POST http://a.example:8080?x"), 0);
+	assert_string_equal(o.question.host, "a.example");
+	assert_string_equal(o.question.method, "POST");
+	assert_string_equal(o.question.path, "/");
+	assert_true(o.question.port == 8080 && o.question.plain);
 	assert_int_equal(
 	    parse("explain -c x.yaml --sni a --address 192.0.2.1 --ingress --json -p 80 tcp a.example:443"),
 	    0);

@@ -255,6 +255,116 @@ earlier_rules_say_why(void **state)
 
 /* The remedy is true: with the rule it names in front, the answer is the other one. */
 static void
+its_remedy_helps(const struct sluice_question *q)
+{
+	struct sluice_rule more[16];
+	char first[512];
+	int allowed = explain(*q, false);
+
+	assert_true(allowed >= 0 && cfg.nrules < COUNT(more));
+	char *remedy = strstr(said, allowed ? "to refuse it: " : "to allow it: ");
+	assert_non_null(remedy);
+	char *rule = strstr(remedy, allowed ? "deny " : "allow ");
+	if (!allowed && rule == strstr(remedy, "allow it: "))
+		rule = strstr(rule + 1, "allow ");
+	assert_non_null(rule);
+	snprintf(first, sizeof(first), "%.*s", (int)strcspn(rule, "'\n"), rule);
+	more[0] = (struct sluice_rule){.text = first};
+	memcpy(more + 1, cfg.rules, cfg.nrules * sizeof(more[0]));
+	cfg.rules = more;
+	cfg.nrules++;
+	if (explain(*q, false) != !allowed)
+		fail_msg("%s: '%s' does not help: %s%s", q->host, first, said, err);
+}
+
+static const struct sluice_rule about_requests[] = {
+    {"deny https POST,PUT *.b.example/admin/**", NULL, 0, 0},
+    {"allow https GET,HEAD api.example/repos/**", NULL, 0, 0},
+    {"allow tcp/80,443 to *.b.example, 192.0.2.0/24", NULL, 0, 0},
+};
+
+static void
+requests_are_explained(void **state)
+{
+	static const struct {
+		const char *method, *host, *path, *says;
+		int allowed;
+		uint16_t port;
+		bool plain;
+	} asked[] = {
+	    {"GET", "api.example", "/repos/x?y", "allowed: GET https://api.example/repos/x\n  by rule 2", 1,
+	     443, 0},
+	    {"GET", "api.example", "/a/../repos/%78", "GET https://api.example/repos/x\n", 1, 443, 0},
+	    {"POST", "api.example", "/repos/x", "the method POST is not in it", 0, 443, 0},
+	    {"GET", "api.example", NULL, "the path / of that host is not in it", 0, 443, 0},
+	    {"GET", "api.example", "/repos/x", "port 80 is not in it", 0, 80, 1},
+	    {"GET", "api.example", "/repos/x", "refused: GET http://api.example:443/repos/x", 0, 443, 1},
+	    {"PUT", "x.b.example", "/admin", "by rule 1", 0, 443, 0},
+	    {"PUT", "x.b.example", "/24, a", "allowed: PUT https://x.b.example/24, a", 1, 443, 0},
+	    {"GET", "192.0.2.1", "/24/x", "by rule 3", 1, 443, 0},
+	    {"GET", "192.0.2.1", "/24/x", "GET https://192.0.2.1:8443/24/x", 0, 8443, 0},
+	    {"GET", "2001:db8::1", "/x", "GET https://[2001:db8::1]/x", 0, 443, 0},
+	    {"CONNECT", "x.b.example", NULL, "CONNECT of x.b.example:443", 1, 443, 0},
+	    {"OPTIONS", "x.b.example", "*", "OPTIONS https://x.b.example*", 1, 443, 0},
+	    {"GET", "a.example", "/../x", "", -1, 443, 0},
+	    {"G T", "a.example", "/x", "", -1, 443, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(asked); i++) {
+		const struct sluice_question q = {.protocol = IPPROTO_TCP,
+						  .host = asked[i].host,
+						  .port = asked[i].port,
+						  .method = asked[i].method,
+						  .path = asked[i].path,
+						  .plain = asked[i].plain};
+		begin(NULL);
+		cfg.profiles = "none";
+		cfg.nfloor = 0;
+		cfg.rules = about_requests;
+		cfg.nrules = COUNT(about_requests);
+		if (explain(q, false) != asked[i].allowed || !strstr(said, asked[i].says))
+			fail_msg("row %zu: %s%s", i, said, err);
+		if (asked[i].allowed < 0)
+			continue;
+		assert_int_equal(explain(q, true), asked[i].allowed);
+		json_t *j = json_loads(said, 0, NULL), *question = json_object_get(j, "question");
+		assert_string_equal(json_string_value(json_object_get(question, "method")), asked[i].method);
+		assert_int_equal(json_is_false(json_object_get(question, "tls")), asked[i].plain);
+		json_decref(j);
+		its_remedy_helps(&q);
+	}
+}
+
+/* A flow alone is neither allowed nor refused where its requests decide. */
+static void
+a_flow_may_wait_for_requests(void **state)
+{
+	static const char *const bypass[] = {"api.example"};
+	struct sluice_question q = {.protocol = IPPROTO_TCP, .host = "api.example", .port = 443};
+
+	(void)state;
+	cfg.nfloor = 0;
+	cfg.profiles = "none";
+	cfg.rules = about_requests;
+	cfg.nrules = COUNT(about_requests);
+	assert_int_equal(explain(q, false), 1);
+	assert_int_equal(strncmp(said, "its requests decide: tcp api.example:443", 40), 0);
+	assert_non_null(strstr(said, "sluice explain GET https://api.example/PATH"));
+	assert_int_equal(explain(q, true), 1);
+	assert_non_null(strstr(said, "\"verdict\":\"peek\""));
+	assert_non_null(strstr(said, "\"waits\":true"));
+
+	cfg.intercept_bypass = bypass;
+	cfg.nintercept_bypass = 1;
+	q.method = "GET";
+	q.path = "/repos/x";
+	assert_int_equal(explain(q, false), 0);
+	assert_non_null(strstr(said, "the name is on the bypass list"));
+	its_remedy_helps(&q);
+}
+
+static void
 remedies_help(void **state)
 {
 	static const struct sluice_question asked[] = {
@@ -274,28 +384,12 @@ remedies_help(void **state)
 	    {.protocol = IPPROTO_TCP, .host = "8.8.8.8", .port = 22, .ingress = true},
 	    {.protocol = IPPROTO_TCP, .host = "8.8.8.8", .port = 80, .ingress = true},
 	};
-	struct sluice_rule more[COUNT(rules) + 1];
-	char first[512];
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(asked); i++) {
 		begin(NULL);
 		cfg.nfloor = 0;
-		int r = explain(asked[i], false);
-		assert_true(r >= 0);
-		char *remedy = strstr(said, r ? "to refuse it: " : "to allow it: ");
-		assert_non_null(remedy);
-		char *rule = strstr(remedy, r ? "deny " : "allow ");
-		if (!r && rule == strstr(remedy, "allow it: "))
-			rule = strstr(rule + 1, "allow ");
-		assert_non_null(rule);
-		snprintf(first, sizeof(first), "%.*s", (int)strcspn(rule, "'\n"), rule);
-		more[0] = (struct sluice_rule){.text = first};
-		memcpy(more + 1, rules, sizeof(rules));
-		cfg.rules = more;
-		cfg.nrules = COUNT(more);
-		if (explain(asked[i], false) != !r)
-			fail_msg("row %zu: '%s' does not help: %s%s", i, first, said, err);
+		its_remedy_helps(&asked[i]);
 	}
 }
 
@@ -345,8 +439,9 @@ main(void)
 {
 #define TEST(f) cmocka_unit_test_setup(f, begin)
 	const struct CMUnitTest tests[] = {
-	    TEST(each_verdict),           TEST(earlier_rules_say_why),  TEST(remedies_help),
-	    TEST(a_policy_that_is_wrong), TEST(odd_bytes_are_not_said),
+	    TEST(each_verdict),           TEST(earlier_rules_say_why),        TEST(remedies_help),
+	    TEST(requests_are_explained), TEST(a_flow_may_wait_for_requests), TEST(a_policy_that_is_wrong),
+	    TEST(odd_bytes_are_not_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
