@@ -214,6 +214,29 @@ talk_stops(struct talk *t, enum side who, bool clean)
 	talk_pump(t);
 }
 
+/* The content of a chunked body, by another hand; returns what stands behind the last chunk's size.  NULL: it is not whole. */
+static inline const char *
+kit_unchunked(const char *at, char *content, size_t size)
+{
+	content[0] = '\0';
+	for (;;) {
+		char *end;
+		unsigned long n = strtoul(at, &end, 16);
+
+		if (end == at || strncmp(end, "\r\n", 2) != 0)
+			return NULL;
+		at = end + 2;
+		if (n == 0)
+			return at;
+		assert_true(strlen(content) + n < size);
+		if (strlen(at) < n + 2)
+			return NULL;
+		strncat(content, at, n);
+		assert_memory_equal(at + n, "\r\n", 2);
+		at += n + 2;
+	}
+}
+
 static inline bool
 talk_ended(const struct talk *t, enum side to)
 {
