@@ -112,6 +112,35 @@ add_json(struct text *t, const char *key, const char *value)
 
 /* --- what could be done ---------------------------------------------------------------------------------------- */
 
+/* The same of a request, "POST https://api.example:8443/x y": the path as a rule has it, with stars for what stands in none. */
+static void
+suggest_request(const struct refusal *r, const char *scheme, char *out, size_t size)
+{
+	bool tls = scheme[4] == 's';
+	const char *host = scheme + (tls ? 8 : 7);
+	const char *path = host + strcspn(host, "/"), *colon = path;
+	char rule_path[sizeof(r->what)] = "", ports[16] = "";
+	size_t n = 0;
+
+	while (colon > host && colon[-1] >= '0' && colon[-1] <= '9')
+		colon--;
+	colon = colon > host && colon[-1] == ':' && colon < path ? colon - 1 : path;
+	if (colon < path && path - colon < 8)
+		snprintf(ports, sizeof(ports), "/%.*s", (int)(path - colon - 1), colon + 1);
+	/* A path that was cut is not proposed, nor one behind an address, which would need its bits. */
+	bool whole = r->name[0] && !strstr(path, "...");
+	for (const char *p = path; *p && whole; p++) {
+		bool odd = *p == '%' || *p == ',' || *p == '*' || *p == '?' || *p == '#';
+
+		if (!odd || n == 0 || rule_path[n - 1] != '*')
+			rule_path[n++] = odd ? '*' : *p;
+		if (*p == '%' && p[1] && p[2])
+			p += 2;
+	}
+	snprintf(out, size, "a rule such as 'allow http%s%s %.*s %.*s%s' would allow it", tls ? "s" : "",
+		 ports, (int)strcspn(r->what, " "), r->what, (int)(colon - host), host, rule_path);
+}
+
 /* A rule that would allow it, of what and name: "tcp 203.0.113.5:25" or "dns mail.example". */
 static void
 suggest_rule(const struct refusal *r, char *out, size_t size)
@@ -120,7 +149,11 @@ suggest_rule(const struct refusal *r, char *out, size_t size)
 	char proto[8] = "", to[sizeof(r->what)] = "";
 
 	out[0] = '\0';
-	if (!blank || (size_t)(blank - r->what) >= sizeof(proto))
+	if (blank && strncmp(blank + 1, "http", 4) == 0 && strstr(blank, "://")) {
+		suggest_request(r, blank + 1, out, size);
+		return;
+	}
+	if (!blank || strncmp(r->what, "CONNECT ", 8) == 0 || (size_t)(blank - r->what) >= sizeof(proto))
 		return;
 	memcpy(proto, r->what, (size_t)(blank - r->what));
 	if (strcmp(proto, "dns") == 0) {
@@ -174,6 +207,15 @@ remedy_of(const struct refusal *r, char *out, size_t size)
 		break;
 	case SLUICE_REASON_REBIND:
 		say = "a rule that allows the address, or --rebind-allow with the name, would let it pass";
+		break;
+	case SLUICE_REASON_MISDIRECTED:
+		say = "ask each host over a connection of its own";
+		break;
+	case SLUICE_REASON_SECRET:
+		say = "a secret goes to its own hosts alone, as whoever runs this guest says";
+		break;
+	case SLUICE_REASON_NO_REQUEST:
+		say = "speak HTTP there; what is not read is not let through";
 		break;
 	default:
 		break;

@@ -15,7 +15,8 @@ static struct request_answer got;
 static struct peer
 connected(const char *to, uint16_t port, bool tls, const char *sni, bool verified)
 {
-	struct peer p = expect_open_tcp(40000, to, port);
+	static uint16_t sport = 39999;
+	struct peer p = expect_open_tcp(++sport, to, port);
 	struct requests_of of = {.tls = tls, .verified = verified, .http = true};
 
 	if (sni[0])
@@ -264,14 +265,14 @@ opaque_bytes_are_no_request(void **state)
 	(void)state;
 	rules("none", "allow https to @public", NULL);
 	begin();
-	struct peer p = expect_open_tcp(40001, PUBLIC4, 443);
+	struct peer p = expect_open_tcp(50001, PUBLIC4, 443);
 	assert_false(requests_opaque(bed->gw, peer_flow(&p), &of, &plan));
 	assert_int_equal(peer_flow(&p)->flow.reason, SLUICE_REASON_NO_REQUEST);
 	assert_string_equal(refusals_at(&bed->gw->refusals, 0)->text,
 			    "tcp " PUBLIC4
 			    ":443: requests are allowed there, and this is none that can be read");
 	reload("none", "allow tcp/443 to @public", NULL);
-	p = expect_open_tcp(40002, PUBLIC4, 443);
+	p = expect_open_tcp(50002, PUBLIC4, 443);
 	assert_true(requests_opaque(bed->gw, peer_flow(&p), &of, &plan));
 	assert_null(plan.set);
 	end();
@@ -338,6 +339,76 @@ a_placeholder_is_told_of(void **state)
 	assert_string_equal(e->where, "raw/raw");
 	assert_string_equal(e->name_from, "sni");
 	assert_string_equal(e->method, "");
+	done_with_it();
+}
+
+/* Of the secrets with these hosts: a.test, *, and none; a bit each that may be put in. */
+static unsigned
+put_in(const char *authority)
+{
+	unsigned put = 0;
+
+	assert_int_equal(asks("GET", authority, "/"), 0);
+	assert_non_null(got.plan.set);
+	for (uint32_t i = 0; i < got.plan.set->n; i++)
+		if (got.plan.put >> i & 1)
+			put |= strcmp(got.plan.set->secret[i].name, "FOR_A") == 0     ? 1
+			       : strcmp(got.plan.set->secret[i].name, "FOR_ALL") == 0 ? 2
+										      : 4;
+	return put;
+}
+
+static void
+give_secret(const char *name, const char *host, bool plain)
+{
+	const char *const hosts[] = {host};
+	const struct sluice_secret s = {.size = sizeof(s),
+					.name = name,
+					.value = "the value",
+					.value_len = 9,
+					.hosts = hosts,
+					.nhosts = 1,
+					.plain = plain};
+	char err[256] = "";
+
+	if (sluice_secret_set(bed->gw, &s, err, sizeof(err)) != 0)
+		fail_msg("%s", err);
+}
+
+/* Policy lets all of these pass; a secret wants every source of the name to agree. */
+static void
+a_secret_wants_a_name_that_is_certain(void **state)
+{
+	(void)state;
+	rules("public", NULL);
+	begin();
+	give_secret("FOR_A", "a.test", false);
+	give_secret("FOR_ALL", "*", true);
+	connected(PUBLIC4, 443, true, "a.test", true);
+	assert_int_equal(put_in("a.test"), 0); /* nobody asked this gateway for it */
+	resolved("a.test", PUBLIC4, 300);
+	assert_int_equal(put_in("a.test"), 3);
+	assert_int_equal(asks("GET", "b.test", "/"), 421);
+	assert_null(got.plan.set);
+	/* Another set, while the exchange may still hold the last. */
+	give_secret("FOR_B", "b.test", false);
+	assert_int_equal(put_in("a.test"), 3);
+	bed->gw->now += 3600 * USEC_PER_SEC;
+	assert_int_equal(put_in("a.test"), 0);
+	resolved("b.test", PUBLIC4, 300);
+	requests_free(rs);
+
+	connected(PUBLIC4, 443, true, "b.test", false); /* its certificate was not looked at */
+	assert_int_equal(put_in("b.test"), 0);
+	requests_free(rs);
+	connected(PUBLIC4, 443, true, "", true); /* verified for the address */
+	assert_int_equal(put_in(PUBLIC4), 2);
+	requests_free(rs);
+	connected(PUBLIC4, 80, false, "", false);
+	resolved("a.test", PUBLIC4, 300);
+	assert_int_equal(put_in("a.test"), 2); /* in the clear only what may go so */
+	assert_int_equal(put_in(PUBLIC4), 0);
+	assert_int_equal(put_in("unknown.test"), 0);
 	done_with_it();
 }
 
@@ -427,6 +498,7 @@ main(void)
 	    TEST(a_name_alone_allows_no_tunnel),
 	    TEST(opaque_bytes_are_no_request),
 	    TEST(a_placeholder_is_told_of),
+	    TEST(a_secret_wants_a_name_that_is_certain),
 	    TEST(the_log_is_for_those_who_ask),
 	    TEST(tls_that_fails_is_told),
 	};

@@ -159,8 +159,13 @@ remedies(void **state)
 	refused("icmp 203.0.113.5", "", "", SLUICE_REASON_RULE);
 	refused("tcp 203.0.113.6:443", "a.example", "", SLUICE_REASON_RULE);
 	refused("dns b.example", "b.example", "", SLUICE_REASON_RULE);
-	for (int r = SLUICE_REASON_NO_EVIDENCE; r <= SLUICE_REASON_RELOAD; r++)
+	for (int r = SLUICE_REASON_NO_EVIDENCE; r <= SLUICE_REASON_NO_REQUEST; r++)
 		refused("tcp 203.0.113.7:443", "", "", (enum sluice_reason)r);
+	refused("POST https://c.example/a%20b,c/**", "c.example", "", SLUICE_REASON_RULE);
+	refused("GET http://d.example:8080/x", "d.example", "", SLUICE_REASON_RULE);
+	refused("GET https://d.example/long...", "d.example", "", SLUICE_REASON_RULE);
+	refused("GET https://203.0.113.7/24", "", "", SLUICE_REASON_RULE);
+	refused("CONNECT e.example:443", "e.example", "", SLUICE_REASON_RULE);
 	refused("nonsense", "", "", SLUICE_REASON_RULE);
 	refused("tcp nonsense", "", "", SLUICE_REASON_RULE);
 	ask("GET / HTTP/1.1\r\n" HOST "\r\n");
@@ -169,6 +174,12 @@ remedies(void **state)
 	says("'allow icmp to 203.0.113.5'");
 	says("'allow tcp/443 to a.example'");
 	says("'allow to b.example'");
+	says("'allow https POST c.example/a*b*c/*'");
+	says("'allow http/8080 GET d.example/x'");
+	says("'allow https GET d.example'");
+	says("'allow https GET 203.0.113.7'");
+	says("CONNECT e.example:443: said in a sentence\n    0 s ago; reason: rule\n\n");
+	says("reason: misdirected\n    remedy: ask each host");
 	says("reason: no-evidence\n    remedy: ask the gateway's name service");
 	says("reason: quic\n    remedy: use TCP");
 	says("reason: rebind\n    remedy: a rule");
