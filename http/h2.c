@@ -113,6 +113,7 @@ stream_free(struct h2_exchange *x, struct h2_stream *s)
 		h2_queue_clear(&x->heap, &s->flow[to].queue);
 		h2_fields_clear(&x->heap, &s->flow[to].fields);
 	}
+	h2_queue_clear(&x->heap, &s->head_out);
 	if (s->redacts)
 		redact_end(&s->redact);
 	clear_free(&s->body);
@@ -221,7 +222,8 @@ may_take(const struct h2_exchange *x, enum side from)
 {
 	enum side to = from == SIDE_CLIENT ? SIDE_SERVER : SIDE_CLIENT;
 
-	if (x->end[to].heads > H2_HEADS_WAIT)
+	/* Heads that wait for their turn, not for room, must not keep windows from being read. */
+	if (x->end[to].heads > H2_HEADS_WAIT && x->end[to].len > H2_FRAME)
 		return false;
 	for (int at = 0; at < 2; at++) {
 		const struct h2_end *e = &x->end[at];
@@ -374,6 +376,7 @@ h2_free(struct exchange *ex)
 		nghttp2_session_del(x->end[SIDE_CLIENT].session);
 		nghttp2_session_del(x->end[SIDE_SERVER].session);
 	}
+	h2_down_free(x);
 	for (int at = 0; at < 2; at++) {
 		x->end[at].gone = true;
 		h2_put(&x->heap, x->end[at].out);

@@ -134,6 +134,10 @@ struct h2_stream {
 	struct scan scan;        /* of the request's body */
 	struct redact redact;    /* of the response's */
 	struct clear body;       /* gathered */
+	/* For a server that speaks HTTP/1.1: */
+	struct h2_queue head_out; /* the head, later the trailer, as they go out */
+	size_t heads;             /* bytes of the head, counted in x->end[].heads while they wait */
+	bool chunked;
 	struct substitution found;
 	struct request_record record;
 };
@@ -249,6 +253,7 @@ extern const struct h2_up h2_server, h2_down;
 bool h2_server_open(struct h2_exchange *x);
 void h2_server_callbacks(nghttp2_session_callbacks *cb);
 bool h2_down_open(struct h2_exchange *x);
+void h2_down_free(struct h2_exchange *x);
 
 /* h2_request.c.  False: no memory. */
 bool h2_request_head(struct h2_exchange *x, struct h2_stream *s, struct h2_fields *f, bool end);

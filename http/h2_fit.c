@@ -101,6 +101,21 @@ left_out(const struct h2_stream *s, struct view name)
 	return h2_is(name, "accept-encoding") && s->redacts;
 }
 
+/* A value that was put in could end a field, and begin another. */
+static bool
+has_line_end(const struct h2_fields *f)
+{
+	for (uint32_t i = 0; i < f->n; i++) {
+		struct view v = h2_fields_value(f, i);
+
+		for (size_t k = 0; k < v.len; k++) {
+			if (v.p[k] == '\r' || v.p[k] == '\n' || v.p[k] == '\0')
+				return true;
+		}
+	}
+	return false;
+}
+
 bool
 h2_fit_request(struct h2_exchange *x, struct h2_stream *s, const struct h2_fields *in)
 {
@@ -123,6 +138,8 @@ h2_fit_request(struct h2_exchange *x, struct h2_stream *s, const struct h2_field
 		redact_begin(&s->redact, &s->plan);
 	}
 	h2_leaks(x, s);
+	if (s->plan.set && !s->refused && has_line_end(to))
+		h2_refuse_with(x, s, 400, "a secret with a line's end in it cannot stand in a header field");
 	if (to->over && !s->refused)
 		h2_refuse_with(x, s, 431, "with its secrets the request's header fields are too large");
 	return true;

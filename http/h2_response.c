@@ -3,6 +3,9 @@
  */
 #include "http/h2.h"
 
+#define REDACTED_WAITS \
+	(4u << 20) /* a server that makes very much of its window by what is taken out: it is cut off */
+
 static uint16_t
 read_status(struct view v)
 {
@@ -90,6 +93,8 @@ h2_response_data(struct h2_exchange *x, struct h2_stream *s, struct view bytes)
 	/* All of it may be held back for now; the server is to go on nevertheless. */
 	if (s->flow[SIDE_CLIENT].queue.len == 0)
 		h2_flow_left(x, s, SIDE_CLIENT, 0);
+	if (s->redacts && s->flow[SIDE_CLIENT].queue.len > REDACTED_WAITS)
+		h2_response_lost(x, s, NGHTTP2_INTERNAL_ERROR, NULL);
 	h2_client_more(x, s);
 	return true;
 }
