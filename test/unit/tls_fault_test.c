@@ -146,7 +146,7 @@ memory_runs_out_anywhere(void **state)
 	assert_true(all_of_it(0)); /* what the library keeps for the whole process is made */
 	assert_true(all_of_it(0));
 	assert_int_equal(live, 0);
-	for (;; n += 1 + n / 24) {
+	for (;; n += 1 + n / 100) {
 		bool good = all_of_it(n);
 
 		if (live != 0)
