@@ -652,6 +652,15 @@ SLUICE_API void sluice_options_apply(const struct sluice_options *o, struct slui
 SLUICE_API int sluice_options_file(struct sluice_options *o, const char *path,
 				   void (*diagnostic)(void *ctx, const struct sluice_diagnostic *d),
 				   void *diagnostic_ctx, char *err, size_t errlen);
+/*
+ * Read the values of the secrets that were named, from where they come (files, the environment, which loses them, commands): before
+ * sluice_new(), by a program that has one thread yet; else a gateway with such secrets cannot be made.  Forget them afterwards: the gateway has
+ * its own copy.  0; or -1 and a sentence: nothing was kept.
+ */
+SLUICE_API int sluice_options_secrets(struct sluice_options *o,
+				      void (*diagnostic)(void *ctx, const struct sluice_diagnostic *d),
+				      void *diagnostic_ctx, char *err, size_t errlen);
+SLUICE_API void sluice_options_forget(struct sluice_options *o);
 /* What a file says of the program itself: where events go (logging.events; NULL: not said), and how much is logged
  * (logging.level, an enum sluice_log_level; -1: not said). */
 SLUICE_API const char *sluice_options_events(const struct sluice_options *o);

@@ -55,7 +55,9 @@ perform(struct options *o)
 		return verb_check(o, &log);
 	if (o->verb == VERB_CA)
 		return verb_ca(o, &log);
-	if (options_load(o, diagnose_hook, &told, &why) < 0) {
+	bool starts = o->verb == VERB_RUN || o->verb == VERB_SERVE;
+	if (options_load(o, diagnose_hook, &told, &why) < 0 ||
+	    (starts && options_read_secrets(o, diagnose_hook, &told, &why) < 0)) {
 		diagnosed(&told, why.text, &f);
 		if (f.text[0])
 			log_say(&log, SLUICE_LOG_ERROR, "%s", f.text);

@@ -522,6 +522,29 @@ options_load(struct options *o, void (*told)(void *ctx, const struct sluice_diag
 	return options_decide(o, f);
 }
 
+int
+options_read_secrets(struct options *o, void (*told)(void *ctx, const struct sluice_diagnostic *d), void *ctx,
+		     struct failure *f)
+{
+	struct failure why = {.text = ""};
+
+	for (int i = 0; i < 2; i++) {
+		struct sluice_options *from = i ? o->file : o->gateway;
+
+		if (from && sluice_options_secrets(from, told, ctx, why.text, sizeof(why.text)) < 0)
+			return failed(f, "%s", why.text);
+	}
+	return 0;
+}
+
+void
+options_forget_secrets(const struct options *o)
+{
+	sluice_options_forget(o->gateway);
+	if (o->file)
+		sluice_options_forget(o->file);
+}
+
 const uint8_t *
 options_mac(const struct options *o)
 {

@@ -89,6 +89,11 @@ void options_free(struct options *o);
 int options_load(struct options *o, void (*told)(void *ctx, const struct sluice_diagnostic *d), void *ctx,
 		 struct failure *f);
 
+/* Read the values of the secrets that were given, and forget them when the gateway has them.  0 or -1, as options_load(). */
+int options_read_secrets(struct options *o, void (*told)(void *ctx, const struct sluice_diagnostic *d),
+			 void *ctx, struct failure *f);
+void options_forget_secrets(const struct options *o);
+
 /* One option of the library's, with its value; 0 or -1 and a sentence. */
 int options_give(struct options *o, const char *name, const char *value, struct failure *f);
 

@@ -150,6 +150,7 @@ setup_gateway(const struct options *o, const struct log *log, struct hooks *hook
 	struct sluice *s = sluice_new(cfg, why.text, sizeof(why.text));
 	cfg->diagnostic = NULL;
 	cfg->diagnostic_ctx = NULL;
+	options_forget_secrets(o);
 	if (!s)
 		diagnosed(&told, why.text, f);
 	if (!s && cfg->pcap_fd >= 0)

@@ -499,6 +499,8 @@ is_there_already(const struct reading *r, const struct config_key *k, const char
 	const struct option_texts *t = host ? &r->o->hosts : &r->o->routes;
 	size_t len = strcspn(text, "=") + 1;
 
+	if (strcmp(k->option, "secret") == 0)
+		return false; /* its option looks */
 	if (!host && strcmp(k->option, "dns-route") != 0)
 		return is_set_already(r->o, strcmp(k->option, "tls-host-roots") == 0, text);
 

@@ -213,6 +213,9 @@ static const struct config_key table[] = {
     {"tls.connections", KEY_VALUE, .option = "max-intercepted", .type = "number", .limit = "1 to 65536",
      .fallback = "256", .about = "open at once"},
 
+    {"secrets", KEY_PAIRS, .option = "secret", .type = "NAME: SOURCE@HOST[,HOST...][;...]", .limit = "64",
+     .fallback = "none", .about = "what the guest has placeholders for (docs/secrets.md)"},
+
     {"logging", KEY_SECTION, .type = "section", .about = "what is told while it runs"},
     {"logging.events", KEY_EVENTS, .type = "file, fd:N or -", .limit = "", .fallback = "none",
      .about = "events as JSON lines (docs/events.md), added to the file; -: standard output"},

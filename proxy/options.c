@@ -257,107 +257,112 @@ take_no_dhcp(struct setup *su, struct sluice_options *o, const char *value)
 /* --- the table ------------------------------------------------------------------------------------- */
 
 /* NAME, LETTER or 0, VALUE or NULL if it takes none, TAKER, the lines of a --help (from column 28 on). */
-#define OPTIONS(X)                                                                                       \
-	X("publish", 'p', "SPEC", take_publish,                                                          \
-	  "  -p, --publish SPEC        a host port that leads to the guest: [BIND:]HOSTPORT[-END]\n"     \
-	  "                            [:GUESTPORT][/udp]; BIND is 127.0.0.1 and ::1 unless given\n")    \
-	X("mtu", 0, "N", take_mtu, "      --mtu N               the longest IP packet, 1280 to 65520\n") \
-	X("guest", 0, "ADDR/PLEN", take_guest,                                                           \
-	  "      --guest ADDR/PLEN     the guest's address, once per family\n"                           \
-	  "                            (10.0.2.15/24, fd73:6c75:6963:65::15/64)\n")                      \
-	X("gateway", 0, "ADDR", take_gateway,                                                            \
-	  "      --gateway ADDR        the gateway's address, once per family; it is the host\n"         \
-	  "                            (10.0.2.2, fd73:6c75:6963:65::2)\n")                              \
-	X("dns", 0, "ADDR", take_dns,                                                                    \
-	  "      --dns ADDR            where the guest asks names, once per family\n"                    \
-	  "                            (10.0.2.3, fd73:6c75:6963:65::3)\n")                              \
-	X("no-ipv4", 0, NULL, take_no_ipv4, "      --no-ipv4             the guest has no IPv4\n")       \
-	X("no-ipv6", 0, NULL, take_no_ipv6, "      --no-ipv6             the guest has no IPv6\n")       \
-	X("nameserver", 0, "ADDR[:PORT]", take_nameserver,                                               \
-	  "      --nameserver ADDR[:PORT]\n"                                                             \
-	  "                            where names are asked; may be given again (those of\n"            \
-	  "                            /etc/resolv.conf)\n")                                             \
-	X("mac", 0, "MAC", take_mac,                                                                     \
-	  "      --mac MAC             the guest's Ethernet address (the one it has)\n")                 \
-	X("hostname", 0, "NAME", take_hostname,                                                          \
-	  "      --hostname NAME       the guest's name, told by DHCP (none)\n")                         \
-	X("search", 0, "DOMAIN", take_search,                                                            \
-	  "      --search DOMAIN       a domain names are searched in, told by DHCP and router\n"        \
-	  "                            advertisements; may be given again (none)\n")                     \
-	X("no-dhcp", 0, NULL, take_no_dhcp,                                                              \
-	  "      --no-dhcp             no DHCP and no DHCPv6: the guest is configured otherwise\n")      \
-	X("max-tcp", 0, "N", take_max_tcp, "      --max-tcp N           TCP flows at once (4096)\n")     \
-	X("max-udp", 0, "N", take_max_udp, "      --max-udp N           UDP flows at once (1024)\n")     \
-	X("max-flow-rate", 0, "N", take_max_flow_rate,                                                   \
-	  "      --max-flow-rate N     flows that the guest may begin a second (no limit)\n")            \
-	X("memory", 0, "BYTES", take_memory,                                                             \
-	  "      --memory BYTES        the most that flows may hold, with K, M or G (128M)\n")           \
-	X("udp-endpoint-independent", 0, NULL, take_udp_endpoint_independent,                            \
-	  "      --udp-endpoint-independent\n"                                                           \
-	  "                            one host port per guest UDP port, so that STUN works\n")          \
-	X("rule", 'r', "RULE", option_rule,                                                              \
-	  "  -r, --rule RULE           what the guest may reach, as in 'allow to @host' (which is\n"     \
-	  "                            closed otherwise) or 'deny tcp/25 to @any'; may be given\n"       \
-	  "                            again, and the first that matches decides\n")                     \
-	X("profile", 0, "LIST", option_profile,                                                          \
-	  "      --profile LIST        rules behind those of -r: public, private, host, none or all,\n"  \
-	  "                            or several with commas between them (public: the internet\n"      \
-	  "                            and the name service, nothing else)\n")                           \
-	X("policy", 0, "FILE", option_policy,                                                            \
-	  "      --policy FILE         rules, one a line; FILE.json: a policy of microsandbox\n")        \
-	X("floor", 0, "FILE", option_floor,                                                              \
-	  "      --floor FILE          the same, of whoever runs the machine: what it does not allow\n"  \
-	  "                            too is refused, whatever other rules say\n")                      \
-	X("keep-flows", 0, NULL, option_keep_flows,                                                      \
-	  "      --keep-flows          a reload ends no flow, also where the new policy refuses it\n")   \
-	X("dns-route", 0, "SUFFIX=ADDR[:PORT]", option_dns_route,                                        \
-	  "      --dns-route SUFFIX=ADDR[:PORT][,...]\n"                                                 \
-	  "                            names at and below SUFFIX are asked there alone\n")               \
-	X("host", 0, "NAME=ADDR", option_host,                                                           \
-	  "      --host NAME=ADDR[,ADDR...]\n"                                                           \
-	  "                            a name the gateway answers itself\n")                             \
-	X("no-rebind-protection", 0, NULL, option_no_rebind,                                             \
-	  "      --no-rebind-protection\n"                                                               \
-	  "                            names may lead to private and special addresses\n")               \
-	X("rebind-allow", 0, "NAME", option_rebind_allow,                                                \
-	  "      --rebind-allow NAME   this name may; *.SUFFIX: and all below\n")                        \
-	X("dns-timeout", 0, "TIME", option_dns_timeout,                                                  \
-	  "      --dns-timeout TIME    until a query that nobody answers fails (4500ms)\n")              \
-	X("dns-cache", 0, "N", option_dns_cache,                                                         \
-	  "      --dns-cache N         answers kept; off: none (4096)\n")                                \
-	X("no-status-page", 0, NULL, option_no_status_page,                                              \
-	  "      --no-status-page      http://gateway.sluice.internal/ does not answer\n")               \
-	X("intercept", 0, NULL, option_intercept,                                                        \
-	  "      --intercept           TLS to port 443 is opened, judged and sealed again, towards\n"    \
-	  "                            servers whose certificates verify\n")                             \
-	X("intercept-port", 0, "PORT", option_intercept_port,                                            \
-	  "      --intercept-port PORT[,PORT...]\n"                                                      \
-	  "                            to these ports instead\n")                                        \
-	X("tls-bypass", 0, "NAME", option_tls_bypass,                                                    \
-	  "      --tls-bypass NAME     connections to this name are passed on unopened; *.SUFFIX: and\n" \
-	  "                            all below\n")                                                     \
-	X("ca", 0, "DIR", option_ca,                                                                     \
-	  "      --ca DIR              the CA the guest trusts: ca.pem and ca.key, made if missing\n"    \
-	  "                            (one of this gateway's own, that ends with it)\n")                \
-	X("tls-roots", 0, "FILE", option_tls_roots,                                                      \
-	  "      --tls-roots FILE      certificates that servers' must lead to (the system's)\n")        \
-	X("tls-extra-roots", 0, "FILE", option_tls_extra_roots,                                          \
-	  "      --tls-extra-roots FILE\n"                                                               \
-	  "                            and these; may be given again\n")                                 \
-	X("tls-host-roots", 0, "NAME=FILE", option_tls_host_roots,                                       \
-	  "      --tls-host-roots NAME=FILE\n"                                                           \
-	  "                            servers of this name (*.SUFFIX) must lead to these alone\n")      \
-	X("tls-no-verify", 0, "NAME", option_tls_no_verify,                                              \
-	  "      --tls-no-verify NAME  neither issuer, dates nor names of this server are looked at\n")  \
-	X("tls-certificate", 0, "NAME=CERT,KEY", option_tls_certificate,                                 \
-	  "      --tls-certificate NAME=CERT,KEY\n"                                                      \
-	  "                            what is shown to a server that asks who we are: PEM files\n")     \
-	X("tls-min", 0, "VERSION", option_tls_min,                                                       \
-	  "      --tls-min VERSION     1.2 or 1.3, both sides (1.2)\n")                                  \
-	X("max-intercepted", 0, "N", option_intercept_max,                                               \
-	  "      --max-intercepted N   connections open at once (256)\n")                                \
-	X("request-log", 0, NULL, option_request_log,                                                    \
-	  "      --request-log         an event for each request that is read (--events)\n")
+#define OPTIONS(X)                                                                                        \
+	X("publish", 'p', "SPEC", take_publish,                                                           \
+	  "  -p, --publish SPEC        a host port that leads to the guest: [BIND:]HOSTPORT[-END]\n"      \
+	  "                            [:GUESTPORT][/udp]; BIND is 127.0.0.1 and ::1 unless given\n")     \
+	X("mtu", 0, "N", take_mtu, "      --mtu N               the longest IP packet, 1280 to 65520\n")  \
+	X("guest", 0, "ADDR/PLEN", take_guest,                                                            \
+	  "      --guest ADDR/PLEN     the guest's address, once per family\n"                            \
+	  "                            (10.0.2.15/24, fd73:6c75:6963:65::15/64)\n")                       \
+	X("gateway", 0, "ADDR", take_gateway,                                                             \
+	  "      --gateway ADDR        the gateway's address, once per family; it is the host\n"          \
+	  "                            (10.0.2.2, fd73:6c75:6963:65::2)\n")                               \
+	X("dns", 0, "ADDR", take_dns,                                                                     \
+	  "      --dns ADDR            where the guest asks names, once per family\n"                     \
+	  "                            (10.0.2.3, fd73:6c75:6963:65::3)\n")                               \
+	X("no-ipv4", 0, NULL, take_no_ipv4, "      --no-ipv4             the guest has no IPv4\n")        \
+	X("no-ipv6", 0, NULL, take_no_ipv6, "      --no-ipv6             the guest has no IPv6\n")        \
+	X("nameserver", 0, "ADDR[:PORT]", take_nameserver,                                                \
+	  "      --nameserver ADDR[:PORT]\n"                                                              \
+	  "                            where names are asked; may be given again (those of\n"             \
+	  "                            /etc/resolv.conf)\n")                                              \
+	X("mac", 0, "MAC", take_mac,                                                                      \
+	  "      --mac MAC             the guest's Ethernet address (the one it has)\n")                  \
+	X("hostname", 0, "NAME", take_hostname,                                                           \
+	  "      --hostname NAME       the guest's name, told by DHCP (none)\n")                          \
+	X("search", 0, "DOMAIN", take_search,                                                             \
+	  "      --search DOMAIN       a domain names are searched in, told by DHCP and router\n"         \
+	  "                            advertisements; may be given again (none)\n")                      \
+	X("no-dhcp", 0, NULL, take_no_dhcp,                                                               \
+	  "      --no-dhcp             no DHCP and no DHCPv6: the guest is configured otherwise\n")       \
+	X("max-tcp", 0, "N", take_max_tcp, "      --max-tcp N           TCP flows at once (4096)\n")      \
+	X("max-udp", 0, "N", take_max_udp, "      --max-udp N           UDP flows at once (1024)\n")      \
+	X("max-flow-rate", 0, "N", take_max_flow_rate,                                                    \
+	  "      --max-flow-rate N     flows that the guest may begin a second (no limit)\n")             \
+	X("memory", 0, "BYTES", take_memory,                                                              \
+	  "      --memory BYTES        the most that flows may hold, with K, M or G (128M)\n")            \
+	X("udp-endpoint-independent", 0, NULL, take_udp_endpoint_independent,                             \
+	  "      --udp-endpoint-independent\n"                                                            \
+	  "                            one host port per guest UDP port, so that STUN works\n")           \
+	X("rule", 'r', "RULE", option_rule,                                                               \
+	  "  -r, --rule RULE           what the guest may reach, as in 'allow to @host' (which is\n"      \
+	  "                            closed otherwise) or 'deny tcp/25 to @any'; may be given\n"        \
+	  "                            again, and the first that matches decides\n")                      \
+	X("profile", 0, "LIST", option_profile,                                                           \
+	  "      --profile LIST        rules behind those of -r: public, private, host, none or all,\n"   \
+	  "                            or several with commas between them (public: the internet\n"       \
+	  "                            and the name service, nothing else)\n")                            \
+	X("policy", 0, "FILE", option_policy,                                                             \
+	  "      --policy FILE         rules, one a line; FILE.json: a policy of microsandbox\n")         \
+	X("floor", 0, "FILE", option_floor,                                                               \
+	  "      --floor FILE          the same, of whoever runs the machine: what it does not allow\n"   \
+	  "                            too is refused, whatever other rules say\n")                       \
+	X("keep-flows", 0, NULL, option_keep_flows,                                                       \
+	  "      --keep-flows          a reload ends no flow, also where the new policy refuses it\n")    \
+	X("dns-route", 0, "SUFFIX=ADDR[:PORT]", option_dns_route,                                         \
+	  "      --dns-route SUFFIX=ADDR[:PORT][,...]\n"                                                  \
+	  "                            names at and below SUFFIX are asked there alone\n")                \
+	X("host", 0, "NAME=ADDR", option_host,                                                            \
+	  "      --host NAME=ADDR[,ADDR...]\n"                                                            \
+	  "                            a name the gateway answers itself\n")                              \
+	X("no-rebind-protection", 0, NULL, option_no_rebind,                                              \
+	  "      --no-rebind-protection\n"                                                                \
+	  "                            names may lead to private and special addresses\n")                \
+	X("rebind-allow", 0, "NAME", option_rebind_allow,                                                 \
+	  "      --rebind-allow NAME   this name may; *.SUFFIX: and all below\n")                         \
+	X("dns-timeout", 0, "TIME", option_dns_timeout,                                                   \
+	  "      --dns-timeout TIME    until a query that nobody answers fails (4500ms)\n")               \
+	X("dns-cache", 0, "N", option_dns_cache,                                                          \
+	  "      --dns-cache N         answers kept; off: none (4096)\n")                                 \
+	X("no-status-page", 0, NULL, option_no_status_page,                                               \
+	  "      --no-status-page      http://gateway.sluice.internal/ does not answer\n")                \
+	X("intercept", 0, NULL, option_intercept,                                                         \
+	  "      --intercept           TLS to port 443 is opened, judged and sealed again, towards\n"     \
+	  "                            servers whose certificates verify\n")                              \
+	X("intercept-port", 0, "PORT", option_intercept_port,                                             \
+	  "      --intercept-port PORT[,PORT...]\n"                                                       \
+	  "                            to these ports instead\n")                                         \
+	X("tls-bypass", 0, "NAME", option_tls_bypass,                                                     \
+	  "      --tls-bypass NAME     connections to this name are passed on unopened; *.SUFFIX: and\n"  \
+	  "                            all below\n")                                                      \
+	X("ca", 0, "DIR", option_ca,                                                                      \
+	  "      --ca DIR              the CA the guest trusts: ca.pem and ca.key, made if missing\n"     \
+	  "                            (one of this gateway's own, that ends with it)\n")                 \
+	X("tls-roots", 0, "FILE", option_tls_roots,                                                       \
+	  "      --tls-roots FILE      certificates that servers' must lead to (the system's)\n")         \
+	X("tls-extra-roots", 0, "FILE", option_tls_extra_roots,                                           \
+	  "      --tls-extra-roots FILE\n"                                                                \
+	  "                            and these; may be given again\n")                                  \
+	X("tls-host-roots", 0, "NAME=FILE", option_tls_host_roots,                                        \
+	  "      --tls-host-roots NAME=FILE\n"                                                            \
+	  "                            servers of this name (*.SUFFIX) must lead to these alone\n")       \
+	X("tls-no-verify", 0, "NAME", option_tls_no_verify,                                               \
+	  "      --tls-no-verify NAME  neither issuer, dates nor names of this server are looked at\n")   \
+	X("tls-certificate", 0, "NAME=CERT,KEY", option_tls_certificate,                                  \
+	  "      --tls-certificate NAME=CERT,KEY\n"                                                       \
+	  "                            what is shown to a server that asks who we are: PEM files\n")      \
+	X("tls-min", 0, "VERSION", option_tls_min,                                                        \
+	  "      --tls-min VERSION     1.2 or 1.3, both sides (1.2)\n")                                   \
+	X("max-intercepted", 0, "N", option_intercept_max,                                                \
+	  "      --max-intercepted N   connections open at once (256)\n")                                 \
+	X("request-log", 0, NULL, option_request_log,                                                     \
+	  "      --request-log         an event for each request that is read (--events)\n")              \
+	X("secret", 0, "NAME=SOURCE@HOST", option_secret,                                                 \
+	  "      --secret NAME=SOURCE@HOST[,HOST...][;in=headers,basic,query,body]\n"                     \
+	  "                            the guest has a placeholder in the variable NAME; on the way to\n" \
+	  "                            HOST it becomes the value; SOURCE is env:VARIABLE, file:PATH or\n" \
+	  "                            command:COMMAND (docs/secrets.md)\n")
 
 struct option {
 	const char *name;

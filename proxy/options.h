@@ -9,6 +9,7 @@
 
 #include "dns/servers.h"
 #include "policy/rule.h"
+#include "proxy/option_secret.h"
 #include "proxy/option_values.h"
 #include "sluice.h"
 
@@ -90,6 +91,7 @@ struct sluice_options {
 	struct sluice_tls_host tls_host[OPTION_TLS_HOSTS]; /* texts are in tls_text */
 	size_t ntls_host;
 	struct option_texts tls_text;
+	struct option_secrets *secrets; /* NULL: none */
 
 	char *events; /* where a file says events go; NULL */
 	int level;    /* enum sluice_log_level and 1; 0: not given */
@@ -114,6 +116,10 @@ option_taker option_dns_cache, option_no_status_page;
 option_taker option_intercept, option_intercept_port, option_intercept_max, option_tls_bypass, option_ca;
 option_taker option_tls_roots, option_tls_extra_roots, option_tls_min, option_tls_no_verify;
 option_taker option_tls_host_roots, option_tls_certificate, option_request_log;
+
+/* --- option_secret.c --- */
+
+option_taker option_secret;
 
 /* One of "public", "private" ..., len bytes, more of a list.  NULL; or what is wrong with it. */
 const char *option_add_profile(struct option_rules *r, const char *name, size_t len);

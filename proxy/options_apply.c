@@ -60,6 +60,7 @@ sluice_options_free(struct sluice_options *o)
 	option_texts_free(&o->bypass);
 	option_texts_free(&o->extra_roots);
 	option_texts_free(&o->tls_text);
+	option_secrets_free(o->secrets);
 	free(o->ca);
 	free(o->tls_roots);
 	free(o->events);
@@ -212,6 +213,10 @@ apply_tls(const struct sluice_options *o, struct sluice_config *cfg)
 		cfg->ca_dir = o->ca;
 	if (o->tls_roots)
 		cfg->tls_roots = o->tls_roots;
+	if (o->secrets && o->secrets->n) {
+		cfg->secrets = o->secrets->secret;
+		cfg->nsecrets = o->secrets->n;
+	}
 	if (o->ntls_host) {
 		cfg->tls_hosts = o->tls_host;
 		cfg->ntls_hosts = o->ntls_host;

@@ -187,6 +187,8 @@ static const char everything[] = "%YAML 1.1\n"
 				 "    api.example: [client.pem, /abs/client.key]\n"
 				 "  min_version: '1.3'\n"
 				 "  connections: 9\n"
+				 "secrets:\n"
+				 "  TOKEN: [env:X@a.example, b.example;in=body]\n"
 				 "logging:\n"
 				 "  events: out/events.jsonl\n"
 				 "  requests: true\n"
@@ -273,6 +275,12 @@ keys_of_tls(void **state)
 	assert_true(cfg.tls_hosts[1].no_verify && !cfg.tls_hosts[1].roots);
 	assert_string_equal(cfg.tls_hosts[2].certificate, "etc/client.pem");
 	assert_string_equal(cfg.tls_hosts[2].key, "/abs/client.key");
+	assert_int_equal(cfg.nsecrets, 1);
+	assert_string_equal(cfg.secrets[0].name, "TOKEN");
+	assert_int_equal(cfg.secrets[0].nhosts, 2);
+	assert_string_equal(cfg.secrets[0].hosts[1], "b.example");
+	assert_int_equal(cfg.secrets[0].where, SLUICE_SECRET_BODY);
+	assert_null(cfg.secrets[0].value);
 }
 
 /* The table has no key that the file above does not have, so that a new one is tested here. */

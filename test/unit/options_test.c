@@ -371,6 +371,32 @@ all_of_them_reach_the_config(void **state)
 	assert_true(cfg.dns_cache == UINT32_MAX);
 }
 
+/* Where values come from is kept; they are read when asked for, and forgotten. */
+static void
+secrets_are_read_when_asked_for(void **state)
+{
+	char err[512] = "";
+
+	(void)state;
+	setenv("SLUICE_TEST_TOKEN", "a value of some length", 1);
+	assert_int_equal(take("--secret", "TOKEN=env:SLUICE_TEST_TOKEN@api.example,*.b.example"), 2);
+	assert_int_equal(take("--secret", "TOKEN=env:OTHER@api.example"), -1);
+	assert_int_equal(take("--secret", "NOT A NAME=env:OTHER@api.example"), -1);
+	apply();
+	assert_int_equal(cfg.nsecrets, 1);
+	assert_null(cfg.secrets[0].value);
+	assert_non_null(getenv("SLUICE_TEST_TOKEN"));
+	assert_int_equal(sluice_options_secrets(o, NULL, NULL, err, sizeof(err)), 0);
+	assert_null(getenv("SLUICE_TEST_TOKEN"));
+	assert_int_equal(cfg.secrets[0].value_len, 22);
+	assert_memory_equal(cfg.secrets[0].value, "a value of some length", 22);
+	sluice_options_forget(o);
+	assert_null(cfg.secrets[0].value);
+	/* It is gone from there. */
+	assert_int_equal(sluice_options_secrets(o, NULL, NULL, err, sizeof(err)), -1);
+	assert_non_null(strstr(err, "SLUICE_TEST_TOKEN"));
+}
+
 static void
 times_have_units(void **state)
 {
@@ -739,6 +765,7 @@ main(void)
 	    cmocka_unit_test(wrong_published_ports_are_explained),
 	    cmocka_unit_test_setup_teardown(each_way_to_write_one, begin, end),
 	    cmocka_unit_test_setup_teardown(all_of_them_reach_the_config, begin, end),
+	    cmocka_unit_test(secrets_are_read_when_asked_for),
 	    cmocka_unit_test(times_have_units),
 	    cmocka_unit_test_setup_teardown(rules_from_a_file_have_their_places, begin, end),
 	    cmocka_unit_test_setup_teardown(a_floor_is_never_lost, begin, end),
