@@ -1,0 +1,314 @@
+/*
+ * http2_secret_test.c - secrets on their way through an exchange of HTTP/2
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "http/h2.h"
+#include "test/bed/h2_peer.h"
+
+#define GET(path) ":method: GET\n:scheme: https\n:authority: a.example\n:path: " path "\n"
+#define POST(path) ":method: POST\n:scheme: https\n:authority: a.example\n:path: " path "\n"
+#define P "PLACEHOLDER-7f3a91"
+#define V "value!/+"
+
+static const struct h2_peer_options client = {.server = false}, server = {.server = true};
+
+struct scene {
+	struct h2_bed b;
+	struct secret_set set;
+	bool put, go_on;
+	uint8_t value[64];
+};
+
+static void
+judge(struct h2_bed *b, const struct request *r, struct request_answer *out)
+{
+	struct scene *c = b->ctx;
+
+	(void)r;
+	out->plan = (struct secret_plan){.set = &c->set, .put = c->put};
+}
+
+static bool
+leaked(struct h2_bed *b, const struct request_leak *l, struct request_answer *out)
+{
+	struct scene *c = b->ctx;
+
+	(void)l;
+	out->status = 403;
+	strcpy(out->text, "TOKEN is not for a.example");
+	return c->go_on;
+}
+
+static struct scene *
+open_scene(unsigned places, bool put, const char *value, bool h1)
+{
+	static char name[] = "TOKEN";
+	struct scene *c = calloc(1, sizeof(*c));
+
+	assert_non_null(c);
+	snprintf((char *)c->value, sizeof(c->value), "%s", value);
+	c->put = put;
+	c->set.n = 1;
+	c->set.secret[0] = (struct secret){.name = name,
+					   .placeholder = view_of(P, sizeof(P) - 1),
+					   .value = view_of(c->value, strlen(value)),
+					   .any_host = true,
+					   .places = places,
+					   .redact_headers = true,
+					   .redact_body = true};
+	assert_true(secret_set_seal(&c->set));
+	c->b.ctx = c;
+	c->b.judge = judge;
+	c->b.leaked = leaked;
+	h2_bed_open(&c->b, &client, h1 ? NULL : &server);
+	return c;
+}
+
+static void
+close_scene(struct scene *c)
+{
+	h2_bed_close(&c->b);
+	/* Every stream has given the set back. */
+	assert_int_equal(atomic_load(&c->set.users), 1);
+	secret_set_drop(&c->set);
+	free(c);
+}
+
+static void
+into_fields_and_queries(void **state)
+{
+	struct scene *c = open_scene(SECRET_HEADER | SECRET_QUERY | SECRET_BASIC, true, V, false);
+	struct h2_seen *s = h2_peer_request(
+	    c->b.client, GET("/x?key=" P) "authorization: Bearer " P "\nx-other: 1\n", NULL, 0);
+	const struct h2_seen *at = &c->b.server->seen[0];
+
+	(void)state;
+	h2_bed_run(&c->b);
+	assert_non_null(strstr(at->head, "authorization: Bearer " V "\n"));
+	assert_non_null(strstr(at->head, ":path: /x?key=value%21%2F%2B\n"));
+	assert_true(at->never);
+	/* The server's echo of the path holds the value in another form; its body is redacted as it is, in raw form. */
+	assert_int_equal(s->closed, 0);
+	assert_null(strstr(c->b.log, "value"));
+	h2_peer_request(c->b.client, GET("/plain"), NULL, 0);
+	h2_bed_run(&c->b);
+	assert_false(c->b.server->seen[1].never);
+	close_scene(c);
+}
+
+static void
+into_bodies(void **state)
+{
+	struct scene *c = open_scene(SECRET_BODY, true, "a\"b", false);
+	struct h2_seen *s;
+	const struct h2_seen *at = c->b.server->seen;
+
+	(void)state;
+	s = h2_peer_request(
+	    c->b.client,
+	    POST("/x") "content-type: application/json\ncontent-length: 26\nexpect: 100-continue\n",
+	    "{\"key\":\"" P "\"}", 28);
+	/* Its length is a lie: the library says so. */
+	h2_bed_run(&c->b);
+	assert_int_equal(s->closed, NGHTTP2_PROTOCOL_ERROR);
+	assert_int_equal(c->b.server->n, 0);
+	s = h2_peer_request(
+	    c->b.client,
+	    POST("/x") "content-type: application/json\ncontent-length: 28\nexpect: 100-continue\n",
+	    "{\"key\":\"" P "\"}", 28);
+	h2_bed_run(&c->b);
+	assert_string_equal(s->interim, ":status: 100\n");
+	assert_string_equal(at[0].body, "{\"key\":\"a\\\"b\"}");
+	assert_non_null(strstr(at[0].head, "content-length: 14\n"));
+	assert_null(strstr(at[0].head, "expect"));
+	assert_non_null(strstr(at[0].head, "accept-encoding: identity\n"));
+	assert_int_equal(s->closed, 0);
+	close_scene(c);
+}
+
+/* Bodies of many streams, each longer than its window: one after the other is gathered, and all arrive. */
+static void
+many_large_bodies(void **state)
+{
+	struct scene *c = open_scene(SECRET_BODY, true, V, false);
+
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		h2_peer_request(c->b.client, POST("/x"), NULL, 300000);
+	h2_bed_run(&c->b);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(c->b.server->seen[i].got, 300000);
+		assert_int_equal(c->b.server->seen[i].sum, h2_peer_sum(300000));
+		assert_int_equal(c->b.client->seen[i].closed, 0);
+	}
+	assert_true(h2_heap_of(c->b.x)->held < 56000);
+	close_scene(c);
+}
+
+static void
+bodies_that_are_refused(void **state)
+{
+	struct scene *c = open_scene(SECRET_BODY, true, V, false);
+	struct h2_seen *s[3];
+
+	(void)state;
+	s[0] = h2_peer_request(c->b.client, POST("/x"), NULL, SUBSTITUTE_BODY + 1);
+	h2_bed_run(&c->b);
+	assert_non_null(strstr(s[0]->head, ":status: 413\n"));
+	s[1] = h2_peer_request(c->b.client, POST("/x") "content-encoding: gzip\n", "zzz", 3);
+	s[2] = h2_peer_request(c->b.client, POST("/x") "content-type: application/grpc\n", "abc", 3);
+	h2_bed_run(&c->b);
+	assert_non_null(strstr(s[1]->head, ":status: 415\n"));
+	assert_string_equal(c->b.server->seen[0].body, "abc");
+	assert_int_equal(c->b.server->n, 1);
+	close_scene(c);
+}
+
+static void
+leaks_are_refused(void **state)
+{
+	static const char *const where[] = {
+	    GET("/x") "x-key: " P "\n",
+	    GET("/" P "/y"),
+	    GET("/x?k=" P),
+	    GET("/x") "authorization: Basic eDpQTEFDRUhPTERFUi03ZjNhOTE=\n",
+	    ":method: " P "\n:scheme: https\n:authority: a.example\n:path: /\n",
+	    ":method: GET\n:scheme: https\n:authority: " P ".example\n:path: /\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(where) / sizeof(*where); i++) {
+		struct scene *c = open_scene(SECRET_HEADER, false, V, false);
+		struct h2_seen *s = h2_peer_request(c->b.client, where[i], NULL, 0), *good;
+
+		good = h2_peer_request(c->b.client, GET("/good"), NULL, 0);
+		h2_bed_run(&c->b);
+		if (!strstr(s->head, ":status: 403\n"))
+			print_error("%s", where[i]);
+		assert_non_null(strstr(s->head, ":status: 403\n"));
+		assert_non_null(strstr(s->body, "TOKEN is not for a.example"));
+		assert_string_equal(good->body, "/good");
+		assert_int_equal(c->b.server->n, 1);
+		assert_int_equal(c->b.nkept[0] + c->b.nkept[1], 0);
+		close_scene(c);
+	}
+}
+
+/* In the middle of a body, cut over frames: what has left is a beginning, and the server is told that no more comes. */
+static void
+a_leak_in_a_body(void **state)
+{
+	struct scene *c = open_scene(SECRET_HEADER, true, V, false);
+	struct h2_seen *s = h2_peer_open(c->b.client, POST("/x"), "some bytes and PLACEHOLDER");
+
+	(void)state;
+	c->b.server->mute = true;
+	h2_bed_run(&c->b);
+	assert_int_equal(c->b.judged, 1);
+	h2_peer_more(c->b.client, s, "-7f3a91 and more", true);
+	h2_bed_run(&c->b);
+	assert_non_null(strstr(s->head, ":status: 403\n"));
+	assert_int_equal(c->b.server->seen[0].closed, NGHTTP2_CANCEL);
+	assert_null(strstr(c->b.server->seen[0].body, "7f3a91"));
+	assert_string_equal(c->b.leaks, "TOKEN 8 raw\n");
+	assert_string_equal(c->b.log, "POST a.example /x 403 refused\n");
+	close_scene(c);
+}
+
+static void
+a_leak_that_is_only_told(void **state)
+{
+	struct scene *c = open_scene(SECRET_HEADER, false, V, false);
+	struct h2_seen *s;
+
+	(void)state;
+	c->go_on = true;
+	s = h2_peer_request(c->b.client, POST("/x") "a: " P "\n", P " " P, 2 * sizeof(P) - 1);
+	h2_bed_run(&c->b);
+	assert_non_null(strstr(s->head, ":status: 200\n"));
+	assert_string_equal(c->b.server->seen[0].body, P " " P);
+	assert_string_equal(c->b.leaks, "TOKEN 1 raw\n");
+	close_scene(c);
+}
+
+static void
+echo_value(struct h2_peer *p, struct h2_seen *s)
+{
+	s->trailer = "x-trailer: " V "\n";
+	h2_peer_respond(p, s, ":status: 200\nx-echo: <" V ">\ncontent-length: 14\n", "say " V ", ", 14);
+}
+
+static void
+values_in_answers(void **state)
+{
+	for (size_t piece = 0; piece < 12; piece++) {
+		struct scene *c = open_scene(SECRET_HEADER, true, V, false);
+		struct h2_seen *s;
+
+		(void)state;
+		c->b.piece = piece;
+		c->b.server->on_request = echo_value;
+		s = h2_peer_request(c->b.client, GET("/x"), NULL, 0);
+		h2_bed_run(&c->b);
+		assert_string_equal(s->head, ":status: 200\nx-echo: <" P ">\n");
+		assert_string_equal(s->body, "say " P ", ");
+		assert_string_equal(s->trailers, "x-trailer: " P "\n");
+		assert_int_equal(s->closed, 0);
+		close_scene(c);
+	}
+}
+
+static void
+a_value_with_a_line_end(void **state)
+{
+	for (int h1 = 0; h1 < 2; h1++) {
+		struct scene *c = open_scene(SECRET_HEADER, true, "a\r\nx: y", h1);
+		struct h2_seen *s = h2_peer_request(c->b.client, GET("/x") "k: " P "\n", NULL, 0);
+
+		(void)state;
+		h2_bed_run(&c->b);
+		assert_non_null(strstr(s->head, ":status: 400\n"));
+		close_scene(c);
+	}
+}
+
+static void
+through_http1(void **state)
+{
+	struct scene *c = open_scene(SECRET_HEADER | SECRET_BODY, true, V, true);
+	struct h2_seen *s = h2_peer_request(c->b.client, POST("/x") "k: " P "\n", "<" P ">", 20);
+
+	(void)state;
+	h2_bed_run(&c->b);
+	c->b.h1[c->b.nh1] = '\0';
+	assert_string_equal(c->b.h1,
+			    "POST /x HTTP/1.1\r\nhost: a.example\r\nk: " V "\r\naccept-encoding: identity\r\n"
+			    "content-length: 10\r\n\r\n<" V ">");
+	h2_bed_raw(&c->b, SIDE_SERVER, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n" V, 47);
+	h2_bed_run(&c->b);
+	assert_string_equal(s->body, P);
+	assert_int_equal(s->closed, 0);
+	close_scene(c);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(into_fields_and_queries),  cmocka_unit_test(into_bodies),
+	    cmocka_unit_test(many_large_bodies),        cmocka_unit_test(bodies_that_are_refused),
+	    cmocka_unit_test(leaks_are_refused),        cmocka_unit_test(a_leak_in_a_body),
+	    cmocka_unit_test(a_leak_that_is_only_told), cmocka_unit_test(values_in_answers),
+	    cmocka_unit_test(a_value_with_a_line_end),  cmocka_unit_test(through_http1),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
