@@ -93,7 +93,7 @@ one_path(struct setup *su, char **to, const char *name, const char *value)
 	char *copy;
 
 	if (*value == '\0')
-		return wrong(su, "--%s: the name is empty; give one", name);
+		return wrong(su, "--%s %s: the name is empty; give one", name, value);
 	copy = option_copy(value, strlen(value));
 	if (!copy)
 		return wrong(su, "--%s %s: no memory to keep it", name, value);

@@ -103,9 +103,10 @@ got_headers(struct h2_peer *p, struct h2_seen *s, bool end)
 	bool interim = !p->server && strncmp(s->head, ":status: 1", 10) == 0 && !s->begun;
 
 	if (interim) {
-		size_t at = strlen(s->interim);
+		size_t at = strlen(s->interim), room = sizeof(s->interim) - 1 - at, n = strlen(s->head);
 
-		snprintf(s->interim + at, sizeof(s->interim) - at, "%.200s", s->head);
+		memcpy(s->interim + at, s->head, n < room ? n : room);
+		s->interim[at + (n < room ? n : room)] = '\0';
 		return;
 	}
 	bool first = !s->begun;

@@ -584,7 +584,7 @@ suggestions(void **state)
 	    {"", "polcy", "did you mean 'policy'?"},
 	    {"", "mtu", "did you mean 'guest.mtu'?"},
 	    {"dns", "nameserver", "did you mean 'nameservers'?"},
-	    {"logging", "zzzzzz", "there are: events, level"},
+	    {"logging", "zzzzzz", "there are: events, requests, level"},
 	    {"guest.ipv4", "x", "there are: address, gateway, dns"},
 	};
 	char to[256], longest[600];

@@ -375,7 +375,7 @@ all_of_them_reach_the_config(void **state)
 static void
 secrets_are_read_when_asked_for(void **state)
 {
-	char err[512] = "";
+	err[0] = 0;
 
 	(void)state;
 	setenv("SLUICE_TEST_TOKEN", "a value of some length", 1);
@@ -765,8 +765,8 @@ main(void)
 	    cmocka_unit_test(wrong_published_ports_are_explained),
 	    cmocka_unit_test_setup_teardown(each_way_to_write_one, begin, end),
 	    cmocka_unit_test_setup_teardown(all_of_them_reach_the_config, begin, end),
-	    cmocka_unit_test(secrets_are_read_when_asked_for),
 	    cmocka_unit_test(times_have_units),
+	    cmocka_unit_test_setup_teardown(secrets_are_read_when_asked_for, begin, end),
 	    cmocka_unit_test_setup_teardown(rules_from_a_file_have_their_places, begin, end),
 	    cmocka_unit_test_setup_teardown(a_floor_is_never_lost, begin, end),
 	    cmocka_unit_test_setup_teardown(a_policy_of_microsandbox, begin, end),
