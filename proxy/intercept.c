@@ -18,6 +18,7 @@
 #include "proxy/intercept_int.h"
 
 #define HTTP_PORT 80u
+#define OPEN_MAX 256u /* connections, unless the configuration says otherwise */
 #define WHY 256
 
 struct authority {
@@ -150,7 +151,7 @@ interception_new(struct sluice *gw, const struct sluice_config *cfg, char *err, 
 	}
 	x->gw = a->gw = gw;
 	x->authority = a;
-	x->max = cfg->intercept_max;
+	x->max = cfg->intercept_max ? cfg->intercept_max : OPEN_MAX;
 	a->only_13 = cfg->tls_only_13;
 	a->dir = cfg->ca_dir ? strdup(cfg->ca_dir) : NULL;
 	if ((cfg->ca_dir && !a->dir) || ((a->dir || cfg->intercept) && !open_library(x, err, errlen))) {
@@ -221,8 +222,8 @@ intercept_wants(struct sluice *gw, const struct tcp_flow *tf, const struct hello
 	const struct tls_settings *s = gw->settings->tls;
 	uint16_t port = tf->flow.tuple.remote.port;
 
-	/* A server that has spoken already does not wait for a ClientHello. */
-	if (!gw->intercept || tf->flow.to_guest > 0)
+	/* A server that has spoken already, or will never, does not wait for a ClientHello. */
+	if (!gw->intercept || tf->flow.to_guest > 0 || tf->host_eof)
 		return false;
 	if (!wanted && !(tls_settings_has_port(s, port) && (s->all || has_secret(gw, h))))
 		return false;
@@ -235,7 +236,7 @@ intercept_wants(struct sluice *gw, const struct tcp_flow *tf, const struct hello
 bool
 intercept_wants_plain(struct sluice *gw, const struct tcp_flow *tf)
 {
-	return gw->intercept && tf->flow.to_guest == 0 && reads_requests(gw);
+	return gw->intercept && tf->flow.to_guest == 0 && !tf->host_eof && reads_requests(gw);
 }
 
 /* --- life -------------------------------------------------------------------------------------------------------------- */

@@ -326,7 +326,8 @@ passage_pump(struct passage *p, struct passage_budget *b)
 
 	do {
 		moved = send_out(p, SIDE_CLIENT, b);
-		moved |= send_out(p, SIDE_SERVER, b);
+		if (!p->exchange->failed)
+			moved |= send_out(p, SIDE_SERVER, b);
 		if (p->fault || p->exchange->failed)
 			break;
 		more = b->records == 0 || !b->more(b->ctx);

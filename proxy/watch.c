@@ -188,13 +188,14 @@ can_say(const struct tcp_flow *tf)
 static bool
 say(struct sluice *gw, struct tcp_flow *tf, const struct judgment *j, enum answer_in in, usec_t now)
 {
-	bool bad = j->reason == SLUICE_REASON_BAD_QUERY;
+	bool bad = j->reason == SLUICE_REASON_BAD_QUERY, full = j->reason == SLUICE_REASON_FULL;
 	char text[JUDGE_TEXT];
 
 	if (j->verdict == VERDICT_DROP || in == IN_NOTHING || !can_say(tf))
 		return false;
 	if (in == IN_TLS)
-		return refused_with_alert(gw, tf, bad ? TLS_ALERT_DECODE : TLS_ALERT_DENIED, now);
+		return refused_with_alert(
+		    gw, tf, bad ? TLS_ALERT_DECODE : full ? TLS_ALERT_INTERNAL : TLS_ALERT_DENIED, now);
 	judge_text(&tf->flow.tuple, j, text);
 	return refused_with_page(gw, tf, bad ? "400 Bad Request" : "403 Forbidden", text, in == IN_HTTP_HEAD,
 				 now);

@@ -99,8 +99,8 @@ read_on(struct tls_end *e, int rc, unsigned *tickets)
 		/* The library says so for an empty record, too. */
 		if (!e->ended)
 			return 0;
+		/* Whoever only ends its own direction so may be answered still. */
 		(void)snprintf(e->why, sizeof(e->why), "the connection ended without close_notify");
-		e->error = -EPIPE;
 		return -EPIPE;
 	}
 	if (lib_is_ticket(rc)) {
