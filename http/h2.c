@@ -141,8 +141,12 @@ h2_stream_closed(struct h2_exchange *x, struct h2_stream *s, enum side at)
 static void
 pump(struct h2_exchange *x)
 {
-	while (h2_session_fill(x, SIDE_CLIENT) | x->up->fill(x))
-		;
+	bool more;
+
+	do {
+		more = h2_session_fill(x, SIDE_CLIENT);
+		more |= x->up->fill(x);
+	} while (more);
 }
 
 /* All streams are over at that side. */
