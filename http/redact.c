@@ -73,7 +73,10 @@ replace(struct redact *r, const struct secret_plan *p, struct clear *out)
 	struct view placeholder = p->set->secret[r->found_which].placeholder;
 
 	let_out(r, r->found_begin, out);
-	clear_add(out, placeholder.p, placeholder.len);
+	/* A value that begins in itself again was told; its further bytes only stay away. */
+	if (!r->found_over || r->found_which != r->gone_which)
+		clear_add(out, placeholder.p, placeholder.len);
+	r->gone_which = r->found_which;
 	r->done = r->found_end;
 	r->found = false;
 }
@@ -102,6 +105,7 @@ meet(struct redact *r, const struct secret_plan *p, const struct scan_hit *h, st
 	if (h->end <= r->done)
 		return;
 	r->found = true;
+	r->found_over = h->begin < r->done;
 	r->found_which = h->which;
 	r->found_begin = from;
 	r->found_end = h->end;

@@ -77,10 +77,11 @@ struct redact {
 	struct scan scan;
 	struct clear held; /* bytes of the stream from `base` on */
 	uint64_t base;
-	uint64_t done;  /* bytes of the stream that have left, or were replaced */
-	uint64_t which; /* a bit for each secret that is looked for */
-	bool found;     /* a value, not yet replaced */
-	uint32_t found_which;
+	uint64_t done;   /* bytes of the stream that have left, or were replaced */
+	uint64_t which;  /* a bit for each secret that is looked for */
+	bool found;      /* a value, not yet replaced */
+	bool found_over; /* ... that begins in the one replaced last */
+	uint32_t found_which, gone_which;
 	uint64_t found_begin, found_end;
 };
 bool redact_wants_body(const struct secret_plan *p);
