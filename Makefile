@@ -203,6 +203,8 @@ $(foreach b,release asan cov,build/$(b)/test/unit/policy_fault_test): TEST_LIBS 
 
 $(foreach b,release asan cov tls36,build/$(b)/test/unit/tls_fault_test): TEST_LIBS += $(ALLOCATED:%=-Wl,--wrap=%) -Wl,--wrap=free
 $(foreach b,release asan cov,build/$(b)/test/unit/tls_fault_test): MBED_LD = $(MBED_A)
+$(foreach b,release asan cov tls36,build/$(b)/test/unit/tls_cert_fault_test): TEST_LIBS += $(ALLOCATED:%=-Wl,--wrap=%)
+$(foreach b,release asan cov,build/$(b)/test/unit/tls_cert_fault_test): MBED_LD = $(MBED_A)
 
 # Fuzz targets without libFuzzer: a main() that feeds them files.
 define replay
@@ -290,7 +292,7 @@ tests = $(patsubst %.c,build/$(1)/%,$(TEST_C) $(FUZZ_C)) $(PROGRAM:%=build/$(1)/
 THREAD_TESTS := port_thread_test virtio_thread_test two_gateways_test reload_thread_test
 
 # What is about TLS, and so runs with the newer library, too; of the live tests, those that say so.
-TLS36_TESTS := $(patsubst %.c,build/tls36/%,$(filter test/unit/tls_% test/fuzz/fuzz_tls_%,$(TEST_C) $(FUZZ_C))) \
+TLS36_TESTS := $(patsubst %.c,build/tls36/%,$(filter test/unit/tls_% test/fuzz/fuzz_tls_% test/fuzz/fuzz_certificate.c,$(TEST_C) $(FUZZ_C))) \
                $(if $(PROGRAM),build/tls36/sluice)
 
 # Without network it cannot be had, and nothing but that is left out.  Where this machine's own is new already, nothing is.

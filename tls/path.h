@@ -12,7 +12,7 @@
 #define RSA_MAX 4096u
 #define RSA_ROOT_MAX 8192u
 #define PATH_TRIES 16u    /* signatures one question may cost; VERIFY_WORK is met before */
-#define PATH_NAMES 20000u /* names held against constraints */
+#define PATH_NAMES 10000u /* names held against constraints */
 #define PATH_STEPS \
 	1024u /* issuers that are looked at: chains of like-named certificates have factorially many ways */
 
