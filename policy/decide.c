@@ -51,11 +51,30 @@ wants_request(const struct check *c, struct asking *a)
 	return c->requests && a->requests == CLAIM_NONE && match_host(c, a, &by) != MATCH_NO;
 }
 
+/* Does a rule allow other requests to this very host?  Then no name is missing. */
+static bool
+host_is_known(const struct ruleset *s, const struct asking *a)
+{
+	struct asking host = *a;
+
+	host.requests = CLAIM_PENDING;
+	for (uint32_t i = 0; asked_request(a) && s->requests && i < s->nway[0]; i++) {
+		const struct check *c = check_at(s, false, i);
+		const struct name *by;
+
+		if (c->requests && is_allow(c) && covers(c, a) && match_host(c, &host, &by) == MATCH_YES)
+			return true;
+	}
+	return false;
+}
+
 /* Nothing matched: would a rule that allows a name or a request have, and what was missing? */
 static void
 refuse_by_default(const struct ruleset *s, struct asking *a, struct policy_answer *out)
 {
-	for (uint32_t i = 0; (s->names || s->requests) && i < s->nway[0]; i++) {
+	bool known = host_is_known(s, a);
+
+	for (uint32_t i = 0; !known && (s->names || s->requests) && i < s->nway[0]; i++) {
 		const struct check *c = check_at(s, false, i);
 
 		if (!is_allow(c) || !covers(c, a))

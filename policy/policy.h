@@ -71,8 +71,9 @@ enum policy_reason {
 	POLICY_RULE,        /* a rule matched */
 	POLICY_DEFAULT,     /* none did */
 	POLICY_NO_EVIDENCE, /* none did, and one that allows a name would have, had it led here */
-	POLICY_WRONG_NAME,  /* none did, and one would have without the name that was told */
-	POLICY_NO_REQUEST,  /* none did, and one that allows requests might have, had they been read */
+	POLICY_WRONG_NAME, /* none did, and one would have without the name that was told; neither, where a rule allows other
+			       requests to the host */
+	POLICY_NO_REQUEST, /* none did, and one that allows requests might have, had they been read */
 };
 
 struct policy_answer {

@@ -22,6 +22,11 @@ struct requests {
 	struct tcp_flow *tf;
 	struct requests_of of;
 	struct secret_set *set; /* of the last plan: kept until the exchange has kept it itself */
+	/* Refusals that were told of, and whose requests are not done: the others are the exchange's own. */
+	struct told {
+		uint16_t status;
+		uint32_t n;
+	} told[3];
 };
 
 /* --- what a request says of its host ----------------------------------------------------------------------------- */
@@ -74,12 +79,25 @@ is_directed(const struct requests *rs, const struct request *r)
 	return r->name.len ? led_here(rs, &r->name) : addr_eq(&r->addr, &rs->tf->flow.tuple.remote.addr);
 }
 
+static struct told *
+told_with(struct requests *rs, uint16_t status)
+{
+	for (size_t i = 0; i < sizeof(rs->told) / sizeof(rs->told[0]); i++)
+		if (rs->told[i].status == status)
+			return &rs->told[i];
+	return NULL;
+}
+
 /* --- refusing ---------------------------------------------------------------------------------------------------- */
 
 static void
-answer(struct request_answer *out, const struct requests *rs, const struct judgment *j, uint16_t status)
+answer(struct request_answer *out, struct requests *rs, const struct judgment *j, uint16_t status)
 {
-	const struct rule *rule = j->answer.rule;
+	const struct rule *rule = j->answer.reason == POLICY_RULE ? j->answer.rule : NULL;
+	struct told *told = j->request ? told_with(rs, status) : NULL;
+
+	if (told)
+		told->n++;
 
 	*out =
 	    (struct request_answer){.status = status, .close = j->verdict == VERDICT_DROP || status == 400};
@@ -294,6 +312,34 @@ bare_host(struct view authority, char to[NAME_TEXT])
 			 len ? text : "");
 }
 
+/* One that the exchange itself would not serve: what it is made of is its fault, and not told yet. */
+static void
+tell_unserved(struct requests *rs, const struct request_record *rec, const struct policy_request *facts)
+{
+	struct told *told = told_with(rs, rec->status);
+	char why[64];
+	struct judgment j = {.verdict = VERDICT_DENY,
+			     .reason = SLUICE_REASON_BAD_QUERY,
+			     .name_from = "",
+			     .why = why,
+			     .request = rec->method.len ? facts : NULL};
+
+	if (!rec->refused || rec->status < 400 || rec->status >= 500)
+		return;
+	if (told && told->n > 0) {
+		told->n--;
+		return;
+	}
+	snprintf(why, sizeof(why), "a request that cannot be read or served (%u)", rec->status);
+	show_host(rec->authority, j.host);
+	if (rs->of.sni.len) {
+		j.name = rs->of.sni;
+		j.name_from = "sni";
+	}
+	rs->gw->count[GW_REQUESTS_REFUSED]++;
+	judge_request_refused(rs->gw, &rs->tf->flow, &j);
+}
+
 static void
 done(void *ctx, const struct request_record *rec)
 {
@@ -304,6 +350,7 @@ done(void *ctx, const struct request_record *rec)
 	struct judgment j = {.request = &facts};
 	char text[JUDGE_TEXT], status[32], host[NAME_TEXT];
 
+	tell_unserved(rs, rec, &facts);
 	if (!tls || !tls->request_log || !rs->gw->event)
 		return;
 	if (rec->status)
@@ -328,6 +375,9 @@ requests_new(struct sluice *gw, struct tcp_flow *tf, const struct requests_of *o
 	rs->gw = gw;
 	rs->tf = tf;
 	rs->of = *of;
+	rs->told[0].status = 400;
+	rs->told[1].status = 403;
+	rs->told[2].status = 421;
 	rs->env = (struct exchange_env){.ctx = rs, .judge = judge_one, .leaked = leaked, .done = done};
 	return rs;
 }

@@ -374,10 +374,32 @@ first_that_says(const struct naive_policy *p, const struct rules *rules, const s
 	return NULL;
 }
 
+/* Another request of this host would be allowed: its name is not what is wrong. */
+static bool
+other_requests_pass(const struct naive_policy *p, const struct rules *rules, const struct policy_question *q)
+{
+	struct policy_question host = *q;
+	const struct policy_request *req;
+
+	if (requests_of(q, &req) != CLAIM_TOLD)
+		return false;
+	host.requests = CLAIM_PENDING;
+	for (uint32_t i = 0; i < rules->n; i++) {
+		const struct rule *r = &rules->rule[i];
+
+		if (about_requests(r) && r->action == RULE_ALLOW && r->egress &&
+		    is_for(r, q->proto, q->port) && host_says(p, r, &host) == YES)
+			return true;
+	}
+	return false;
+}
+
 static void
 reason_of_default(const struct naive_policy *p, const struct rules *rules, const struct policy_question *q,
 		  struct policy_answer *out)
 {
+	if (other_requests_pass(p, rules, q))
+		return;
 	for (uint32_t i = 0; i < rules->n; i++) {
 		const struct rule *r = &rules->rule[i];
 		bool could = r->action == RULE_ALLOW && r->egress && is_for(r, q->proto, q->port);

@@ -200,6 +200,7 @@ an_allow_waits_for_its_requests(void **state)
 	DENIED(kit_request(&k, API, 443, "api.test", true, "CONNECT", ""));
 	DENIED(kit_request(&k, API, 443, "api.test", false, "GET", "/user"));
 	DENIED(kit_request(&k, API, 443, "b.test", true, "GET", "/user"));
+	assert_int_equal(k.a.reason, POLICY_WRONG_NAME);
 	DENIED(kit_request(&k, WEB, 443, "api.test", true, "GET", "/user"));
 	assert_int_equal(k.a.reason, POLICY_NO_EVIDENCE);
 	DENIED(kit_opaque(&k, API, 443, "api.test"));

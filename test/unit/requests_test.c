@@ -412,6 +412,49 @@ a_secret_wants_a_name_that_is_certain(void **state)
 	done_with_it();
 }
 
+/* What an exchange would not serve, of its own, is told once; what was told already is not told again. */
+static void
+refusals_are_told_once(void **state)
+{
+	struct request_record rec = {.method = view_of("GET", 3),
+				     .authority = view_of("a.test", 6),
+				     .path = "/x",
+				     .refused = true,
+				     .status = 403};
+	const struct exchange_env *env;
+	unsigned before;
+
+	(void)state;
+	rules("public", "deny https @any/x", NULL);
+	begin();
+	connected(PUBLIC4, 443, true, "a.test", true);
+	env = requests_env(rs);
+	assert_int_equal(asks("GET", "a.test", "/x"), 403);
+	find_event(SLUICE_EVENT_REQUEST_REFUSED);
+	before = nseen;
+	env->done(env->ctx, &rec);
+	rec.status = 502;
+	env->done(env->ctx, &rec);
+	rec.status = 413;
+	rec.refused = false;
+	env->done(env->ctx, &rec);
+	assert_int_equal(nseen, before);
+	assert_int_equal(counted(GW_REQUESTS_REFUSED), 1);
+
+	rec.refused = true;
+	env->done(env->ctx, &rec);
+	const struct sluice_event *e = next_event(SLUICE_EVENT_REQUEST_REFUSED);
+	assert_string_equal(e->text, "GET https://a.test/x (" PUBLIC4
+				     ":443): a request that cannot be read or served (413)");
+	assert_int_equal(e->reason, SLUICE_REASON_BAD_QUERY);
+	rec.status = 403;
+	env->done(env->ctx, &rec);
+	next_event(SLUICE_EVENT_REQUEST_REFUSED);
+	no_more_events();
+	assert_int_equal(counted(GW_REQUESTS_REFUSED), 3);
+	done_with_it();
+}
+
 /* --- the log ------------------------------------------------------------------------------------------------- */
 
 static void
@@ -499,6 +542,7 @@ main(void)
 	    TEST(opaque_bytes_are_no_request),
 	    TEST(a_placeholder_is_told_of),
 	    TEST(a_secret_wants_a_name_that_is_certain),
+	    TEST(refusals_are_told_once),
 	    TEST(the_log_is_for_those_who_ask),
 	    TEST(tls_that_fails_is_told),
 	};
