@@ -22,6 +22,8 @@
 #   socket          the links behind sockets, stream and datagrams, with no stack behind them
 #   stack           the stack alone on an in-process port, no kernel behind it: Gbit/s, ns for each segment
 #   dns_cached dns_forwarded   names asked for, answered from the cache or by a server behind it; beside dnsmasq
+#   tls_down tls_up tls_connect tls_held_bytes   connections that are opened: bulk, whole connections, heap of one; beside mitmproxy
+#   tls_turn tls_bare   the longest turn of the loop meanwhile; two ends of the same library with nothing between them
 #   policy          a policy with 1,000,000 blocked names and 100,000 networks: loading, memory, ns for each decision
 #   start           from exec to the first answer, at least 10 times; memory when idle
 # Gateways: sluice, pasta, slirp4netns.
@@ -278,6 +280,7 @@ starts()
 }
 
 . test/bench/dns.sh
+. test/bench/tls.sh
 
 # --- all of it -------------------------------------------------------------------------------------------
 
@@ -345,6 +348,7 @@ if any_wanted stack; then
 	say 'measured stack'
 fi
 dns_rows
+tls_rows
 if any_wanted policy; then
 	"$tools/policy" >>"$json"
 	say 'measured policy'
