@@ -141,7 +141,7 @@ text_add_names(struct text *t, const struct cert *c)
 		if (r.bad || (!is_dns && (tag != DER_CONTEXT + ALT_IP || (v.len != 4 && v.len != 16))))
 			continue;
 		if (t->left < 2 + (is_dns ? room_of(v, NAME_SHOWN) : ADDR_TEXT) + sizeof(NAMES_END)) {
-			text_add(t, any ? NAMES_END : NAMES_END + 2);
+			text_add(t, "%s", any ? NAMES_END : "...");
 			return;
 		}
 		text_add(t, any ? ", " : "");
