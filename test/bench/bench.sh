@@ -25,6 +25,7 @@
 #   tls_down tls_up tls_connect tls_held_bytes   connections that are opened: bulk, whole connections, heap of one; beside mitmproxy
 #   tls_turn tls_bare   the longest turn of the loop meanwhile; two ends of the same library with nothing between them
 #   policy          a policy with 1,000,000 blocked names and 100,000 networks: loading, memory, ns for each decision
+#   tls             two bare TLS ends in memory: handshakes, bytes, heap; what an intercepted connection is held against
 #   start           from exec to the first answer, at least 10 times; memory when idle
 # Gateways: sluice, pasta, slirp4netns.
 #
@@ -352,6 +353,10 @@ tls_rows
 if any_wanted policy; then
 	"$tools/policy" >>"$json"
 	say 'measured policy'
+fi
+if any_wanted tls; then
+	"$tools/tls" "$seconds" >>"$json"
+	say 'measured tls'
 fi
 python3 test/bench/table.py "$json"
 say "(every run: $json)"

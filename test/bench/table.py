@@ -112,7 +112,15 @@ LINES = [
     ("    99 of 100", "policy_told", "ns", of("p99"), LOW, None),
     ("  decision on a name asked for, median", "policy_name", "ns", of_value, LOW, ("max", 1000)),
     ("    99 of 100", "policy_name", "ns", of("p99"), LOW, None),
-]
+] + [line for v, name in (("12", "1.2"), ("13", "1.3")) for line in (
+    (f"TLS {name}, two bare ends: handshakes", f"tls{v}_handshake", "/s CPU", of_value, HIGH, None),
+    ("  the longest step of one, median", f"tls{v}_handshake", "ms", of("step_ms"), LOW, ("max", 8)),
+    ("  sessions taken up again", f"tls{v}_resumed", "/s CPU", of_value, HIGH, None),
+    ("  sealed and opened, ChaCha20", f"tls{v}_chacha20", "MB/s CPU", of_value, HIGH, None),
+    ("  AES-128", f"tls{v}_aes128", "MB/s CPU", of_value, HIGH, None),
+    ("  AES-256", f"tls{v}_aes256", "MB/s CPU", of_value, HIGH, None),
+    ("  heap of both ends", f"tls{v}_memory", "bytes", of_value, LOW, ("max", 112640)),
+    ("    at its peak", f"tls{v}_memory", "bytes", of("peak"), LOW, None))]
 
 
 def show(v):
