@@ -121,6 +121,15 @@ action(enum sluice_secret_action a)
 	}
 }
 
+static char *
+copy_text(const char *text)
+{
+	size_t n = strlen(text) + 1;
+	char *copy = malloc(n);
+
+	return copy ? memcpy(copy, text, n) : NULL;
+}
+
 /* Of a valid one.  NULL: no memory. */
 static struct entry *
 entry_new(const struct sluice_secret *g, const char *placeholder)
@@ -130,8 +139,8 @@ entry_new(const struct sluice_secret *g, const char *placeholder)
 	if (!e)
 		return NULL;
 	atomic_init(&e->users, 1);
-	e->name = strdup(g->name);
-	e->placeholder = strdup(placeholder);
+	e->name = copy_text(g->name);
+	e->placeholder = copy_text(placeholder);
 	e->secret = (struct secret){.name = e->name,
 				    .any_host = has_any_host(g),
 				    .places = places(g->where),
