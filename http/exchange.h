@@ -9,9 +9,10 @@
  *            ◄──────────────  │ exchange │  ◄──────────────────
  *               give(CLIENT)  └──────────┘       take(SERVER)
  *
- * Backpressure: take() accepts fewer bytes than it is given (0, even) while what it made of earlier ones has not left; the caller
- * keeps the rest and offers it again after gave().  What waits in it is bounded: EXCHANGE_WAITS each way, and one body as a whole where a
- * secret may stand in it (SUBSTITUTE_BODY).
+ * Backpressure: take() accepts fewer bytes than it is given (0, even) while what it made of earlier ones has not left, or while the
+ * other side has to speak first; the caller keeps the rest and offers it again after gave() to, or take() from, either side.  What waits
+ * in it is bounded: EXCHANGE_WAITS each way (and what one head adds), and one body as a whole where a secret may stand in it
+ * (SUBSTITUTE_BODY).
  *
  * The three kinds: exchange_relay() for what is not HTTP, exchange_h1() and exchange_h2().
  */

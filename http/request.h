@@ -46,7 +46,7 @@ struct request_record {
 	uint8_t version;
 	uint16_t status;    /* of the response; 0: there was none */
 	bool refused;       /* the response is our own */
-	uint64_t sent, got; /* bytes of the two bodies, as they went over the wire to and from the server */
+	uint64_t sent, got; /* bytes of the two contents (of a tunnel: all), as the server got and sent them */
 	usec_t began, answered,
 	    ended; /* of the request's first byte, the response's head, the last of either; 0: never */
 };
