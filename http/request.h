@@ -44,9 +44,10 @@ struct request_record {
 	struct view method, authority;
 	const char *path;
 	uint8_t version;
-	uint16_t status;    /* of the response; 0: there was none */
-	bool refused;       /* the response is our own */
-	uint64_t sent, got; /* bytes of the two contents (of a tunnel: all), as the server got and sent them */
+	uint16_t status; /* of the response; 0: there was none */
+	bool refused;    /* the response is our own */
+	uint64_t sent,
+	    got; /* bytes of the two contents (of a tunnel: all), as the server got and sent them */
 	usec_t began, answered,
 	    ended; /* of the request's first byte, the response's head, the last of either; 0: never */
 };
