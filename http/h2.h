@@ -11,7 +11,7 @@
  * than the window that was told:
  *
  *     towards       of a stream          of the connection
- *     server        64 KiB               512 KiB       (the guest is near: a small window costs it nothing)
+ *     server        64 KiB, then 256     1 MiB         (wider once more than half of the first was sent on)
  *     client        256 KiB              1 MiB
  *
  * While a stream waits for its turn (the server's limit, a server that speaks HTTP/1.1, a body that is gathered whole), the connection's
@@ -37,8 +37,10 @@
 #define H2_HEADS_WAIT (64u << 10)    /* bytes of heads that wait to go out, before no more is taken */
 #define H2_HEADS_REFUSE (256u << 10) /* ... before a stream that begins is refused */
 #define H2_ITEMS_WAIT 256u           /* frames that wait to go out */
+#define H2_WINDOW_FIRST 65535        /* of a stream, towards the server: HTTP/2's own */
+#define H2_WINDOW_CLIENT (256 << 10)
 #define H2_WINDOW_SERVER (256 << 10)
-#define H2_CONNECTION_CLIENT (512 << 10)
+#define H2_CONNECTION_CLIENT (1 << 20)
 #define H2_CONNECTION_SERVER (1 << 20)
 #define H2_FRAME 16640u /* the longest frame we send: 16384 and what is around it, with room */
 #define H2_PREFACE_TIME (10 * USEC_PER_SEC)
@@ -126,6 +128,7 @@ struct h2_stream {
 	bool head;           /* HEAD: a response has no body */
 	enum body_kind kind; /* of the request's body */
 	bool redacts;        /* the response's body */
+	bool widened;        /* its window */
 	bool went;           /* some of the request left for the server */
 	struct h2_flow flow[2];  /* towards that side */
 	struct request request;  /* its views and path point into text */
@@ -246,6 +249,8 @@ bool h2_client_head(struct h2_exchange *x, struct h2_stream *s, const struct h2_
 		    bool end);
 void h2_client_more(struct h2_exchange *x, struct h2_stream *s);
 void h2_client_credit(struct h2_exchange *x, struct h2_stream *s, size_t n, size_t all);
+/* Its body is a long one, and the server reads it. */
+void h2_client_widen(struct h2_exchange *x, struct h2_stream *s);
 void h2_client_leave(struct h2_exchange *x);
 
 /* h2_server.c, h2_down.c */

@@ -270,6 +270,16 @@ h2_client_credit(struct h2_exchange *x, struct h2_stream *s, size_t n, size_t al
 }
 
 void
+h2_client_widen(struct h2_exchange *x, struct h2_stream *s)
+{
+	if (s->widened || !s->open[SIDE_CLIENT] || x->end[SIDE_CLIENT].gone)
+		return;
+	s->widened = true;
+	submitted(x, nghttp2_session_set_local_window_size(x->end[SIDE_CLIENT].session, NGHTTP2_FLAG_NONE,
+							   s->id, H2_WINDOW_CLIENT));
+}
+
+void
 h2_client_leave(struct h2_exchange *x)
 {
 	nghttp2_session *session = x->end[SIDE_CLIENT].session;

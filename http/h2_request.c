@@ -265,6 +265,8 @@ h2_request_data(struct h2_exchange *x, struct h2_stream *s, struct view bytes)
 	if (!h2_flow_add(x, s, SIDE_SERVER, bytes))
 		return false;
 	x->up->more(x, s);
+	if (!s->waits && s->record.sent > H2_WINDOW_FIRST / 2)
+		h2_client_widen(x, s);
 	return true;
 }
 
