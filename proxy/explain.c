@@ -60,7 +60,7 @@ read_request(struct setup *su, const struct sluice_question *q, struct explanati
 	if (!e->path)
 		return wrong(su, "no memory to explain it");
 	if (strcmp(target, "*") == 0 && strcmp(q->method, "OPTIONS") == 0)
-		strcpy(e->path, "*");
+		memcpy(e->path, "*", 2);
 	else if (strcmp(q->method, "CONNECT") == 0)
 		e->path[0] = '\0';
 	else if (!request_path(view_of(target, strlen(target)), e->path, REQUEST_PATH + 1))

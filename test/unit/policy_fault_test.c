@@ -67,11 +67,14 @@ build(void)
 				   "1.0.0.0/24, 1.0.2.0/24, 1.0.4.0/24, 1.0.6.0/24, 1.0.8.0/24, 1.0.10.0/24, "
 				   "1.0.12.0/24, 1.0.14.0/24,"
 				   "1.0.16.0/24, 2a00::/32";
-	const struct rule_source own[] = {{.text = many}, {.text = "deny to @file:list"}},
+	const struct rule_source own[] =
+	    {{.text = many},
+	     {.text = "deny to @file:list"},
+	     {.text = "allow https/443,8443 http GET,HEAD a.test/x, @any/y/**, b.test"}},
 				 below[] = {{.text = "allow to @any"}};
 	struct diag_sink d = {0};
 	struct rules rules = {0}, floor = {0};
-	bool good = rules_read(&rules, own, 2, "public", list_text, NULL, &d) &&
+	bool good = rules_read(&rules, own, 3, "public", list_text, NULL, &d) &&
 		    rules_read(&floor, below, 1, NULL, NULL, NULL, &d);
 	struct policy *p = good ? policy_build(&rules, &floor, &d) : NULL;
 
@@ -101,7 +104,7 @@ a_policy_stands_or_is_not_there(void **state)
 			struct name told = kit_name("x.b.test"), other = kit_name("other.test");
 			struct policy_answer a;
 
-			assert_int_equal(policy_rules(p, false), 4);
+			assert_int_equal(policy_rules(p, false), 5);
 			assert_int_equal(policy_rules(p, true), 1);
 			policy_decide_name(p, UDP, &told, &a);
 			DENIED(a.verdict);
