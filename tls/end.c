@@ -72,7 +72,7 @@ tls_end_step(struct tls_end *e)
 	begin_call(e);
 	int rc = mbedtls_ssl_handshake_step(&e->ssl);
 	if (rc != 0 && rc != MBEDTLS_ERR_SSL_WANT_READ && rc != MBEDTLS_ERR_SSL_WANT_WRITE) {
-		(void)end_fail(e, rc);
+		end_fail_step(e, state, rc);
 		return TLS_FAILED;
 	}
 	if (!note_step(e, state))
@@ -237,6 +237,12 @@ tls_end_why(const struct tls_end *e)
 	return e->why;
 }
 
+bool
+tls_end_try_again(const struct tls_end *e)
+{
+	return e->try_again;
+}
+
 uint8_t
 tls_end_peer_alert(const struct tls_end *e)
 {
@@ -284,7 +290,7 @@ tls_end_keep_session(struct tls_end *e)
 	if (e->server || !e->over || e->error)
 		return;
 	lib_ssl_drop_peer_chain(&e->ssl);
-	e->keep = e->keyed;
+	e->keep = e->keyed && !e->only_12; /* what is known of it is in the session's place */
 	/* In TLS 1.3 a session is one when its ticket comes (RFC 8446 4.6.1). */
 	if (!lib_ssl_is_13(&e->ssl))
 		end_keep(e);

@@ -27,6 +27,8 @@ struct tls_end {
 	bool shown;        /* a certificate went over: the session is a new one */
 	bool offered;      /* we have asked to take an old one up */
 	bool asked;        /* the server wants a certificate */
+	bool only_12;      /* what it was known to need */
+	bool try_again;    /* now it is */
 	struct view hello; /* fed: what is left of it, behind its record head */
 	uint8_t head[5];   /* the record head; `headed` bytes of it are taken */
 	uint8_t headed;
@@ -58,6 +60,8 @@ struct tls_end {
 /* It is of no use any more: rc is the library's, or MBEDTLS_ERR_SSL_BAD_CERTIFICATE and such with a reason of our own.  Returns
  * the -errno for the caller. */
 int end_fail(struct tls_end *e, int rc);
+/* A step that was taken in that state failed so: as end_fail(), and what can be done about it is remembered. */
+void end_fail_step(struct tls_end *e, int state, int rc);
 /* The same for our own reason, with an alert. */
 int end_refuse(struct tls_end *e, uint8_t alert, const char *why);
 

@@ -118,6 +118,22 @@ end_fail(struct tls_end *e, int rc)
 	return e->error;
 }
 
+void
+end_fail_step(struct tls_end *e, int state, int rc)
+{
+	if (!e->server && !e->error && lib_is_pss_refused(&e->ssl, state, rc)) {
+		(void)snprintf(e->why, sizeof(e->why),
+			       "the server signs with RSA-PSS in TLS 1.2, which this Mbed TLS refuses");
+		e->error = -EPROTO;
+		if (e->keyed && !e->only_12 && !e->tls->only_13) {
+			resume_note_only_12(e->tls->resume, &e->key, e->verified);
+			e->try_again = true;
+		}
+		return;
+	}
+	(void)end_fail(e, rc);
+}
+
 int
 end_refuse(struct tls_end *e, uint8_t alert, const char *why)
 {

@@ -139,14 +139,10 @@ set_name(struct tls_end *e, const struct name *name)
 
 /* A session of this host that is kept.  One that the library cannot use is as if there were none. */
 static void
-take_up(struct tls_end *e, usec_t now)
+take_up(struct tls_end *e, struct view kept, usec_t verified)
 {
-	usec_t verified = 0;
-	struct view kept = resume_find(e->tls->resume, &e->key, now, &verified);
 	mbedtls_ssl_session session;
 
-	if (kept.len == 0)
-		return;
 	mbedtls_ssl_session_init(&session);
 	if (mbedtls_ssl_session_load(&session, kept.p, kept.len) == 0 &&
 	    mbedtls_ssl_set_session(&e->ssl, &session) == 0) {
@@ -160,21 +156,26 @@ struct tls_end *
 tls_client_new(struct tls *t, const struct tls_io *io, const struct tls_client *c)
 {
 	struct tls_end *e = begin(t, io, false);
+	struct view kept = view_of(NULL, 0);
+	usec_t verified = 0;
 
 	if (!e)
 		return NULL;
 	if (c->alpn)
 		e->alpn = *c->alpn;
+	e->verified = c->now;
+	e->keyed = resume_key(c, &e->key);
+	if (e->keyed)
+		kept = resume_find(t->resume, &e->key, c->now, &verified);
+	e->only_12 = resume_is_only_12(kept);
+	if (e->only_12)
+		lib_conf_only_12(&e->conf);
 	if (!set_up(e, c->identity) || !set_name(e, c->name)) {
 		tls_end_free(e);
 		return NULL;
 	}
-	e->verified = c->now;
-	e->keyed = resume_key(c, &e->key);
-	if (e->keyed)
-		take_up(e, c->now);
-	if (!e->offered)
-		e->verified = c->now;
+	if (kept.len > 0 && !e->only_12)
+		take_up(e, kept, verified);
 	return e;
 }
 

@@ -45,6 +45,22 @@ lib_key_beyond(const mbedtls_pk_context *pk, unsigned min, unsigned max)
 	}
 }
 
+bool
+lib_is_pss_refused(const mbedtls_ssl_context *s, int state, int rc)
+{
+#if LIB_HAS_13
+	/* RFC 8422 5.4: the message's head, a named curve, a point, and then the signature's algorithm: 0x0804 to 0x0806 for RSA-PSS.  The
+	 * library has read that far, within a buffer that holds far more. */
+	const unsigned char *m = lib_ssl_message(s);
+
+	return state == MBEDTLS_SSL_SERVER_KEY_EXCHANGE && rc == MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER &&
+	       !lib_ssl_is_13(s) && m[0] == 12 && m[8 + m[7]] == 8;
+#else
+	(void)s, (void)state, (void)rc;
+	return false;
+#endif
+}
+
 void
 lib_ssl_drop_peer_chain(mbedtls_ssl_context *s)
 {

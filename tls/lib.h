@@ -104,7 +104,8 @@ lib_key_make(mbedtls_pk_context *pk, struct tls *t)
 
 /* Signs a SHA-256 hash; room for MBEDTLS_PK_SIGNATURE_MAX_SIZE bytes. */
 static inline int
-lib_sign(mbedtls_pk_context *key, const unsigned char hash[32], unsigned char *signature, size_t *n, struct tls *t)
+lib_sign(mbedtls_pk_context *key, const unsigned char hash[32], unsigned char *signature, size_t *n,
+	 struct tls *t)
 {
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000
 	return mbedtls_pk_sign(key, MBEDTLS_MD_SHA256, hash, 32, signature, MBEDTLS_PK_SIGNATURE_MAX_SIZE, n,
@@ -181,6 +182,8 @@ int mbedtls_ssl_flush_output(mbedtls_ssl_context *s);
 
 /* What we offer and take, and how: versions, suites, groups, signatures, tickets.  The rest of a configuration is the end's. */
 void lib_conf(mbedtls_ssl_config *conf, bool only_13);
+/* TLS 1.2 alone, with no signature that its servers choose and the library refuses. */
+void lib_conf_only_12(mbedtls_ssl_config *conf);
 /* Of TLS 1.3's suites the fastest alone: for a client that offers it, since the library would take the client's first. */
 void lib_conf_fastest_13(mbedtls_ssl_config *conf);
 #define LIB_FASTEST_13 0x1303u /* TLS_CHACHA20_POLY1305_SHA256 */
@@ -222,6 +225,9 @@ lib_ssl_message(const mbedtls_ssl_context *s)
 {
 	return s->MBEDTLS_PRIVATE(in_msg);
 }
+
+/* Is this failure the one of lib_conf.c's signatures: the server of TLS 1.2 has signed with RSA-PSS?  state: of the step that failed. */
+bool lib_is_pss_refused(const mbedtls_ssl_context *s, int state, int rc);
 
 /* The record read last, as it came: its head, and what follows. */
 static inline const unsigned char *

@@ -33,12 +33,29 @@ static const uint16_t groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1, MBEDTLS_
 				  MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1, MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1,
 				  MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
 
+/* RSA-PSS last: this library offers it for TLS 1.3, which signs with nothing else of RSA's, and then refuses it in TLS 1.2 (though RFC 8446
+ * 4.2.3 has it taken there, too); a server that goes by our order never gets that far. */
 static const uint16_t signatures[] = {
     MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256, MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
-    MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512, MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
-    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
-    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,       MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,
-    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,       MBEDTLS_TLS1_3_SIG_NONE};
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512, MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
+    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,       MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,    MBEDTLS_TLS1_3_SIG_NONE};
+
+static const uint16_t signatures_12[] = {MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
+					 MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
+					 MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512,
+					 MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
+					 MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,
+					 MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
+					 MBEDTLS_TLS1_3_SIG_NONE};
+
+void
+lib_conf_only_12(mbedtls_ssl_config *conf)
+{
+	mbedtls_ssl_conf_sig_algs(conf, signatures_12);
+	mbedtls_ssl_conf_max_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_2);
+}
 
 static void
 conf_groups(mbedtls_ssl_config *conf)
@@ -63,6 +80,12 @@ conf_versions(mbedtls_ssl_config *conf, bool only_13)
 }
 
 #else
+
+void
+lib_conf_only_12(mbedtls_ssl_config *conf)
+{
+	(void)conf; /* it has no other, and never offers RSA-PSS */
+}
 
 static const mbedtls_ecp_group_id groups[] = {MBEDTLS_ECP_DP_SECP256R1, MBEDTLS_ECP_DP_CURVE25519,
 					      MBEDTLS_ECP_DP_SECP384R1, MBEDTLS_ECP_DP_SECP521R1,

@@ -189,6 +189,21 @@ resume_keep(struct resume *r, const struct resume_key *key, struct view session,
 			   .len = (uint32_t)session.len};
 }
 
+/* One byte: no session is that short. */
+void
+resume_note_only_12(struct resume *r, const struct resume_key *key, usec_t now)
+{
+	static const uint8_t mark[] = {12};
+
+	resume_keep(r, key, view_of(mark, sizeof(mark)), now);
+}
+
+bool
+resume_is_only_12(struct view found)
+{
+	return found.len == 1;
+}
+
 void
 resume_drop(struct resume *r, const struct resume_key *key)
 {

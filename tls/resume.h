@@ -28,6 +28,10 @@ void resume_free(struct resume *r);
 struct view resume_find(struct resume *r, const struct resume_key *k, usec_t now, usec_t *verified);
 /* Copied; takes the place of an older one.  Without memory, or too long, it is not kept. */
 void resume_keep(struct resume *r, const struct resume_key *k, struct view session, usec_t verified);
+/* In a session's place: a server to which TLS 1.3 cannot be offered. */
+void resume_note_only_12(struct resume *r, const struct resume_key *k, usec_t now);
+/* Is what was found that, and no session? */
+bool resume_is_only_12(struct view found);
 /* It was not taken, or is of no use: forgotten. */
 void resume_drop(struct resume *r, const struct resume_key *k);
 

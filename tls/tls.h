@@ -117,6 +117,8 @@ const char *tls_end_version(const struct tls_end *e); /* "TLSv1.3" */
 bool tls_end_resumed(const struct tls_end *e);
 /* Why it failed, for people: "the peer said: unknown ca (48)"; valid until it is freed. */
 const char *tls_end_why(const struct tls_end *e);
+/* Client side: it failed for a reason that a new connection to this server will not meet (what was learnt is kept for an hour). */
+bool tls_end_try_again(const struct tls_end *e);
 /* The fatal alert the peer sent; 0: none. */
 uint8_t tls_end_peer_alert(const struct tls_end *e);
 /* The server asked for a certificate (client side). */
