@@ -9,6 +9,7 @@
 
 #define IDLE_FRAMES 1000u /* at once, and a second: PING, SETTINGS, empty DATA, PRIORITY */
 #define IDLE_FRAMES_A_SECOND 100u
+#define DATA_MAX (16384 - 9)
 #define ACKS_WAIT 100u
 #define SETTINGS_MAX 32u
 #define CONTINUATIONS 8u
@@ -78,6 +79,15 @@ on_invalid_field(nghttp2_session *session, const nghttp2_frame *frame, const uin
 	return side_of(ctx, session) == SIDE_CLIENT ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
 }
 
+/* A frame with its header fills one record of TLS, not one and a small one. */
+static ssize_t
+on_read_length(nghttp2_session *session, uint8_t type, int32_t id, int32_t all, int32_t one, uint32_t frame,
+	       void *ctx)
+{
+	(void)session, (void)type, (void)id, (void)all, (void)one, (void)frame, (void)ctx;
+	return DATA_MAX;
+}
+
 /* --- opening --------------------------------------------------------------------------------------------------------- */
 
 static nghttp2_session_callbacks *
@@ -90,6 +100,7 @@ callbacks(enum side at)
 	nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
 	nghttp2_session_callbacks_set_on_header_callback(cb, on_field);
 	nghttp2_session_callbacks_set_on_invalid_header_callback(cb, on_invalid_field);
+	nghttp2_session_callbacks_set_data_source_read_length_callback(cb, on_read_length);
 	if (at == SIDE_CLIENT)
 		h2_client_callbacks(cb);
 	else
