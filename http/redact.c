@@ -88,14 +88,12 @@ meet(struct redact *r, const struct secret_plan *p, const struct scan_hit *h, st
 
 	if (!(r->which >> h->which & 1))
 		return;
-	if (r->found && h->begin > r->found_begin) {
-		bool again = h->which == r->found_which && h->begin < r->found_end;
-
-		if (h->end <= r->found_end)
-			return; /* inside of it */
+	if (r->found && from >= r->found_begin && h->end <= r->found_end)
+		return; /* inside of it */
+	if (r->found && from > r->found_begin) {
 		/* The same value over its own end is one run of it.  And both may be inside of a longer one, of which
 		 * all this is the beginning: none of it may leave, what lies between them neither. */
-		if (again || certain(r) <= r->found_begin) {
+		if ((h->which == r->found_which && h->begin < r->found_end) || certain(r) <= r->found_begin) {
 			r->found_end = h->end;
 			return;
 		}
