@@ -13,7 +13,7 @@
 #define ISSUER_ID_MAX 48u  /* so does its key identifier */
 #define KEY_PEM_MAX 16384u /* far beyond RSA of 4,096 bits */
 
-/* --- made ------------------------------------------------------------------------------------------------------------------ */
+/* --- made ------------------------------------------------------------------------------------------- */
 
 /* "sluice CA LABEL" */
 static struct view
@@ -78,7 +78,7 @@ ca_make(struct tls *t, const char *label, uint64_t now, char cert[CA_PEM], char 
 	return rc == 0;
 }
 
-/* --- read ------------------------------------------------------------------------------------------------------------------ */
+/* --- read ------------------------------------------------------------------------------------------- */
 
 /* NULL: it is one that can issue for servers, now. */
 static const char *

@@ -16,9 +16,10 @@ blame(struct cert *c, enum verify_fault fault, const char *why)
 	}
 }
 
-/* --- how it is signed ------------------------------------------------------------------------------------------------------- */
+/* --- how it is signed ------------------------------------------------------------------------------- */
 
-/* RFC 4055, RFC 5758.  PSS tells its hash in parameters, which the library reads and holds against our list (path.c). */
+/* RFC 4055, RFC 5758.  PSS tells its hash in parameters, which the library reads and holds against our list
+ * (path.c). */
 static void
 judge_signature(struct cert *c, struct view algorithm)
 {
@@ -48,7 +49,7 @@ judge_signature(struct cert *c, struct view algorithm)
 	}
 }
 
-/* --- its key ------------------------------------------------------------------------------------------------------------- */
+/* --- its key ---------------------------------------------------------------------------------------- */
 
 /* A positive INTEGER without the zero that keeps it positive. */
 static struct view
@@ -134,7 +135,7 @@ read_key(struct rd *r, struct cert *c, unsigned max_bits)
 	r->bad |= info.bad || algorithm.bad;
 }
 
-/* --- extensions ------------------------------------------------------------------------------------------------------------ */
+/* --- extensions ------------------------------------------------------------------------------------- */
 
 /* The number below id-ce (2.5.29). */
 enum {
@@ -257,7 +258,7 @@ read_extensions(struct rd *tbs, struct cert *c)
 	tbs->bad |= outer.bad || list.bad || rd_left(&outer) || !c->v3;
 }
 
-/* --- the whole -------------------------------------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------------- */
 
 static void
 read_to_be_signed(struct rd *tbs, struct cert *c, struct view signed_with, unsigned max_bits)

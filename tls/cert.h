@@ -28,8 +28,8 @@ struct cert {
 	uint8_t usage;
 	bool is_ca;
 	int path_len; /* issuers below it; -1: any number */
-	/* What is wrong with it whatever it is used for, and a static end of a sentence about it ("has a key that is too
-	 * short"); VERIFY_GOOD: nothing.  The signature is of no account in a root. */
+	/* What is wrong with it whatever it is used for, and a static end of a sentence about it ("has a key
+	 * that is too short"); VERIFY_GOOD: nothing.  The signature is of no account in a root. */
 	enum verify_fault fault, signed_fault;
 	const char *why, *signed_why;
 };
@@ -49,7 +49,7 @@ bool cert_may_issue(const struct cert *issuer, const struct cert *c);
 /* Its extended usage, if it tells one, has servers. */
 bool cert_is_for_servers(const struct cert *c);
 
-/* --- names (cert_name.c) ------------------------------------------------------------------------------------------------- */
+/* --- names (cert_name.c) ---------------------------------------------------------------------------- */
 
 /* Is it for name (or, NULL, for addr)?  subjectAltName alone is asked. */
 bool cert_is_for(const struct cert *c, const struct name *name, const struct addr *addr);
@@ -57,14 +57,14 @@ bool cert_is_for(const struct cert *c, const struct name *name, const struct add
 /* GeneralName, RFC 5280 4.2.1.6. */
 enum { ALT_MAIL = 1, ALT_DNS = 2, ALT_DIRECTORY = 4, ALT_IP = 7 };
 
-/* Does what ca says of names (RFC 5280 4.2.1.10) allow c, which it or somebody below it has issued?  *left is taken down by one for each
- * name held against one constraint; at 0 the answer is no. */
+/* Does what ca says of names (RFC 5280 4.2.1.10) allow c, which it or somebody below it has issued?  *left is
+ * taken down by one for each name held against one constraint; at 0 the answer is no. */
 bool cert_constraints_allow(const struct cert *ca, const struct cert *c, unsigned *left);
 /* And what was asked for, which a wildcard may have let in? */
 bool cert_constraints_allow_name(const struct cert *ca, const struct name *name, const struct addr *addr,
 				 unsigned *left);
 
-/* --- text (cert_text.c) ---------------------------------------------------------------------------------------------------- */
+/* --- text (cert_text.c) ----------------------------------------------------------------------------- */
 
 struct text { /* where a sentence is put together; what does not fit is left out */
 	char *at;

@@ -3,7 +3,7 @@
  */
 #include "tls/cert.h"
 
-/* --- subjectAltName ------------------------------------------------------------------------------------------------------- */
+/* --- subjectAltName --------------------------------------------------------------------------------- */
 
 struct dns_id {
 	bool wildcard; /* "*." in front of name */
@@ -22,7 +22,8 @@ dns_id_read(struct view v, struct dns_id *out)
 	return v.len && v.p[v.len - 1] != '.' && name_parse((const char *)v.p, v.len, &out->name);
 }
 
-/* RFC 9525 6.3.  A wildcard is the whole leftmost label, stands for exactly one, and never for all names below a single one. */
+/* RFC 9525 6.3.  A wildcard is the whole leftmost label, stands for exactly one, and never for all names
+ * below a single one. */
 static bool
 dns_id_is(struct view v, const struct name *name)
 {
@@ -60,7 +61,7 @@ cert_is_for(const struct cert *c, const struct name *name, const struct addr *ad
 	return false;
 }
 
-/* --- nameConstraints -------------------------------------------------------------------------------------------------------- */
+/* --- nameConstraints -------------------------------------------------------------------------------- */
 
 /* The name as it was asked for, or one of a certificate's. */
 struct spoken {
@@ -166,7 +167,8 @@ subtrees_have(struct view list, const struct spoken *s, unsigned *left)
 	return found;
 }
 
-/* Names of other types than the three are compared with nothing: where they are constrained, they are not allowed. */
+/* Names of other types than the three are compared with nothing: where they are constrained, they are not
+ * allowed. */
 static bool
 allows(const struct cert *ca, const struct spoken *s, unsigned *left)
 {
@@ -182,7 +184,8 @@ allows(const struct cert *ca, const struct spoken *s, unsigned *left)
 	enum subtrees in = subtrees_have(permitted, s, left), out = subtrees_have(excluded, s, left);
 	if (in == HAS_NOT || in == UNREADABLE || out == HAS || out == UNREADABLE)
 		return false;
-	/* Bytes that differ may still be the same name of a directory, and then it would be excluded; so too the other types. */
+	/* Bytes that differ may still be the same name of a directory, and then it would be excluded; so too
+	 * the other types. */
 	return out == NONE_OF_TYPE || s->type == ALT_DNS || s->type == ALT_IP;
 }
 

@@ -1,7 +1,8 @@
 /*
  * der.h - DER as certificates have it (X.690 8.1, 10.1), over struct rd and struct wr
  *
- * Tags of one byte, lengths definite and as short as they can be: anything else is bad.  A value is a view, read with a reader of its own.
+ * Tags of one byte, lengths definite and as short as they can be: anything else is bad.  A value is a view,
+ * read with a reader of its own.
  */
 #ifndef TLS_DER_H
 #define TLS_DER_H

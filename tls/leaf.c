@@ -1,8 +1,9 @@
 /*
  * leaf.c - certificates for the hosts a guest is shown
  *
- * A table by a keyed hash (names are the guest's to choose) and a list by last use.  A leaf that is due to be made anew while somebody shows it
- * leaves the table and lives until it is dropped; it still counts against the limit.
+ * A table by a keyed hash (names are the guest's to choose) and a list by last use.  A leaf that is due to be
+ * made anew while somebody shows it leaves the table and lives until it is dropped; it still counts against
+ * the limit.
  */
 #include <stdlib.h>
 
@@ -43,7 +44,7 @@ struct leaf_cache {
 	struct leaf *bucket[];
 };
 
-/* --- the table ---------------------------------------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------------- */
 
 static struct host
 host_of(const struct name *name, const struct addr *addr)
@@ -135,7 +136,7 @@ take_from_table(struct leaf_cache *c, struct leaf *l)
 		leaf_free(c, l);
 }
 
-/* --- making one --------------------------------------------------------------------------------------------------------------- */
+/* --- making one ------------------------------------------------------------------------------------- */
 
 /* Labels of other bytes than these are in no certificate (RFC 5280 4.2.1.6, and '_', which clients take). */
 static bool
@@ -217,7 +218,7 @@ leaf_new(struct leaf_cache *c, const struct host *h, uint64_t now)
 	return NULL;
 }
 
-/* --- what users see ------------------------------------------------------------------------------------------------------------- */
+/* --- what users see --------------------------------------------------------------------------------- */
 
 struct leaf_cache *
 leaf_cache_new(struct tls *t, const struct tls_ca *ca, uint32_t max)
@@ -253,7 +254,8 @@ leaf_cache_free(struct leaf_cache *c)
 	free(c);
 }
 
-/* Good for new connections.  A clock that was set back makes leaves of the future, which are as good as old ones. */
+/* Good for new connections.  A clock that was set back makes leaves of the future, which are as good as old
+ * ones. */
 static bool
 is_fresh(const struct leaf *l, uint64_t now)
 {

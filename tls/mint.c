@@ -1,8 +1,8 @@
 /*
  * mint.c - a certificate, written from the inside out
  *
- * Elements with elements in them are put together in a buffer of their own, whose length is known then.  Everything fits: the one field that
- * others choose, the issuer's name, has been held against its bound.
+ * Elements with elements in them are put together in a buffer of their own, whose length is known then.
+ * Everything fits: the one field that others choose, the issuer's name, has been held against its bound.
  */
 #include "tls/mint.h"
 
@@ -32,7 +32,7 @@ piece_end(struct piece *p, struct wr *outer, uint8_t tag)
 	outer->bad |= p->w.bad;
 }
 
-/* --- names ----------------------------------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------------ */
 
 static void
 put_attribute(struct wr *w, uint8_t type, struct view value)
@@ -56,7 +56,7 @@ mint_name(struct wr *w, struct view common)
 		put_attribute(w, 3, common);
 }
 
-/* --- fields ------------------------------------------------------------------------------------------------------------------ */
+/* --- fields ----------------------------------------------------------------------------------------- */
 
 /* RFC 5280 4.1.2.5: two digits of the year until 2049. */
 static void
@@ -100,7 +100,7 @@ mint_id(mbedtls_pk_context *key, uint8_t out[MINT_ID])
 	return rc;
 }
 
-/* --- extensions -------------------------------------------------------------------------------------------------------------- */
+/* --- extensions ------------------------------------------------------------------------------------- */
 
 /* value: DER of the extension's own type. */
 static void
@@ -152,7 +152,7 @@ put_extensions(struct wr *w, const struct mint *m, const uint8_t id[MINT_ID])
 	put_element(w, 17, false, DER_SEQUENCE, m->alt);
 }
 
-/* --- the whole ----------------------------------------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------------- */
 
 static struct view
 algorithm_of(const struct mint *m)

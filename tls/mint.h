@@ -1,8 +1,8 @@
 /*
  * mint.h - certificates made here, byte by byte (RFC 5280 4.1)
  *
- * For ca.c and leaf.c.  Names go into them as bytes, never through a text that somebody parses: what a guest calls a host cannot become
- * another field.
+ * For ca.c and leaf.c.  Names go into them as bytes, never through a text that somebody parses: what a guest
+ * calls a host cannot become another field.
  */
 #ifndef TLS_MINT_H
 #define TLS_MINT_H

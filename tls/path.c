@@ -1,11 +1,13 @@
 /*
  * path.c - ways from a server's certificate to a root (RFC 5280 6, RFC 4158)
  *
- * A way is built by names and key identifiers first, which costs nothing, from the server's certificate upwards: a root that could be the
- * issuer ends it, any other certificate that was shown and could be the issuer continues it.  What is wrong with an issuer
- * (dates, usage, path length, key) ends the attempt and is noted; the next candidate may do better: an expired root does not hide a
- * valid one.  Only a whole way costs signatures, the root's first: who has no certificate from a trusted issuer gets one signature tried a
- * root's name, and the sum of all is bounded.  Each signature is the library's to check, and so it checks the issuer's CA flag and usage again.
+ * A way is built by names and key identifiers first, which costs nothing, from the server's certificate
+ * upwards: a root that could be the issuer ends it, any other certificate that was shown and could be the
+ * issuer continues it.  What is wrong with an issuer (dates, usage, path length, key) ends the attempt and is
+ * noted; the next candidate may do better: an expired root does not hide a valid one.  Only a whole way costs
+ * signatures, the root's first: who was issued nothing by a root gets no further than that one,
+ * and the sum of all is bounded.  Each signature is the library's to check, and so it checks the
+ * issuer's CA flag and usage again.
  */
 #include <stdlib.h>
 
@@ -13,7 +15,7 @@
 
 #define WHO_SHOWN 96 /* of whom was asked for: what is wrong has to fit behind it */
 
-/* --- notes ------------------------------------------------------------------------------------------------------------------ */
+/* --- notes ------------------------------------------------------------------------------------------ */
 
 /* Of two ways that fail, the one that came further is told of. */
 static int
@@ -77,7 +79,7 @@ path_check_dates(struct search *s, const struct cert *c)
 	return false;
 }
 
-/* --- the library ------------------------------------------------------------------------------------------------------------- */
+/* --- the library ------------------------------------------------------------------------------------ */
 
 /* It knows no name constraints: critical ones are taken for ours, all else that it does not know is not. */
 static int
@@ -182,9 +184,10 @@ signed_by(struct search *s, int child)
 	return good;
 }
 
-/* --- a way ------------------------------------------------------------------------------------------------------------------ */
+/* --- a way ------------------------------------------------------------------------------------------ */
 
-/* What an issuer must be, whoever it is for; between: issuers below it that are not their own (RFC 5280 6.1.4 k to n). */
+/* What an issuer must be, whoever it is for; between: issuers below it that are not their own (RFC 5280 6.1.4
+ * k to n). */
 static bool
 may_be_issuer(struct search *s, const struct cert *c, bool is_root, int between)
 {
@@ -218,7 +221,8 @@ between(const struct search *s, int depth)
 	return n;
 }
 
-/* RFC 5280 6.1.3 b, c: self-issued ones but the last are exempt, so that an authority may renew its own key. */
+/* RFC 5280 6.1.3 b, c: self-issued ones but the last are exempt, so that an authority may renew its own key.
+ */
 static bool
 constraints_allow(struct search *s, int top)
 {
@@ -350,7 +354,7 @@ path_find(struct search *s)
 	return false;
 }
 
-/* --- without a root ---------------------------------------------------------------------------------------------------------- */
+/* --- without a root --------------------------------------------------------------------------------- */
 
 bool
 path_check_shown(struct search *s)

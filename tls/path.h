@@ -65,7 +65,8 @@ bool path_find(struct search *s);
 /* The same for only_signature: each certificate signed by its issuer, as far as issuers are shown. */
 bool path_check_shown(struct search *s);
 
-/* Notes a fault of c (the server's own or an issuer) unless a graver one was met.  why ends a sentence about c. */
+/* Notes a fault of c (the server's own or an issuer) unless a graver one was met.  why ends a sentence about
+ * c. */
 void path_note(struct search *s, enum verify_fault fault, const struct cert *c, const char *why);
 /* Its dates against now; false: noted. */
 bool path_check_dates(struct search *s, const struct cert *c);

@@ -1,7 +1,8 @@
 /*
  * roots.c - the certificates that are trusted, from PEM (RFC 7468)
  *
- * A bundle is what others have gathered: what cannot be read in it is left out, and what follows is read all the same.
+ * A bundle is what others have gathered: what cannot be read in it is left out, and what follows is read all
+ * the same.
  */
 #include <stdlib.h>
 

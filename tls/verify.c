@@ -1,7 +1,8 @@
 /*
  * verify.c - what is wrong with a server's certificate
  *
- * What costs little comes first: bounds, the server's own certificate, its dates, names and usage; then the way to a root (path.c).
+ * What costs little comes first: bounds, the server's own certificate, its dates, names and usage; then the
+ * way to a root (path.c).
  */
 #include <stdlib.h>
 
@@ -61,7 +62,8 @@ leaf_is_good(struct search *s)
 		return true;
 	if (!path_check_dates(s, leaf) || !is_for_whom_was_asked(s, leaf))
 		return false;
-	/* RFC 5280 4.2.1.3, 4.2.1.12.  Keys that only encipher or agree are for key exchanges that are not used here. */
+	/* RFC 5280 4.2.1.3, 4.2.1.12.  Keys that only encipher or agree are for key exchanges that are not
+	 * used here. */
 	if (leaf->has_usage && !(leaf->usage & USE_SIGN))
 		path_note(s, VERIFY_USAGE, leaf, "is not for signing");
 	else if (!cert_is_for_servers(leaf))

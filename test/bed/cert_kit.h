@@ -1,7 +1,8 @@
 /*
  * cert_kit.h - certificates of any content, right or wrong, signed or not
  *
- * What tls/mint.c would never write: the tests' authorities and servers.  test/live/certs.sh makes the ordinary bad ones with openssl.
+ * What tls/mint.c would never write: the tests' authorities and servers.  test/live/certs.sh makes the
+ * ordinary bad ones with openssl.
  */
 #ifndef TEST_BED_CERT_KIT_H
 #define TEST_BED_CERT_KIT_H
@@ -12,10 +13,10 @@
 #define CERT_KIT_MAX 40000u /* bytes of a certificate at most */
 
 struct cert_kit {
-	const char *subject, *issuer; /* common names */
-	mbedtls_pk_context *key;      /* the subject's */
-	mbedtls_pk_context *
-	    issuer_key; /* EC, who signs with SHA-256; NULL: the signature is of no key, and looks like `looks` made it */
+	const char *subject, *issuer;   /* common names */
+	mbedtls_pk_context *key;        /* the subject's */
+	mbedtls_pk_context *issuer_key; /* EC, who signs with SHA-256; NULL: the signature is of no key, and
+					   looks like `looks` made it */
 	mbedtls_pk_context *looks;
 	uint64_t from, until; /* both 0: 2020 to 2049 */
 	bool is_ca, no_v3;

@@ -1,9 +1,11 @@
 /*
- * fuzz_certificate.c - any bytes as certificates: what a server shows, a bundle of roots, an authority and its key
+ * fuzz_certificate.c - any bytes as certificates: what a server shows, a bundle of roots, an authority and
+ * its key
  *
- * The first byte chooses.  0: PEM of roots.  1: PEM of an authority, a NUL, PEM of its key; an authority that is taken issues leaves that
- * our verifier takes.  Others: flags of the question, then certificates, each behind two bytes of length: the first is trusted, the rest was
- * shown.  A verdict has a sentence of printable characters, unless it is good; and where one certificate was shown, whatever we find good the
+ * The first byte chooses.  0: PEM of roots.  1: PEM of an authority, a NUL, PEM of its key; an authority that
+ * is taken issues leaves that our verifier takes.  Others: flags of the question, then certificates, each
+ * behind two bytes of length: the first is trusted, the rest was shown.  A verdict has a sentence of
+ * printable characters, unless it is good; and where one certificate was shown, whatever we find good the
  * library's own verification does too.
  */
 #include "tls/identity.h"
@@ -49,7 +51,8 @@ is_printable(const char *text)
 	return *text == 0;
 }
 
-/* Of an authority that was taken: good for whom it is for, if its own constraints and key identifiers let it. */
+/* Of an authority that was taken: good for whom it is for, if its own constraints and key identifiers let it.
+ */
 static void
 leaf_of(const struct tls_ca *ca, struct view cert_pem)
 {

@@ -1,8 +1,10 @@
 /*
- * tls_cert_fault_test.c - certificates are read, judged and made while one allocation after the other fails, the library's too
+ * tls_cert_fault_test.c - certificates are read, judged and made while one allocation after the other fails,
+ * the library's too
  *
- * Each time all that was there is given back (the sanitizer counts), nothing that is wrong is found good, and afterwards all goes well.
- * There are thousands of allocations in one signature: the first ones fail one by one, later ones at growing distances.
+ * Each time all that was there is given back (the sanitizer counts), nothing that is wrong is found good, and
+ * afterwards all goes well. There are thousands of allocations in one signature: the first ones fail one by
+ * one, later ones at growing distances.
  */
 #include "test/bed/cert_kit.h"
 #include "test/unit/tls_kit.h"
@@ -49,7 +51,8 @@ __wrap_realloc(void *p, size_t n)
 	return runs_out() ? NULL : __real_realloc(p, n);
 }
 
-/* what() with the first allocation failing, then the second, ... until none was left to fail; what() true: it went well. */
+/* what() with the first allocation failing, then the second, ... until none was left to fail; what() true: it
+ * went well. */
 static void
 with_each_failing(bool (*what)(void), bool may_go_well)
 {

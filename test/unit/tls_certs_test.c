@@ -1,7 +1,8 @@
 /*
  * tls_certs_test.c - servers' certificates, good and bad, by two verdicts: ours and that of `openssl verify`
  *
- * test/live/certs.sh makes them and says of each what is to be thought of it; where the two may differ, it says why.
+ * test/live/certs.sh makes them and says of each what is to be thought of it; where the two may differ, it
+ * says why.
  */
 #include "test/unit/tls_kit.h"
 #include "tls/pem.h"

@@ -1,5 +1,6 @@
 /*
- * tls_kit.h - a struct tls whose luck is known, and files of a directory of our own, for the tests of certificates
+ * tls_kit.h - a struct tls whose luck is known, and files of a directory of our own, for the tests of
+ * certificates
  */
 #ifndef TEST_UNIT_TLS_KIT_H
 #define TEST_UNIT_TLS_KIT_H

@@ -1,5 +1,6 @@
 /*
- * tls_leaf_test.c - leaves: what they say, what openssl and our own verifier think of them, and when the cache gives which
+ * tls_leaf_test.c - leaves: what they say, what openssl and our own verifier think of them, and when the
+ * cache gives which
  */
 #include "test/unit/tls_kit.h"
 #include "tls/identity.h"
@@ -105,7 +106,8 @@ leaves_are_good_for_their_hosts_alone(void **state)
 	    "2001:db8::1",
 	    "xn--bcher-kva.example",
 	    "1a-b.test",
-	    "abcdefghijklmnopqrstuvwxyz-0123456789-abcdefghijklmnopqrstu.test", /* 64: the longest common name */
+	    "abcdefghijklmnopqrstuvwxyz-0123456789-abcdefghijklmnopqrstu.test", /* 64: the longest common name
+										 */
 	    "abcdefghijklmnopqrstuvwxyz-0123456789-abcdefghijklmnopqrstuv.test",
 	    "a23456789-123456789-123456789-123456789-123456789-123456789-123.b23456789-123456789-123456789-"
 	    "123456789-123456789-123456789-123.c23456789-123456789-123456789-123456789-123456789-123456789-"
@@ -309,7 +311,7 @@ leaves_of_an_rsa_authority(void **state)
 	assert_int_equal(
 	    kit_run(dir,
 		    "openssl req -new -x509 -newkey rsa:2048 -nodes -keyout k -subj '/C=XX/O=Own/CN=Own' "
-				      "-addext keyUsage=critical,keyCertSign "
+		    "-addext keyUsage=critical,keyCertSign "
 		    "-days 400 -out ca.pem 2>/dev/null"),
 	    0);
 	char *cert = kit_read(dir, "ca.pem", &n), *key = kit_read(dir, "k", &n);

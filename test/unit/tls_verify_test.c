@@ -1,7 +1,9 @@
 /*
- * tls_verify_test.c - what certs.sh cannot make: bounds, costs, hostile bytes, ways that lead nowhere, and no roots at all
+ * tls_verify_test.c - what certs.sh cannot make: bounds, costs, hostile bytes, ways that lead nowhere, and no
+ * roots at all
  *
- * The chains of cost are printed with the work they were given; that it is bounded is asserted in signatures, not in time.
+ * The chains of cost are printed with the work they were given; that it is bounded is asserted in signatures,
+ * not in time.
  */
 #include <time.h>
 
@@ -51,7 +53,7 @@ end(void **state)
 	return 0;
 }
 
-/* --- chains of a few words ------------------------------------------------------------------------------------------------ */
+/* --- chains of a few words -------------------------------------------------------------------------- */
 
 static int
 fresh(void **state)
@@ -150,7 +152,7 @@ judged(mbedtls_pk_context *key)
 	return f;
 }
 
-/* --- bounds --------------------------------------------------------------------------------------------------------------- */
+/* --- bounds ----------------------------------------------------------------------------------------- */
 
 static void
 no_certificate_at_all(void **state)
@@ -231,7 +233,7 @@ a_root_may_have_8192_bits(void **state)
 	assert_int_equal(judged(&p256), VERIFY_BOUNDS);
 }
 
-/* --- costs ----------------------------------------------------------------------------------------------------------------- */
+/* --- costs ------------------------------------------------------------------------------------------ */
 
 static double
 cpu_ms(void)
@@ -362,7 +364,7 @@ names_against_constraints_cost(void **state)
 	assert_non_null(strstr(answer.text, "limits names in too many ways"));
 }
 
-/* --- ways ---------------------------------------------------------------------------------------------------------------------- */
+/* --- ways ------------------------------------------------------------------------------------------- */
 
 /* The first candidate has the right name and another key; the next one's signature counts. */
 static void
@@ -484,7 +486,7 @@ dates_to_the_second(void **state)
 	}
 }
 
-/* --- names ------------------------------------------------------------------------------------------------------------------------ */
+/* --- names ------------------------------------------------------------------------------------------ */
 
 static void
 names_of_odd_bytes(void **state)
@@ -503,8 +505,11 @@ names_of_odd_bytes(void **state)
 	server("Root", &p256, NULL);
 	assert_int_equal(judged(&p256), VERIFY_NAME);
 	assert_non_null(strstr(answer.text, "site.test\\x0a, \\xff, si\\x5cte.test"));
+	/* The newer library reads no addresses of another length. */
+	fresh(NULL);
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		also_for(2, odd[i], strlen(odd[i]));
 	also_for(2, "SITE.Test", 9);
-	n = 0;
 	server("Root", &p256, NULL);
 	assert_int_equal(judged(&p256), VERIFY_GOOD);
 }
@@ -551,7 +556,7 @@ addresses_are_names_of_their_own(void **state)
 	root_free(&root);
 }
 
-/* --- name constraints ----------------------------------------------------------------------------------------------------------- */
+/* --- name constraints ------------------------------------------------------------------------------- */
 
 /* One subtree of an issuer: is site.test (and its common name) allowed? */
 static enum verify_fault
@@ -627,7 +632,7 @@ subtrees_of_all_kinds(void **state)
 	assert_int_equal(constrained(EXCLUDED, 0x81, "c@d.test", 8), VERIFY_CONSTRAINTS);
 }
 
-/* --- without roots ------------------------------------------------------------------------------------------------------------------ */
+/* --- without roots ---------------------------------------------------------------------------------- */
 
 static void
 only_signatures(void **state)
@@ -661,7 +666,7 @@ only_signatures(void **state)
 	assert_int_equal(ask(NULL, true), VERIFY_BOUNDS); /* the work is bounded here too */
 }
 
-/* --- reading -------------------------------------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------------- */
 
 /* Cut anywhere, or with any byte another: never good unless it is the same. */
 static void
