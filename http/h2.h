@@ -272,7 +272,7 @@ void h2_gather_done(struct h2_exchange *x, struct h2_stream *s);
 bool h2_fit_request(struct h2_exchange *x, struct h2_stream *s, const struct h2_fields *in);
 bool h2_fit_trailers(struct h2_exchange *x, struct h2_stream *s, const struct h2_fields *in);
 bool h2_fit_response(struct h2_exchange *x, struct h2_stream *s, const struct h2_fields *in,
-		     struct h2_fields *out);
+		     struct h2_fields *out, bool trailers);
 /* Tells the leaks that were found; refuses the request, if that is what they come to. */
 void h2_leaks(struct h2_exchange *x, struct h2_stream *s);
 

@@ -145,6 +145,37 @@ h2_fit_request(struct h2_exchange *x, struct h2_stream *s, const struct h2_field
 	return true;
 }
 
+/* RFC 9110 6.5.1: not what frames, routes, authenticates or says how to read the content; HTTP/1.1 is where it would be believed. */
+static bool
+may_trail(struct view name)
+{
+	static const char *const never[] = {
+	    "authorization",
+	    "connection",
+	    "content-encoding",
+	    "content-length",
+	    "content-range",
+	    "content-type",
+	    "cookie",
+	    "expect",
+	    "host",
+	    "keep-alive",
+	    "proxy-authorization",
+	    "proxy-connection",
+	    "set-cookie",
+	    "te",
+	    "trailer",
+	    "transfer-encoding",
+	    "upgrade",
+	};
+
+	for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++) {
+		if (h2_is(name, never[i]))
+			return false;
+	}
+	return name.p[0] != ':';
+}
+
 bool
 h2_fit_trailers(struct h2_exchange *x, struct h2_stream *s, const struct h2_fields *in)
 {
@@ -156,7 +187,7 @@ h2_fit_trailers(struct h2_exchange *x, struct h2_stream *s, const struct h2_fiel
 	for (uint32_t i = 0; i < in->n; i++) {
 		struct view name = h2_fields_name(in, i);
 
-		if (name.p[0] != ':' &&
+		if (may_trail(name) &&
 		    !add_request_field(x, s, &f->fields, name, h2_fields_value(in, i), in->field[i].never))
 			return false;
 	}
@@ -166,7 +197,8 @@ h2_fit_trailers(struct h2_exchange *x, struct h2_stream *s, const struct h2_fiel
 }
 
 bool
-h2_fit_response(struct h2_exchange *x, struct h2_stream *s, const struct h2_fields *in, struct h2_fields *out)
+h2_fit_response(struct h2_exchange *x, struct h2_stream *s, const struct h2_fields *in, struct h2_fields *out,
+		bool trailers)
 {
 	bool redacts = s->plan.set && s->plan.set->values;
 
@@ -177,6 +209,8 @@ h2_fit_response(struct h2_exchange *x, struct h2_stream *s, const struct h2_fiel
 
 		/* A body that is changed is as long as it is. */
 		if (s->redacts && !s->head && h2_is(name, "content-length"))
+			continue;
+		if (trailers && !may_trail(name))
 			continue;
 		if (!redacts || name.p[0] == ':') {
 			ok = h2_fields_add(&x->heap, out, name, value, in->field[i].never);

@@ -25,7 +25,7 @@ static bool
 forward_head(struct h2_exchange *x, struct h2_stream *s, const struct h2_fields *f, bool interim, bool end)
 {
 	struct h2_fields out = {.n = 0};
-	bool ok = h2_fit_response(x, s, f, &out);
+	bool ok = h2_fit_response(x, s, f, &out, false);
 
 	if (ok && out.over)
 		h2_response_lost(x, s, NGHTTP2_INTERNAL_ERROR, "the server's header fields are too large");
@@ -110,7 +110,7 @@ h2_response_end(struct h2_exchange *x, struct h2_stream *s, const struct h2_fiel
 	if (s->redacts)
 		ok = add_redacted(x, s, view_of(NULL, 0), true);
 	if (ok && trailers && !trailers->over) {
-		ok = h2_fit_response(x, s, trailers, &f->fields);
+		ok = h2_fit_response(x, s, trailers, &f->fields, true);
 		f->trailers = f->fields.n > 0;
 	}
 	f->ended = true;

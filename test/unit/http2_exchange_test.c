@@ -154,7 +154,7 @@ uploads_wait_for_their_turn(void **state)
 static void
 with_trailers(struct h2_peer *p, struct h2_seen *s)
 {
-	s->trailer = "grpc-status: 0\ngrpc-message: fine\n";
+	s->trailer = "grpc-status: 0\nset-cookie: a=b\ngrpc-message: fine\n";
 	h2_peer_respond(p, s, ":status: 200\ntrailer: grpc-status\n", "answer", 6);
 }
 
@@ -167,7 +167,7 @@ trailers_go_both_ways(void **state)
 	(void)state;
 	b->server->on_request = with_trailers;
 	s = h2_peer_request(b->client, POST("/t") "te: trailers\n", "question", 8);
-	s->trailer = "checksum: 7\n";
+	s->trailer = "authorization: x\nchecksum: 7\n";
 	h2_bed_run(b);
 	assert_string_equal(b->server->seen[0].trailers, "checksum: 7\n");
 	assert_string_equal(b->server->seen[0].body, "question");
