@@ -74,6 +74,7 @@ forget_request(struct h1 *h)
 	if (h->redacting)
 		redact_end(&h->redact);
 	h->redacting = false;
+	h->written = WRITTEN_AS_IS;
 	secret_set_drop(h->now.plan.set);
 	free(h->now.path);
 	h->now = (struct h1_request){.judged = false};
@@ -259,11 +260,15 @@ server_ended(struct h1 *h, bool clean, usec_t now)
 
 	switch (h->out) {
 	case OUT_NONE:
+	case OUT_HEAD:
+		/* Also when the body of a request is still gathered. */
+		if (h->now.judged)
+			ended_before_answer(h, now);
+		else
+			h1_over(h, now);
+		break;
 	case OUT_DONE:
 		h1_over(h, now);
-		break;
-	case OUT_HEAD:
-		ended_before_answer(h, now);
 		break;
 	case OUT_LENGTH:
 	case OUT_CHUNKED:
@@ -296,6 +301,12 @@ h1_end(struct exchange *x, enum side from, bool clean, usec_t now)
 		client_ended(h, now);
 	else
 		server_ended(h, clean, now);
+	/* It reads no more of a request that it has answered. */
+	if (from == SIDE_SERVER && h->out == OUT_OVER) {
+		waiting_free(&h->to[SIDE_SERVER]);
+		clear_free(&h->whole);
+		h->whole_at = 0;
+	}
 	if (h->in == IN_TUNNEL && h->end[SIDE_CLIENT] && h->end[SIDE_SERVER])
 		h1_over(h, now);
 }

@@ -80,19 +80,31 @@ judge(struct h1 *h, struct request_answer *a)
 	return true;
 }
 
+/* Does any field say that the body is compressed? */
+static bool
+is_encoded(const struct h1 *h)
+{
+	struct view rest = http_fields_of(waiting_view(&h->head)), name, value;
+
+	while (http_fields_next(&rest, &name, &value)) {
+		if (text_same(name, "content-encoding") && value.len && !text_same(value, "identity"))
+			return true;
+	}
+	return false;
+}
+
 /* Is the body to be gathered, and can it be?  False: *a is the answer. */
 static bool
 choose_body(struct h1 *h, struct request_answer *a)
 {
 	const struct http_head *q = &h->now.h;
-	struct view encoding = h1_field(h, "content-encoding");
 	bool has = q->body == HTTP_BODY_LENGTH || q->body == HTTP_BODY_CHUNKED;
 
 	h->body = BODY_PASSED;
 	if (!has || !h->now.plan.set || !substitute_wants_body(&h->now.plan))
 		return true;
 	h->body = BODY_GATHERED;
-	if (encoding.len && !text_same(encoding, "identity")) {
+	if (is_encoded(h)) {
 		exchange_answer(a, 403,
 				"a secret may stand in bodies for this host, and this one is compressed "
 				"(Content-Encoding), so it "

@@ -137,7 +137,7 @@ offer(struct world *w, enum side from, size_t most)
 
 	if (n == 0)
 		return 0;
-	uint8_t *copy = malloc(n);
+	uint8_t *copy = calloc(1, n);
 	must(copy);
 	memcpy(copy, w->in[from].p, n);
 	size_t took = w->x->ops->take(w->x, from, view_of(copy, n), w->now);

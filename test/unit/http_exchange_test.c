@@ -511,6 +511,17 @@ servers_that_end_early(void **state)
 		talk_end(&t);
 	}
 
+	/* When it has answered, and reads no more of the request: what waits for it is dropped. */
+	talk_begin(&t, &usual);
+	t.stopped[SIDE_SERVER] = true;
+	talk_say(&t, SIDE_CLIENT, POST "Content-Length: 9\r\n\r\nab");
+	talk_say(&t, SIDE_SERVER, OK);
+	talk_stops(&t, SIDE_SERVER, true);
+	talk_hears(&t, SIDE_CLIENT, OK);
+	assert_true(talk_ended(&t, SIDE_CLIENT) && talk_ended(&t, SIDE_SERVER) && !t.x->failed);
+	talk_told(&t, "POST /x 200 2 2;");
+	talk_end(&t);
+
 	/* Chunks that are broken: what was good has gone, and what comes is the end. */
 	talk_begin(&t, &usual);
 	talk_say(&t, SIDE_CLIENT, GET);
