@@ -127,6 +127,13 @@ said=$(printf 'hello\n' | guest openssl s_client -connect c.test:9443 -servernam
 lacks 'TLS that is no HTTP' HELLO "$said"
 check 'TLS that is no HTTP: nothing arrived' '' "$(arrived)"
 
+mark
+check 'a line of text to the port of https' '' "$(guest bash -c "exec 3<>/dev/tcp/c.test/443 && echo hello >&3 && timeout 5 cat <&3" 2>/dev/null)"
+# The address is b.test's as well, and nobody can tell that it is not what rule 1 denies.
+told 'a line of text' '"reason":"rule"' '"remote":"11.0.0.10:443"' '"rule":1'
+check 'a line of text: nothing arrived' '' "$(arrived)"
+refused 'HTTP in the clear to the port of https' 403 'no rule allows it' http://c.test:443/
+
 # --- in the clear
 passes 'http' 'GET b.test /open/x 0' http://b.test/open/x
 passes 'http, another port' 'POST b.test:8080 /open/y 4' -d body http://b.test:8080/open/y
@@ -139,6 +146,37 @@ page=$(asks http://gateway.sluice.internal/)
 contains "the guest's list: the request" 'POST https://x.b.test/admin/users' "$page"
 contains "the guest's list: the rule" 'rule: deny https POST,PUT *.b.test/admin/**' "$page"
 contains "the guest's list: a remedy" "'allow https GET api.test/users'" "$page"
+stop
+
+# === another policy for connections there are ===========================================================
+
+cat >twice.py <<'END'
+import http.client, ssl, sys
+c = http.client.HTTPSConnection("c.test", context=ssl.create_default_context(cafile=sys.argv[1]), timeout=20)
+for path in "/a", "/b":
+    c.request("GET", path)
+    r = c.getresponse()
+    print(r.status, r.read().decode().strip(), flush=True)
+    if path == "/a":
+        sys.stdin.readline()
+END
+printf '%s\n' 'allow https GET c.test' >policy
+gate --policy "$W/policy" || exit
+mark
+mkfifo go
+guest python3 twice.py "$W/ca/ca.pem" <go >twice.log 2>&1 &
+twice=$!
+exec 8>go
+await 'grep -q 200 twice.log'
+printf '%s\n' 'allow https GET c.test/a' >policy
+kill -HUP "$gateway"
+await "grep -q '\"event\":\"reloaded\"' events"
+echo >&8
+wait $twice
+exec 8>&-
+check 'before a reload' '200 GET c.test /a 0' "$(sed -n 1p twice.log)"
+contains 'after it, on the same connection' '403 sluice refused this: GET https://c.test/b' "$(sed -n 2p twice.log)"
+check 'after it: nothing arrived' 'GET c.test /a 0;' "$(arrived)"
 stop
 
 # === HTTP/3 and everything else that is not for reading =================================================

@@ -135,6 +135,41 @@ a_flow_keeps_what_led_to_it(void **state)
 	done_with_it();
 }
 
+/* Where requests decide, a flow is watched from its SYN on; what can never be read is judged at once. */
+static void
+a_flow_waits_for_its_requests(void **state)
+{
+	struct judgment j;
+
+	(void)state;
+	rules("none", "deny https POST @any/x", "allow to @public", NULL);
+	begin();
+	struct peer p = expect_open_tcp(41000, PUBLIC4, 443);
+	struct flow *f = &peer_flow(&p)->flow;
+	assert_non_null(peer_flow(&p)->watch);
+	assert_int_equal(f->judged->verdict, VERDICT_PEEK);
+	judge_told(bed->gw, f, NULL, "", &j);
+	assert_int_equal(j.verdict, VERDICT_PEEK);
+	judge_request(bed->gw, f, NULL, "", NULL, &j);
+	assert_int_equal(j.verdict, VERDICT_DENY);
+	assert_int_equal(j.reason, SLUICE_REASON_RULE);
+	judge_again(bed->gw, &f->tuple, NULL, f->judged, true, &j);
+	assert_int_equal(j.verdict, VERDICT_PEEK);
+	judge_again(bed->gw, &f->tuple, NULL, f->judged, false, &j);
+	assert_int_equal(j.verdict, VERDICT_DENY);
+
+	const struct tuple other = {
+	    .guest = {addr_of("10.0.2.15"), 5}, .remote = at(PUBLIC4, 80), .proto = IP_PROTO_TCP};
+	judge(bed->gw, &other, NULL, &j);
+	assert_int_equal(j.verdict, VERDICT_ALLOW);
+	const struct tuple quic = {
+	    .guest = {addr_of("10.0.2.15"), 5}, .remote = at(PUBLIC4, 443), .proto = IP_PROTO_UDP};
+	judge(bed->gw, &quic, NULL, &j);
+	assert_int_equal(j.verdict, VERDICT_DENY);
+	assert_int_equal(j.reason, SLUICE_REASON_RULE);
+	end();
+}
+
 /* --- whose request is it? ------------------------------------------------------------------------------------ */
 
 static void
@@ -533,6 +568,7 @@ main(void)
 	    TEST(a_rule_decides_each_request),
 	    TEST(a_drop_closes),
 	    TEST(a_flow_keeps_what_led_to_it),
+	    TEST(a_flow_waits_for_its_requests),
 	    TEST(the_host_must_be_that_of_tls),
 	    TEST(without_sni_the_address_is_the_host),
 	    TEST(a_host_must_be_named),
