@@ -11,13 +11,13 @@
 bool
 secret_given(struct setup *su, const struct sluice_secret *s, struct sluice_secret *whole)
 {
+	*whole = (struct sluice_secret){.size = sizeof(*whole)};
 	if (!s)
 		return wrong(su, "no secret was given");
 	/* Without these there is no secret. */
 	if (s->size < offsetof(struct sluice_secret, where))
 		return wrong(su, "struct sluice_secret has a size of %zu: set it to sizeof() before the call",
 			     s->size);
-	*whole = (struct sluice_secret){.size = sizeof(*whole)};
 	memcpy(whole, s, s->size < sizeof(*whole) ? s->size : sizeof(*whole));
 	return true;
 }

@@ -13,8 +13,6 @@
 
 #define LOOK_AGAIN_MS 10
 
-extern char **environ;
-
 static int64_t
 clock_ms(void)
 {
