@@ -15,9 +15,7 @@
 #define TLS_LIB_H
 
 #include <mbedtls/version.h>
-#if MBEDTLS_VERSION_NUMBER >= 0x04000000 || MBEDTLS_VERSION_NUMBER < 0x021c0000
-#error "Mbed TLS 2.28 or 3.6 is needed"
-#elif MBEDTLS_VERSION_NUMBER >= 0x03000000
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
 #include <mbedtls/build_info.h>
 #else
 #define MBEDTLS_PRIVATE(member) member
@@ -43,6 +41,9 @@
 #endif
 
 #include "stack/wire.h"
+
+_Static_assert(MBEDTLS_VERSION_NUMBER >= 0x021c0000 && MBEDTLS_VERSION_NUMBER < 0x04000000,
+	       "Mbed TLS 2.28 or 3.6 is needed");
 
 /* TLS 1.3 keeps keys in PSA's store, which is one for the process: it has to be guarded (two gateways in two threads) and without a
  * fixed number of places (3.6.1). */
