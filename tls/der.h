@@ -39,7 +39,7 @@ uint64_t der_time(struct rd *r);
 static inline bool
 view_eq(struct view a, struct view b)
 {
-	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+	return a.len == b.len && (a.len == 0 || (a.p && b.p && memcmp(a.p, b.p, a.len) == 0));
 }
 
 /* An element: its head, then value.  Up to 65,535 bytes. */

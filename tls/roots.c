@@ -40,18 +40,21 @@ struct gathering {
 	bool no_memory;
 };
 
-static bool
+/* The place of the next one; NULL: no memory. */
+static struct root *
 room_for_one(struct gathering *g)
 {
-	if (g->r->n < g->room)
-		return true;
 	uint32_t more = g->room ? g->room * 2 : 64;
-	struct root *root = realloc(g->r->root, more * sizeof(*root));
-	if (!root)
-		return false;
-	g->r->root = root;
-	g->room = more;
-	return true;
+
+	if (g->r->n == g->room) {
+		struct root *root = realloc(g->r->root, more * sizeof(*root));
+
+		if (!root)
+			return NULL;
+		g->r->root = root;
+		g->room = more;
+	}
+	return g->r->root + g->r->n;
 }
 
 /* One of a bundle twice is one. */
@@ -73,11 +76,12 @@ gather_one(struct gathering *g, struct view der)
 		g->skipped++;
 		return;
 	}
-	if (!room_for_one(g)) {
+	struct root *place = room_for_one(g);
+	if (!place) {
 		g->no_memory = true;
 		return;
 	}
-	int rc = root_read(der, &g->r->root[g->r->n]);
+	int rc = root_read(der, place);
 	if (rc == 0)
 		g->r->n++;
 	else if (path_is_no_memory(rc))
