@@ -168,6 +168,7 @@ rule_path(const char *path, const char *whom, char *to, size_t size)
 {
 	struct addr a;
 	size_t n = 0;
+	bool star = false;
 
 	to[0] = '\0';
 	if (path[0] != '/')
@@ -178,8 +179,9 @@ rule_path(const char *path, const char *whom, char *to, size_t size)
 	for (; *path && n + 1 < size; path++) {
 		bool odd = (unsigned char)*path <= ' ' || *path == 0x7f || strchr(",\"%?#\\*", *path);
 
-		if (!odd || to[n - 1] != '*')
+		if (!odd || !star)
 			to[n++] = odd ? '*' : *path;
+		star = odd;
 	}
 	to[*path ? 0 : n] = '\0';
 }
