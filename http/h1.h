@@ -60,7 +60,7 @@ struct h1 {
 	struct http_reader reader;
 	struct waiting head; /* of the request: kept until it is over */
 	usec_t since;        /* its first byte */
-	enum { H1_EMPTY_NONE, H1_EMPTY_MAY, H1_EMPTY_CR } empty_line; /* before a request */
+	enum { H1_EMPTY_NONE, H1_EMPTY_MAY, H1_EMPTY_CR } empty_line; /* may come before a request */
 	enum h1_body body;
 	uint64_t left; /* IN_LENGTH: of the body */
 	uint32_t dropped;

@@ -184,7 +184,7 @@ empty_line(struct h1 *h, uint8_t c, usec_t now)
 				     now);
 		return true;
 	}
-	if (h->empty_line != H1_EMPTY_MAY || !h->served || c != '\r')
+	if (h->empty_line != H1_EMPTY_MAY || c != '\r')
 		return false;
 	h->empty_line = H1_EMPTY_CR;
 	return true;

@@ -138,10 +138,20 @@ leaks_in_bodies(void **state)
 			end(&t, s);
 		}
 	}
-	/* The answer has begun: there is no place for another. */
 	struct secret_set *s = one_secret(SECRET_HEADER, V);
 	struct talk t;
 
+	/* What the server has not had yet it never will. */
+	begin(&t, &usual, s, true);
+	t.stopped[SIDE_SERVER] = true;
+	talk_say(&t, SIDE_CLIENT, "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\nab");
+	assert_true(t.x->ops->give(t.x, SIDE_SERVER, t.now).len > 0);
+	talk_say(&t, SIDE_CLIENT, P);
+	assert_int_equal(t.x->ops->give(t.x, SIDE_SERVER, t.now).len, 0);
+	talk_hears_like(&t, SIDE_CLIENT, "HTTP/1.1 403 ", "TOKEN");
+	talk_end(&t);
+
+	/* The answer has begun: there is no place for another. */
 	begin(&t, &usual, s, true);
 	talk_say(&t, SIDE_CLIENT, "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\nab");
 	talk_say(&t, SIDE_SERVER, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok");

@@ -3,6 +3,7 @@
  *
  * Conversations are held whole and cut at random places.
  */
+#include "http/waiting.h"
 #include "test/unit/exchange_kit.h"
 
 static const struct exchange_h1_options usual = {.tls = true};
@@ -38,6 +39,19 @@ ordinary_requests(void **state)
 		assert_true(talk_ended(&t, SIDE_CLIENT) && talk_ended(&t, SIDE_SERVER));
 		talk_end(&t);
 	}
+}
+
+/* No coding of transfer is understood but chunks, so none is asked for. */
+static void
+codings_of_transfer(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	talk_begin(&t, &usual);
+	talk_say(&t, SIDE_CLIENT, "GET /x HTTP/1.1\r\nHost: a\r\nTE: gzip, trailers\r\nTE: Trailers\r\n\r\n");
+	talk_hears(&t, SIDE_SERVER, "GET /x HTTP/1.1\r\nHost: a\r\nTE: Trailers\r\n\r\n");
+	talk_end(&t);
 }
 
 /* The next request is judged and sent when the response to the one before is complete. */
@@ -248,6 +262,15 @@ expectations(void **state)
 	talk_hears(&t, SIDE_SERVER, "");
 	assert_true(talk_ended(&t, SIDE_CLIENT) && talk_ended(&t, SIDE_SERVER));
 	talk_told(&t, "POST /x 200 2 2;POST /x 417 0 0;");
+	talk_end(&t);
+
+	/* Once the body has begun an answer is only early. */
+	talk_begin(&t, &usual);
+	talk_say(&t, SIDE_CLIENT, POST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\nh");
+	talk_say(&t, SIDE_SERVER, OK);
+	talk_hears(&t, SIDE_CLIENT, OK);
+	talk_say(&t, SIDE_CLIENT, "i" GET);
+	talk_hears_like(&t, SIDE_SERVER, POST, "\r\n\r\nhi" GET);
 	talk_end(&t);
 
 	/* A refusal of ours instead. */
@@ -495,6 +518,17 @@ servers_that_end_early(void **state)
 	talk_told(&t, "GET /x 200 0 2;GET /x 0 0 0;");
 	talk_end(&t);
 
+	/* But for one that had begun to answer. */
+	talk_begin(&t, &usual);
+	talk_say(&t, SIDE_CLIENT, GET);
+	talk_say(&t, SIDE_SERVER, OK);
+	talk_hears(&t, SIDE_CLIENT, OK);
+	talk_say(&t, SIDE_CLIENT, GET);
+	talk_say(&t, SIDE_SERVER, "HTTP/1.1 2");
+	talk_stops(&t, SIDE_SERVER, true);
+	talk_hears_like(&t, SIDE_CLIENT, "HTTP/1.1 502 ", "before its answer was complete");
+	talk_end(&t);
+
 	static const char *const half[] = {
 	    "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab",
 	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab",
@@ -595,6 +629,19 @@ upgrades(void **state)
 		talk_told(&t, "GET /ws 101 10 12;");
 		talk_end(&t);
 	}
+	/* Not before the request is complete. */
+	talk_begin(&t, &usual);
+	talk_say(&t, SIDE_CLIENT, POST "Upgrade: websocket\r\nContent-Length: 2\r\n\r\nh");
+	talk_say(&t, SIDE_SERVER, yes);
+	talk_hears_like(&t, SIDE_CLIENT, "HTTP/1.1 502 ", "in the middle of a request");
+	assert_true(t.x->failed && t.x->by_server);
+	talk_end(&t);
+	talk_begin(&t, &usual);
+	talk_say(&t, SIDE_CLIENT, POST "Upgrade: websocket\r\nContent-Length: 2\r\n\r\nhi");
+	talk_say(&t, SIDE_SERVER, yes);
+	talk_hears(&t, SIDE_CLIENT, yes);
+	talk_end(&t);
+
 	/* It may go on as HTTP/1. */
 	talk_begin(&t, &usual);
 	talk_say(&t, SIDE_CLIENT, UPGRADE GET);
@@ -710,6 +757,41 @@ backpressure(void **state)
 	talk_end(&t);
 }
 
+/* A queue, beside one that is only an array. */
+static void
+waiting_bytes(void **state)
+{
+	static uint8_t model[1 << 16], bytes[3000];
+	uint64_t seed = 3;
+	size_t len = 0;
+	struct waiting w = {.p = NULL};
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		size_t n = kit_random(&seed) % (kit_random(&seed) % 4 ? 200 : sizeof(bytes));
+
+		if (kit_random(&seed) % 2 && len + n < sizeof(model)) {
+			kit_fill(&seed, bytes, n);
+			assert_true(waiting_add(&w, bytes, n));
+			memcpy(model + len, bytes, n);
+			len += n;
+		} else if (kit_random(&seed) % 4) {
+			n = n < len ? n : len;
+			waiting_drop(&w, n);
+			memmove(model, model + n, len - n);
+			len -= n;
+		} else {
+			n = n < len ? n : len;
+			waiting_cut(&w, n);
+			len -= n;
+		}
+		assert_int_equal(waiting_len(&w), len);
+		struct view v = waiting_view(&w);
+		assert_true(v.len == len && (len == 0 ? w.p == NULL : memcmp(v.p, model, len) == 0));
+	}
+	waiting_free(&w);
+}
+
 static void
 guesses(void **state)
 {
@@ -745,6 +827,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(ordinary_requests),
+	    cmocka_unit_test(codings_of_transfer),
 	    cmocka_unit_test(pipelined_requests),
 	    cmocka_unit_test(bodies_pass),
 	    cmocka_unit_test(responses_without_body),
@@ -765,6 +848,7 @@ main(void)
 	    cmocka_unit_test(upgrades_to_http),
 	    cmocka_unit_test(tunnels),
 	    cmocka_unit_test(backpressure),
+	    cmocka_unit_test(waiting_bytes),
 	    cmocka_unit_test(guesses),
 	};
 
