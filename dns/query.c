@@ -20,7 +20,8 @@ enum {
 	OPCODE = 0xf,
 	RCODE = 0xf,
 	EDNS_DO = 0x8000,
-	OPTION_EDE = 15, /* RFC 8914 section 2 */
+	OPTION_PADDING = 12, /* RFC 7830 3 */
+	OPTION_EDE = 15,     /* RFC 8914 section 2 */
 };
 
 /* The first question's name lies there whole: there is nothing before it that it could point to. */
@@ -207,6 +208,26 @@ dns_query_write(const struct dns_query *q, uint16_t id, bool edns, uint8_t *out,
 		dns_opt_write(&w, &(struct dns_query){.edns = true, .dnssec_ok = q->dnssec_ok}, DNS_NOERROR,
 			      EDE_NONE, NULL);
 	return w.bad ? 0 : (size_t)(w.p - out);
+}
+
+size_t
+dns_query_write_padded(const struct dns_query *q, uint16_t id, bool edns, uint8_t *out, size_t room)
+{
+	size_t len = dns_query_write(q, id, edns, out, room);
+
+	if (len == 0 || !edns)
+		return len;
+	/* The OPT is the last record, and the length of its options, none yet, its last field. */
+	size_t with = len + 4, pad = (DNS_PADDED - with % DNS_PADDED) % DNS_PADDED;
+	if (with + pad > room)
+		return 0;
+	struct wr w = wr_of(out + len - 2, room - (len - 2));
+	wr_u16(&w, (uint16_t)(4 + pad));
+	wr_u16(&w, OPTION_PADDING);
+	wr_u16(&w, (uint16_t)pad);
+	for (size_t i = 0; i < pad; i++)
+		wr_u8(&w, 0);
+	return with + pad;
 }
 
 bool

@@ -88,6 +88,10 @@ void dns_opt_write(struct wr *w, const struct dns_query *q, uint8_t rcode, int e
  * nothing else of the guest's.  edns false: without the OPT, for a server that does not know it (RFC 6891 6.2.2).
  */
 size_t dns_query_write(const struct dns_query *q, uint16_t id, bool edns, uint8_t *out, size_t room);
+/* The same, for a connection on which only lengths can be seen: made as long as others are (RFC 7830; RFC 8467 4.1: a multiple of
+ * DNS_PADDED).  Without EDNS nothing can be padded.  0: no room. */
+#define DNS_PADDED 128u
+size_t dns_query_write_padded(const struct dns_query *q, uint16_t id, bool edns, uint8_t *out, size_t room);
 
 /* Does this message answer what dns_query_write() made (id, QR, opcode, exactly this question)?  RFC 5452 section 9. */
 bool dns_is_answer_to(struct view msg, const struct dns_query *q, uint16_t id);

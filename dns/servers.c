@@ -11,7 +11,7 @@
 #define DNS_PORT 53u
 
 struct server {
-	struct endpoint at;
+	struct dns_server is;
 	unsigned lost;    /* queries in a row */
 	usec_t bad_until; /* left alone before; 0: not */
 };
@@ -31,10 +31,11 @@ struct dns_servers {
 
 static const struct mark nowhere = {NULL, 0, 0};
 
-static bool
-endpoint_eq(const struct endpoint *a, const struct endpoint *b)
+bool
+dns_server_eq(const struct dns_server *a, const struct dns_server *b)
 {
-	return a->port == b->port && addr_eq(&a->addr, &b->addr);
+	return a->at.port == b->at.port && addr_eq(&a->at.addr, &b->at.addr) && a->tls == b->tls &&
+	       name_eq(&a->name, &b->name);
 }
 
 /* --- what the operator wrote ------------------------------------------------------------------------------ */
@@ -107,15 +108,14 @@ parse_addr(struct view text, struct addr *out)
 	return strlen(copy) == text.len && addr_parse(copy, out);
 }
 
-/* NULL, or what is wrong with it. */
+/* out->port is what it is without one.  NULL, or what is wrong with it. */
 static const char *
-parse_server(struct view text, struct endpoint *out)
+parse_endpoint(struct view text, struct endpoint *out)
 {
 	struct view addr, port;
 
-	out->port = DNS_PORT;
 	if (!cut(text, &addr, &port))
-		return "a nameserver is written ADDR, ADDR:PORT or [ADDR]:PORT";
+		return "a nameserver is written ADDR, ADDR:PORT, [ADDR]:PORT or tls://ADDR#NAME";
 	if (!parse_addr(addr, &out->addr) || addr_is_unspecified(&out->addr) ||
 	    addr_is_multicast(&out->addr) || addr_is_broadcast(&out->addr))
 		return "not the address of a nameserver";
@@ -127,18 +127,45 @@ parse_server(struct view text, struct endpoint *out)
 	return NULL;
 }
 
+/* A certificate's name is no address, and not the root. */
+static bool
+parse_name(struct view text, struct name *out)
+{
+	struct addr a;
+
+	return !parse_addr(text, &a) && name_parse((const char *)text.p, text.len, out) && out->len > 1;
+}
+
+const char *
+dns_server_parse(struct view text, struct dns_server *out)
+{
+	static const char scheme[] = "tls://";
+	const size_t len = sizeof(scheme) - 1;
+
+	*out = (struct dns_server){.at.port = DNS_PORT};
+	if (text.len < len || memcmp(text.p, scheme, len) != 0)
+		return parse_endpoint(text, &out->at);
+
+	text = part(text, len, text.len);
+	size_t end = find_byte(text, '#');
+	*out = (struct dns_server){.at.port = DNS_TLS_PORT, .tls = true};
+	if (end < text.len && !parse_name(part(text, end + 1, text.len), &out->name))
+		return "what is behind '#' is not the name of a nameserver's certificate";
+	return parse_endpoint(part(text, 0, end), &out->at);
+}
+
 static void
 add(struct row *r, struct view text, const char *word, struct diag_sink *d)
 {
-	struct endpoint at;
-	const char *why = parse_server(text, &at);
+	struct dns_server is;
+	const char *why = dns_server_parse(text, &is);
 
 	if (why)
 		diag_error(d, &nowhere, word, "%s", why);
 	else if (r->n == DNS_SERVERS)
 		diag_error(d, &nowhere, word, "too many nameservers: at most %u", DNS_SERVERS);
 	else
-		r->server[r->n++] = (struct server){.at = at};
+		r->server[r->n++] = (struct server){.is = is};
 }
 
 static void
@@ -259,12 +286,12 @@ static void
 read_line(struct row *r, struct view line)
 {
 	struct rd rd = rd_of(line);
-	struct endpoint at = {.port = DNS_PORT};
+	struct dns_server is = {.at.port = DNS_PORT};
 
 	if (!word_is(next_word(&rd), "nameserver") || r->n == DNS_SERVERS)
 		return;
-	if (parse_addr(next_word(&rd), &at.addr))
-		r->server[r->n++] = (struct server){.at = at};
+	if (parse_addr(next_word(&rd), &is.at.addr))
+		r->server[r->n++] = (struct server){.is = is};
 }
 
 bool
@@ -274,10 +301,10 @@ dns_servers_want_file(const struct dns_servers *s)
 }
 
 static struct server *
-in_row(struct row *r, const struct endpoint *at)
+in_row(struct row *r, const struct dns_server *is)
 {
 	for (unsigned i = 0; i < r->n; i++)
-		if (endpoint_eq(&r->server[i].at, at))
+		if (dns_server_eq(&r->server[i].is, is))
 			return &r->server[i];
 	return NULL;
 }
@@ -291,9 +318,9 @@ dns_servers_file(struct dns_servers *s, struct view text)
 	while (rd_left(&rd))
 		read_line(&fresh, next_line(&rd));
 	if (fresh.n == 0)
-		fresh.server[fresh.n++].at = (struct endpoint){addr_v4(0x7f000001), DNS_PORT};
+		fresh.server[fresh.n++].is.at = (struct endpoint){addr_v4(0x7f000001), DNS_PORT};
 	for (unsigned i = 0; i < fresh.n; i++) {
-		const struct server *known = in_row(&s->all, &fresh.server[i].at);
+		const struct server *known = in_row(&s->all, &fresh.server[i].is);
 
 		if (known)
 			fresh.server[i] = *known;
@@ -305,7 +332,7 @@ bool
 dns_servers_only_stub(const struct dns_servers *s)
 {
 	for (unsigned i = 0; i < s->all.n; i++) {
-		const struct addr *a = &s->all.server[i].at.addr;
+		const struct addr *a = &s->all.server[i].is.at.addr;
 
 		if (!addr_is_v4(a) || (addr_to_v4(a) != 0x7f000035 && addr_to_v4(a) != 0x7f000036))
 			return false;
@@ -328,7 +355,7 @@ row_of(const struct dns_servers *s, const struct name *name)
 
 bool
 dns_servers_pick(const struct dns_servers *s, const struct name *name, unsigned attempt, usec_t now,
-		 struct endpoint *out)
+		 struct dns_server *out)
 {
 	const struct row *r = row_of(s, name);
 
@@ -337,7 +364,7 @@ dns_servers_pick(const struct dns_servers *s, const struct name *name, unsigned 
 		for (unsigned i = 0; i < r->n; i++) {
 			if ((now < r->server[i].bad_until) != dead || attempt-- > 0)
 				continue;
-			*out = r->server[i].at;
+			*out = r->server[i].is;
 			return true;
 		}
 	}
@@ -350,8 +377,26 @@ dns_servers_routed(const struct dns_servers *s, const struct name *name)
 	return row_of(s, name) != &s->all;
 }
 
+static bool
+any_tls(const struct row *r)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		if (r->server[i].is.tls)
+			return true;
+	return false;
+}
+
+bool
+dns_servers_any_tls(const struct dns_servers *s)
+{
+	for (unsigned i = 0; i < s->nroute; i++)
+		if (any_tls(&s->route[i]))
+			return true;
+	return any_tls(&s->all);
+}
+
 static void
-lost(struct row *r, const struct endpoint *server, usec_t now)
+lost(struct row *r, const struct dns_server *server, usec_t now)
 {
 	struct server *v = in_row(r, server);
 
@@ -362,7 +407,7 @@ lost(struct row *r, const struct endpoint *server, usec_t now)
 }
 
 void
-dns_servers_lost(struct dns_servers *s, const struct endpoint *server, usec_t now)
+dns_servers_lost(struct dns_servers *s, const struct dns_server *server, usec_t now)
 {
 	lost(&s->all, server, now);
 	for (unsigned i = 0; i < s->nroute; i++)
@@ -370,7 +415,7 @@ dns_servers_lost(struct dns_servers *s, const struct endpoint *server, usec_t no
 }
 
 static void
-answered(struct row *r, const struct endpoint *server)
+answered(struct row *r, const struct dns_server *server)
 {
 	struct server *v = in_row(r, server);
 
@@ -381,7 +426,7 @@ answered(struct row *r, const struct endpoint *server)
 }
 
 void
-dns_servers_answered(struct dns_servers *s, const struct endpoint *server)
+dns_servers_answered(struct dns_servers *s, const struct dns_server *server)
 {
 	answered(&s->all, server);
 	for (unsigned i = 0; i < s->nroute; i++)

@@ -19,7 +19,21 @@
 
 struct dns_servers;
 
-/* nameservers: "ADDR", "ADDR:PORT" or "[ADDR]:PORT" each; routes: "SUFFIX=" and such servers with commas between them.
+#define DNS_TLS_PORT 853u /* RFC 7858 3.1 */
+
+/* One of them: where it is, and how it is asked.  Never in any other way: what was to be asked over TLS is not asked in the clear. */
+struct dns_server {
+	struct endpoint at;
+	bool tls;         /* RFC 7858 */
+	struct name name; /* tls: whom its certificate must be for; len 0: its address */
+};
+
+/* "ADDR", "ADDR:PORT" or "[ADDR]:PORT"; "tls://" and one of these, with "#NAME" behind it or without.  NULL; or what is wrong, static. */
+#define DNS_SERVER_TEXT (ADDR_TEXT + 15 + 254) /* room for the longest, with its end */
+const char *dns_server_parse(struct view text, struct dns_server *out);
+bool dns_server_eq(const struct dns_server *a, const struct dns_server *b);
+
+/* nameservers: such servers; routes: "SUFFIX=" and servers with commas between them.
  * No nameservers: dns_servers_file() says them, 127.0.0.1 until then.  NULL: something was wrong and told, or no
  * memory. */
 struct dns_servers *dns_servers_new(const char *const *nameservers, size_t n, const char *const *routes,
@@ -37,10 +51,12 @@ bool dns_servers_only_stub(const struct dns_servers *s);
 /* The attempt-th server (0, 1, ...) for name, of the longest suffix that has servers of its own; live ones first.
  * False: there are no more. */
 bool dns_servers_pick(const struct dns_servers *s, const struct name *name, unsigned attempt, usec_t now,
-		      struct endpoint *out);
+		      struct dns_server *out);
+/* Is any of them asked over TLS? */
+bool dns_servers_any_tls(const struct dns_servers *s);
 /* Has name servers of its own, by its suffix? */
 bool dns_servers_routed(const struct dns_servers *s, const struct name *name);
-void dns_servers_lost(struct dns_servers *s, const struct endpoint *server, usec_t now);
-void dns_servers_answered(struct dns_servers *s, const struct endpoint *server);
+void dns_servers_lost(struct dns_servers *s, const struct dns_server *server, usec_t now);
+void dns_servers_answered(struct dns_servers *s, const struct dns_server *server);
 
 #endif

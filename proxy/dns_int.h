@@ -7,6 +7,7 @@
  *                                                        │
  *                                                  dns_upstream.c    whom it is asked, and when
  *                                                  dns_sockets.c     the datagram sockets for that
+ *                                                  dns_tls.c         connections to servers that are asked over TLS
  *                                                  dns_host.c        resolv.conf; which families lead anywhere
  *
  * A guest's question that waits is an asker; askers of the same question share what is pending.  Both come from tables of
@@ -16,6 +17,7 @@
 #define PROXY_DNS_INT_H
 
 #include "dns/cache.h"
+#include "dns/servers.h"
 #include "proxy/gateway.h"
 
 #define DNS_TRIES 4u /* sockets of one question at a time */
@@ -28,6 +30,9 @@
 #define DNS_BY_TCP USEC_PER_SEC  /* and after that, TCP is tried */
 #define DNS_UDP_ANSWER_MAX 65507 /* payload of the largest IPv4 datagram */
 #define TOKEN_DNS_SOCKET (TOKEN_DNS + ((uint64_t)1 << 56)) /* and beyond: places of datagram sockets */
+#define TOKEN_DNS_TLS (TOKEN_DNS + ((uint64_t)2 << 56))    /* and beyond: connections with TLS */
+#define DNS_TLS_CONNS 16u /* connections to nameservers that are asked over TLS */
+#define DNS_WHY 200u      /* words about a failure, with their end */
 #define DNS_TCP_PREFIX 2u /* the length before each message (RFC 1035 4.2.2) */
 
 /* Where a question came from, and where its answer goes. */
@@ -67,10 +72,17 @@ struct dns_try {
 	bool answered;
 	uint8_t strays;
 	uint16_t id;
-	struct endpoint server;
-	struct dns_stream *stream; /* NULL: UDP */
-	struct dns_socket *socket; /* UDP: whose fd it is; NULL: the attempt's own */
+	const struct dns_server *server; /* of its question's */
+	struct dns_stream *stream;       /* NULL: UDP */
+	struct dns_socket *socket;       /* UDP: whose fd it is; NULL: the attempt's own */
+	struct dns_tls *tls;             /* where it waits, among others; NULL: it does not */
+	bool again;                      /* over TLS, on a second connection */
 };
+static inline bool
+dns_try_is_on(const struct dns_try *t)
+{
+	return t->fd >= 0 || t->tls;
+}
 
 /* A datagram socket and whose attempt it serves. */
 struct dns_socket {
@@ -89,6 +101,7 @@ enum dns_fate {
 	DNS_FATE_MALFORMED, /* what came was not to be understood */
 	DNS_FATE_EXCESSIVE,
 	DNS_FATE_MEMORY,
+	DNS_FATE_TLS, /* a server that was to be asked over TLS could not be: why */
 };
 
 struct dns_pending {
@@ -101,7 +114,7 @@ struct dns_pending {
 	bool plain; /* asked without EDNS from now on */
 	struct dns_query q;
 	struct dns_asker *asker;
-	struct endpoint server[DNS_SERVERS]; /* in the order they are asked */
+	struct dns_server server[DNS_SERVERS]; /* in the order they are asked */
 	uint8_t nserver, asked;
 	bool other_file; /* the servers are of the other file already */
 	uint8_t stage;   /* enum dns_stage */
@@ -109,6 +122,7 @@ struct dns_pending {
 	enum dns_fate fate;
 	uint8_t rcode;
 	int error;
+	char why[DNS_WHY];
 	struct dns_try attempt[DNS_TRIES];
 };
 
@@ -127,6 +141,12 @@ struct dns_service {
 	struct dns_socket *free_socket, *spare[FAMILIES];
 	unsigned nsocket;   /* places that were ever used */
 	usec_t spare_until; /* spare ones are closed then; TIME_NEVER: there are none */
+
+	/* dns_tls.c */
+	struct dns_tls *tls[DNS_TLS_CONNS];
+	uint32_t tls_gen;
+	unsigned tls_first;
+	usec_t tls_at; /* nothing of theirs is due before */
 
 	/* dns_upstream.c: ids that were drawn and not used yet. */
 	uint16_t id[DNS_IDS];
@@ -184,6 +204,35 @@ void dns_upstream_late(struct sluice *gw, struct dns_pending *p, usec_t now);
 void dns_upstream_close(struct sluice *gw, struct dns_pending *p);
 usec_t dns_upstream_deadline(const struct dns_pending *p);
 
+/* What became of an attempt over TLS: a message that answers it; nothing, and the next server is asked; or its connection ended, and it
+ * may be asked on another one.  t, and perhaps p, are gone then. */
+void dns_try_answered(struct sluice *gw, struct dns_pending *p, struct dns_try *t, struct view msg,
+		      usec_t now);
+void dns_try_failed(struct sluice *gw, struct dns_pending *p, struct dns_try *t, enum dns_fate fate,
+		    int error, usec_t now);
+void dns_try_again(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t now);
+/* Why it could not even be asked. */
+void dns_try_cannot(struct dns_pending *p, enum dns_fate fate, int error);
+/* As far as a SOCKS proxy goes without waiting.  False: it did not do it; error says what it would have said. */
+bool dns_socks_step(struct sluice *gw, int fd, struct socks *s, int *error);
+
+/* --- dns_tls.c -------------------------------------------------------------------------------------------- */
+
+/* p's question waits for an answer of t->server, over TLS.  False: dns_try_cannot() was told why. */
+bool dns_tls_ask(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t now);
+/* t waits no more. */
+void dns_tls_leave(struct sluice *gw, struct dns_try *t);
+/* t was not answered in time.  True: its connection is not good for further questions. */
+bool dns_tls_suspect(struct dns_try *t);
+void dns_tls_event(struct sluice *gw, const struct host_event *ev, usec_t now);
+void dns_tls_timers(struct sluice *gw, usec_t now);
+/* Connections without questions are closed.  False: there were none. */
+bool dns_tls_make_room(struct sluice *gw);
+/* All are closed, and nobody waits there. */
+void dns_tls_close(struct sluice *gw);
+/* The same; questions that wait are asked anew. */
+void dns_tls_again(struct sluice *gw, usec_t now);
+
 /* --- dns_sockets.c ---------------------------------------------------------------------------------------- */
 
 /* A socket connected to `to`, whose events are t's; t->fd and t->socket are set.  *error: 0 or -errno.  False: there is no
@@ -192,6 +241,8 @@ bool dns_socket_lend(struct sluice *gw, struct dns_pending *p, struct dns_try *t
 		     int *error);
 /* t needs it no longer. */
 void dns_socket_back(struct sluice *gw, struct dns_try *t);
+/* Spare ones are closed.  False: there were none. */
+bool dns_sockets_close(struct sluice *gw);
 /* Whose events these are; NULL: nobody's. */
 struct dns_try *dns_socket_attempt(const struct sluice *gw, uint64_t token, struct dns_pending **p);
 

@@ -241,7 +241,7 @@ rcode_name(uint8_t rcode, char buf[16])
 struct verdict_of {
 	uint8_t rcode;
 	int ede;
-	char text[128];
+	char text[DNS_WHY + 64];
 };
 
 static void
@@ -271,6 +271,10 @@ explain(const struct dns_pending *p, struct verdict_of *v)
 		break;
 	case DNS_FATE_EXCESSIVE:
 		snprintf(v->text, sizeof(v->text), "the nameserver's answer is beyond what is read");
+		break;
+	case DNS_FATE_TLS:
+		v->ede = EDE_NETWORK;
+		snprintf(v->text, sizeof(v->text), "the nameserver cannot be asked over TLS: %s", p->why);
 		break;
 	case DNS_FATE_MEMORY:
 		snprintf(v->text, sizeof(v->text), "no memory for the answer");

@@ -27,7 +27,7 @@ dns_service_new(struct sluice *gw)
 
 	if (!d)
 		return NULL;
-	d->next_at = d->spare_until = TIME_NEVER;
+	d->next_at = d->spare_until = d->tls_at = TIME_NEVER;
 	d->cache = new_cache(gw);
 	if (d->cache || gw->settings->dns_cache == 0)
 		return d;
@@ -42,6 +42,7 @@ dns_service_free(struct sluice *gw)
 		return;
 	dns_forget_all(gw);
 	dns_make_room(gw);
+	dns_tls_close(gw);
 	dns_cache_free(gw->dns->cache);
 	free(gw->dns);
 	gw->dns = NULL;
@@ -52,6 +53,7 @@ dns_guest_left(struct sluice *gw)
 {
 	dns_forget_all(gw);
 	dns_make_room(gw);
+	dns_tls_close(gw);
 	if (gw->dns->cache)
 		dns_cache_flush(gw->dns->cache);
 }
@@ -63,6 +65,15 @@ dns_settings_changed(struct sluice *gw)
 	dns_cache_free(gw->dns->cache);
 	gw->dns->cache = new_cache(gw);
 	dns_host_again(gw);
+	dns_tls_again(gw, gw->now);
+}
+
+bool
+dns_make_room(struct sluice *gw)
+{
+	bool sockets = dns_sockets_close(gw);
+
+	return dns_tls_make_room(gw) || sockets;
 }
 
 /* --- what is said ----------------------------------------------------------------------------------------- */
@@ -329,7 +340,7 @@ dns_ask(struct sluice *gw, const struct dns_from *from, struct view msg, usec_t 
 usec_t
 dns_deadline(const struct sluice *gw)
 {
-	return time_min(gw->dns->next_at, gw->dns->spare_until);
+	return time_min(gw->dns->next_at, time_min(gw->dns->spare_until, gw->dns->tls_at));
 }
 
 void
@@ -338,7 +349,8 @@ dns_timers(struct sluice *gw, usec_t now)
 	struct dns_service *d = gw->dns;
 
 	if (d->spare_until <= now)
-		dns_make_room(gw);
+		dns_sockets_close(gw);
+	dns_tls_timers(gw, now);
 	for (struct dns_pending *p = d->first, *next; p; p = next) {
 		next = p->next;
 		if (dns_upstream_deadline(p) <= now)

@@ -42,7 +42,7 @@ close_socket(struct sluice *gw, struct dns_socket *s)
 /* --- spare ones ------------------------------------------------------------------------------------------- */
 
 bool
-dns_make_room(struct sluice *gw)
+dns_sockets_close(struct sluice *gw)
 {
 	struct dns_service *d = gw->dns;
 	bool any = false;

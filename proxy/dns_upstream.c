@@ -7,7 +7,7 @@
  *     4.5 s    (dns_timeout) SERVFAIL, before the guest's own resolver gives up
  *
  * A server that refuses, says SERVFAIL or the like makes place for the next at once; one whose answer was truncated is
- * asked again by TCP at once; one that does not know EDNS, without it.  A server the guest chose is asked as the guest asked: by datagrams, twice, or by
+ * asked again by TCP at once; one that does not know EDNS, without it.  One that is asked over TLS (dns_tls.c) is asked so alone.  A server the guest chose is asked as the guest asked: by datagrams, twice, or by
  * TCP, once.
  *
  * Each attempt has a socket to itself, connected, with a port that the kernel draws for it and an id that is drawn here
@@ -48,7 +48,9 @@ by_token(struct sluice *gw, uint64_t token, struct dns_pending **p)
 static void
 close_try(struct sluice *gw, struct dns_try *t)
 {
-	if (t->socket)
+	if (t->tls)
+		dns_tls_leave(gw, t);
+	else if (t->socket)
 		dns_socket_back(gw, t);
 	else
 		gw_close(gw, &t->fd, t->stream != NULL);
@@ -62,7 +64,7 @@ void
 dns_upstream_close(struct sluice *gw, struct dns_pending *p)
 {
 	for (unsigned i = 0; i < DNS_TRIES; i++)
-		if (p->attempt[i].fd >= 0)
+		if (dns_try_is_on(&p->attempt[i]))
 			close_try(gw, &p->attempt[i]);
 }
 
@@ -70,7 +72,7 @@ static bool
 is_asked(const struct dns_pending *p)
 {
 	for (unsigned i = 0; i < DNS_TRIES; i++)
-		if (p->attempt[i].fd >= 0)
+		if (dns_try_is_on(&p->attempt[i]))
 			return true;
 	return false;
 }
@@ -80,13 +82,13 @@ static void
 count_lost(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t now)
 {
 	if (t->waits && !p->chosen)
-		dns_servers_lost(gw->settings->servers, &t->server, now);
+		dns_servers_lost(gw->settings->servers, t->server, now);
 	t->waits = false;
 }
 
 /* What a server said, it said: a later failure tells less. */
-static void
-note(struct dns_pending *p, enum dns_fate fate, int error)
+void
+dns_try_cannot(struct dns_pending *p, enum dns_fate fate, int error)
 {
 	if (p->fate == DNS_FATE_SAID && fate != DNS_FATE_SAID)
 		return;
@@ -101,7 +103,7 @@ static struct dns_try *
 place(struct sluice *gw, struct dns_pending *p)
 {
 	for (unsigned i = 0; i < DNS_TRIES; i++)
-		if (p->attempt[i].fd < 0)
+		if (!dns_try_is_on(&p->attempt[i]))
 			return &p->attempt[i];
 	close_try(gw, &p->attempt[0]);
 	return &p->attempt[0];
@@ -168,18 +170,15 @@ open_try(struct sluice *gw, const struct route *r, struct flow *f, struct dns_pe
 
 /* False: it cannot be asked; p->error says why. */
 static bool
-ask_server(struct sluice *gw, struct dns_pending *p, const struct endpoint *server, bool tcp)
+ask_plain(struct sluice *gw, struct dns_pending *p, struct dns_try *t, const struct dns_server *server,
+	  bool tcp)
 {
-	struct dns_try *t = place(gw, p);
 	struct flow f = {.kind = tcp ? FLOW_TCP : FLOW_UDP, .fd = -1, .tuple = p->asker->from.t};
-	struct route r = {.aim = *server};
+	struct route r = {.aim = server->at};
 	int error = 0;
 
 	f.tuple.proto = tcp ? IP_PROTO_TCP : IP_PROTO_UDP;
 	dial_route_to(gw, &f, &f.tuple.remote, &r);
-	*t = (struct dns_try){.fd = -1, .waits = true, .server = *server};
-	t->id = draw_id(gw);
-
 	int rc = r.error ? r.error : open_try(gw, &r, &f, p, t);
 	bool asked = rc == 0 || rc == -EINPROGRESS;
 	if (!asked)
@@ -187,10 +186,21 @@ ask_server(struct sluice *gw, struct dns_pending *p, const struct endpoint *serv
 	else
 		asked = tcp ? begin_stream(p, t, &r, &f.target, &error) : send_datagram(gw, p, t, &error);
 	if (!asked) {
-		note(p, DNS_FATE_ERROR, error);
+		dns_try_cannot(p, DNS_FATE_ERROR, error);
 		close_try(gw, t);
 	}
 	return asked;
+}
+
+/* The same; tcp: if it is one that is asked in the clear. */
+static bool
+ask_server(struct sluice *gw, struct dns_pending *p, const struct dns_server *server, bool tcp)
+{
+	struct dns_try *t = place(gw, p);
+
+	*t = (struct dns_try){.fd = -1, .waits = true, .server = server};
+	t->id = draw_id(gw);
+	return server->tls ? dns_tls_ask(gw, p, t, gw->now) : ask_plain(gw, p, t, server, tcp);
 }
 
 /* The next server that can be asked.  False: there is none left. */
@@ -200,7 +210,7 @@ ask_next(struct sluice *gw, struct dns_pending *p, usec_t now)
 	bool tcp = p->chosen && p->tcp;
 
 	while (p->asked < p->nserver) {
-		const struct endpoint *server = &p->server[p->asked++];
+		const struct dns_server *server = &p->server[p->asked++];
 
 		if (ask_server(gw, p, server, tcp))
 			return true;
@@ -216,7 +226,7 @@ find_servers(struct sluice *gw, struct dns_pending *p, usec_t now)
 	unsigned n = 0;
 
 	if (p->chosen) {
-		while (n < FAMILIES && dial_target(gw, &p->remote, n, &p->server[n]))
+		while (n < FAMILIES && dial_target(gw, &p->remote, n, &p->server[n].at))
 			n++;
 	} else {
 		while (n < DNS_SERVERS &&
@@ -242,14 +252,25 @@ go_on(struct sluice *gw, struct dns_pending *p, usec_t now)
 	dns_pending_fail(gw, p, now);
 }
 
-static void
-try_failed(struct sluice *gw, struct dns_pending *p, struct dns_try *t, enum dns_fate fate, int error,
-	   usec_t now)
+void
+dns_try_failed(struct sluice *gw, struct dns_pending *p, struct dns_try *t, enum dns_fate fate, int error,
+	       usec_t now)
 {
 	count_lost(gw, p, t, now);
 	close_try(gw, t);
-	note(p, fate, error);
+	dns_try_cannot(p, fate, error);
 	go_on(gw, p, now);
+}
+
+void
+dns_try_again(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t now)
+{
+	struct dns_try was = *t;
+
+	*t = (struct dns_try){.fd = -1, .waits = was.waits, .again = true, .server = was.server};
+	t->id = draw_id(gw);
+	if (!dns_tls_ask(gw, p, t, now))
+		dns_try_failed(gw, p, t, p->fate, p->error, now);
 }
 
 void
@@ -274,19 +295,35 @@ dns_upstream_deadline(const struct dns_pending *p)
 	return time_min(p->next_at, p->end_at);
 }
 
-/* Another datagram: the second server's, or the first one's again. */
+/* Once more where it was asked first.  One that is asked over TLS has the question already: silent, unless its connection is not good for
+ * it. */
+static void
+ask_again(struct sluice *gw, struct dns_pending *p, bool silent)
+{
+	if (p->nserver && (!p->server[0].tls || silent))
+		ask_server(gw, p, &p->server[0], false);
+}
+
+/* Another attempt: the second server's, or the first one's again. */
 static void
 hedge(struct sluice *gw, struct dns_pending *p, usec_t now)
 {
-	for (unsigned i = 0; i < DNS_TRIES; i++)
-		if (p->attempt[i].fd >= 0 && !p->attempt[i].stream)
-			count_lost(gw, p, &p->attempt[i], now);
+	bool silent = false;
+
+	for (unsigned i = 0; i < DNS_TRIES; i++) {
+		struct dns_try *t = &p->attempt[i];
+
+		if (!dns_try_is_on(t) || t->stream)
+			continue;
+		count_lost(gw, p, t, now);
+		silent |= t->tls && dns_tls_suspect(t);
+	}
 	p->stage = STAGE_HEDGED;
 	p->next_at = p->chosen ? TIME_NEVER : now + DNS_BY_TCP;
-	if (p->chosen && p->tcp)
+	if (p->chosen && p->tcp && !silent)
 		return;
-	if (!ask_next(gw, p, now) && p->nserver)
-		ask_server(gw, p, &p->server[0], false);
+	if (!ask_next(gw, p, now))
+		ask_again(gw, p, silent);
 }
 
 static bool
@@ -303,8 +340,9 @@ by_tcp(struct sluice *gw, struct dns_pending *p)
 {
 	p->stage = STAGE_TCP;
 	p->next_at = TIME_NEVER;
-	if (!has_stream(p) && p->nserver)
-		ask_server(gw, p, &p->server[0], true);
+	for (unsigned i = 0; i < p->nserver && !has_stream(p); i++)
+		if (!p->server[i].tls)
+			ask_server(gw, p, &p->server[i], true);
 }
 
 void
@@ -312,9 +350,9 @@ dns_upstream_late(struct sluice *gw, struct dns_pending *p, usec_t now)
 {
 	if (now >= p->end_at) {
 		for (unsigned i = 0; i < DNS_TRIES; i++)
-			if (p->attempt[i].fd >= 0)
+			if (dns_try_is_on(&p->attempt[i]))
 				count_lost(gw, p, &p->attempt[i], now);
-		note(p, DNS_FATE_SILENCE, 0);
+		dns_try_cannot(p, DNS_FATE_SILENCE, 0);
 		if (!p->chosen && p->fate == DNS_FATE_SILENCE)
 			dns_host_beyond_stub(gw, now);
 		dns_pending_fail(gw, p, now);
@@ -345,29 +383,29 @@ knows_no_edns(const struct dns_pending *p, uint8_t rcode)
 }
 
 /* A message that answers the question.  The attempt, and perhaps p, are gone afterwards. */
-static void
-take_answer(struct sluice *gw, struct dns_pending *p, struct dns_try *t, struct view msg, usec_t now)
+void
+dns_try_answered(struct sluice *gw, struct dns_pending *p, struct dns_try *t, struct view msg, usec_t now)
 {
-	struct endpoint server = t->server;
-	bool by_udp = !t->stream;
+	const struct dns_server *server = t->server;
+	bool by_udp = !t->stream && !t->server->tls;
 
 	t->waits = false;
 	if (!p->chosen)
-		dns_servers_answered(gw->settings->servers, &server);
+		dns_servers_answered(gw->settings->servers, server);
 	if (knows_no_edns(p, dns_rcode(msg))) {
 		p->plain = true;
 		close_try(gw, t);
-		if (!ask_server(gw, p, &server, !by_udp))
+		if (!ask_server(gw, p, server, !by_udp))
 			go_on(gw, p, now);
 	} else if (is_trouble(dns_rcode(msg))) {
 		p->rcode = dns_rcode(msg);
-		try_failed(gw, p, t, DNS_FATE_SAID, 0, now);
+		dns_try_failed(gw, p, t, DNS_FATE_SAID, 0, now);
 	} else if (by_udp && !p->chosen && dns_is_truncated(msg)) {
 		close_try(gw, t);
-		if (!ask_server(gw, p, &server, true))
+		if (!ask_server(gw, p, server, true))
 			go_on(gw, p, now);
 	} else if (!dns_answered(gw, p, msg, now)) {
-		try_failed(gw, p, t, p->fate, 0, now);
+		dns_try_failed(gw, p, t, p->fate, 0, now);
 	}
 }
 
@@ -375,10 +413,10 @@ take_answer(struct sluice *gw, struct dns_pending *p, struct dns_try *t, struct 
 static void
 mistrust(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t now)
 {
-	struct endpoint server = t->server;
+	const struct dns_server *server = t->server;
 
 	close_try(gw, t);
-	if (p->chosen || !ask_server(gw, p, &server, true))
+	if (p->chosen || !ask_server(gw, p, server, true))
 		go_on(gw, p, now);
 }
 
@@ -391,13 +429,13 @@ datagrams(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t no
 		if (n == -EAGAIN)
 			return;
 		if (n < 0) {
-			try_failed(gw, p, t, DNS_FATE_ERROR, (int)-n, now);
+			dns_try_failed(gw, p, t, DNS_FATE_ERROR, (int)-n, now);
 			return;
 		}
 		struct view msg = view_of(gw->dns->in, (size_t)n);
 		if (dns_is_answer_to(msg, &p->q, t->id)) {
 			t->answered = true;
-			take_answer(gw, p, t, msg, now);
+			dns_try_answered(gw, p, t, msg, now);
 			return;
 		}
 		gw->count[GW_DNS_STRAY]++;
@@ -408,19 +446,17 @@ datagrams(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t no
 
 /* --- connections ------------------------------------------------------------------------------------------ */
 
-/* As far as it goes without waiting.  False: the proxy did not do it; error says what it would have said. */
-static bool
-talk_to_proxy(struct sluice *gw, struct dns_try *t, int *error)
+bool
+dns_socks_step(struct sluice *gw, int fd, struct socks *s, int *error)
 {
-	struct socks *s = &t->stream->socks;
 	uint8_t bytes[SOCKS_IN_MAX];
 	size_t len;
 
 	while ((len = socks_output(s, bytes)) > 0 || (len = socks_want(s)) > 0) {
 		bool out = socks_want(s) == 0;
 		struct iovec iov = {bytes, len};
-		ssize_t n = out ? gw->host->ops->writev(gw->host, t->fd, &iov, 1)
-				: gw->host->ops->readv(gw->host, t->fd, &iov, 1);
+		ssize_t n = out ? gw->host->ops->writev(gw->host, fd, &iov, 1)
+				: gw->host->ops->readv(gw->host, fd, &iov, 1);
 
 		if (n == -EAGAIN || (out && n == 0))
 			return true;
@@ -431,7 +467,6 @@ talk_to_proxy(struct sluice *gw, struct dns_try *t, int *error)
 		else
 			socks_input(s, view_of(bytes, (size_t)n));
 	}
-	t->stream->asking = s->step != SOCKS_DONE && s->step != SOCKS_FAILED;
 	*error = s->error;
 	return s->step != SOCKS_FAILED;
 }
@@ -487,10 +522,11 @@ stream_ready(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t
 	struct dns_stream *s = t->stream;
 	int error = 0;
 
-	if (s->asking && !talk_to_proxy(gw, t, &error)) {
-		try_failed(gw, p, t, DNS_FATE_ERROR, error, now);
+	if (s->asking && !dns_socks_step(gw, t->fd, &s->socks, &error)) {
+		dns_try_failed(gw, p, t, DNS_FATE_ERROR, error, now);
 		return;
 	}
+	s->asking = s->asking && s->socks.step != SOCKS_DONE;
 	if (s->asking)
 		return;
 
@@ -500,7 +536,7 @@ stream_ready(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t
 	if (rc == -EAGAIN)
 		return;
 	if (rc < 0) {
-		try_failed(gw, p, t, rc == -EBADMSG ? DNS_FATE_MALFORMED : DNS_FATE_ERROR, (int)-rc, now);
+		dns_try_failed(gw, p, t, rc == -EBADMSG ? DNS_FATE_MALFORMED : DNS_FATE_ERROR, (int)-rc, now);
 		return;
 	}
 
@@ -508,10 +544,10 @@ stream_ready(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t
 	uint8_t *msg = s->msg;
 	s->msg = NULL;
 	if (dns_is_answer_to(view_of(msg, s->len), &p->q, t->id)) {
-		take_answer(gw, p, t, view_of(msg, s->len), now);
+		dns_try_answered(gw, p, t, view_of(msg, s->len), now);
 	} else {
 		gw->count[GW_DNS_STRAY]++;
-		try_failed(gw, p, t, DNS_FATE_MALFORMED, 0, now);
+		dns_try_failed(gw, p, t, DNS_FATE_MALFORMED, 0, now);
 	}
 	free(msg);
 }
@@ -527,7 +563,7 @@ stream_event(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t
 		if (rc == -EINPROGRESS)
 			return;
 		if (rc < 0) {
-			try_failed(gw, p, t, DNS_FATE_ERROR, -rc, now);
+			dns_try_failed(gw, p, t, DNS_FATE_ERROR, -rc, now);
 			return;
 		}
 		s->connected = true;
@@ -542,8 +578,13 @@ void
 dns_event(struct sluice *gw, const struct host_event *ev, usec_t now)
 {
 	struct dns_pending *p;
-	struct dns_try *t = by_token(gw, ev->token, &p);
+	struct dns_try *t;
 
+	if (ev->token >= TOKEN_DNS_TLS) {
+		dns_tls_event(gw, ev, now);
+		return;
+	}
+	t = by_token(gw, ev->token, &p);
 	if (!t)
 		return;
 	if (t->stream) {
@@ -553,7 +594,7 @@ dns_event(struct sluice *gw, const struct host_event *ev, usec_t now)
 
 	int error = ev->error ? gw->host->ops->pending_error(gw->host, t->fd) : 0;
 	if (error < 0)
-		try_failed(gw, p, t, DNS_FATE_ERROR, -error, now);
+		dns_try_failed(gw, p, t, DNS_FATE_ERROR, -error, now);
 	else if (ev->readable)
 		datagrams(gw, p, t, now);
 }

@@ -72,13 +72,15 @@ enum gateway_count {
 	GW_DNS_LOCAL,
 	GW_DNS_CACHED,
 	GW_DNS_FORWARDED,
-	GW_DNS_FAILED,   /* SERVFAIL of our own: nobody answered, or nonsense */
-	GW_DNS_FULL,     /* queries that made room for others */
-	GW_DNS_FILTERED, /* answers something was taken out of */
-	GW_DNS_STRAY,    /* messages of nameservers that answer nothing that was asked */
-	GW_TLS_OPENED,   /* connections that were intercepted */
-	GW_TLS_BYPASSED, /* passed on unopened, by the bypass list */
-	GW_TLS_FULL,     /* not opened: at the limit, or no memory */
+	GW_DNS_FAILED,     /* SERVFAIL of our own: nobody answered, or nonsense */
+	GW_DNS_FULL,       /* queries that made room for others */
+	GW_DNS_FILTERED,   /* answers something was taken out of */
+	GW_DNS_STRAY,      /* messages of nameservers that answer nothing that was asked */
+	GW_DNS_TLS_OPENED, /* connections to nameservers that are asked over TLS */
+	GW_DNS_TLS_FAILED, /* ... that failed for what the server is */
+	GW_TLS_OPENED,     /* connections that were intercepted */
+	GW_TLS_BYPASSED,   /* passed on unopened, by the bypass list */
+	GW_TLS_FULL,       /* not opened: at the limit, or no memory */
 	GW_TLS_BAD_SERVER,
 	GW_TLS_UNTRUSTED, /* the guest did not take our certificate */
 	GW_TLS_RESUMED,   /* of either side */
@@ -190,7 +192,8 @@ struct sluice { /* "the gateway" */
 	struct dns_service *dns;
 	struct interception *intercept;
 	struct secret_store *secrets;
-	atomic_bool opens_tls; /* or may: what the guest must trust matters.  Set from any thread, never back */
+	atomic_bool
+	    opens_tls; /* or may: what the guest must trust matters.  Set from any thread, never back */
 	struct refusals refusals;
 	uint32_t status_pages;   /* being served: status_page.c */
 	bool said_host;          /* the remedy for @host was logged */

@@ -137,6 +137,22 @@ open_library(struct interception *x, char *why, size_t size)
 	return x->tls != NULL;
 }
 
+struct tls *
+intercept_tls(struct sluice *gw)
+{
+	char why[WHY];
+
+	if (!open_library(gw->intercept, why, sizeof(why)))
+		gw_log_paced(gw, GW_TLS_FULL, "TLS cannot be had: %s", why);
+	return gw->intercept->tls;
+}
+
+struct leaf_cache *
+intercept_leaves(struct sluice *gw)
+{
+	return intercept_tls(gw) ? gw->intercept->leaves : NULL;
+}
+
 struct interception *
 interception_new(struct sluice *gw, const struct sluice_config *cfg, char *err, size_t errlen)
 {
@@ -359,16 +375,33 @@ intercept_settings_go(struct sluice *gw)
 	}
 }
 
+bool
+intercept_hold(struct sluice *gw)
+{
+	struct interception *x = gw->intercept;
+
+	if (x->open >= x->max) {
+		gw_limit(gw, GW_TLS_FULL, "too many connections are opened: another was refused", 0);
+		return false;
+	}
+	x->open++;
+	return true;
+}
+
+void
+intercept_let_go(struct sluice *gw)
+{
+	gw->intercept->open--;
+}
+
 /* A place in the table, with bytes bytes of what the guest said to be filled in; NULL: at the limit, or no memory. */
 static struct intercepted *
 new_one(struct sluice *gw, size_t bytes)
 {
 	struct interception *x = gw->intercept;
 
-	if (x->open >= x->max) {
-		gw_limit(gw, GW_TLS_FULL, "too many connections are opened: another was refused", 0);
+	if (!intercept_hold(gw))
 		return NULL;
-	}
 	if (!x->scratch)
 		x->scratch = malloc(PASSAGE_RECORD);
 
@@ -377,10 +410,10 @@ new_one(struct sluice *gw, size_t bytes)
 		c->passage.first = malloc(bytes ? bytes : 1);
 	if (!c || !c->passage.first) {
 		free(c);
+		intercept_let_go(gw);
 		gw_limit(gw, GW_TLS_FULL, "no memory to open a connection", 0);
 		return NULL;
 	}
-	x->open++;
 	c->x = x;
 	c->passage.nfirst = (uint32_t)bytes;
 	c->until = TIME_NEVER;

@@ -56,6 +56,18 @@ bool intercept_reads(const struct tcp_flow *tf);
 
 /* A new turn: the budget is whole again. */
 void intercept_turn(struct sluice *gw);
+
+/* For TLS of the gateway's own, with nameservers and with guests that ask for names over it: the library's state and the leaves, made
+ * when first asked for (NULL: they cannot be, which is logged); one more connection that is held open (false: at the limit, told); and the
+ * present turn: whether it has time left for another piece of work, and how long one took.  *denied: how often in a row it was
+ * told no: whoever waits comes by in the end. */
+struct tls *intercept_tls(struct sluice *gw);
+struct leaf_cache *intercept_leaves(struct sluice *gw);
+bool intercept_hold(struct sluice *gw);
+void intercept_let_go(struct sluice *gw);
+bool intercept_turn_left(struct sluice *gw, uint8_t *denied);
+void intercept_turn_took(struct sluice *gw, usec_t worked, unsigned records);
+
 /* The settings in force are about to go: what rests on them ends. */
 void intercept_settings_go(struct sluice *gw);
 

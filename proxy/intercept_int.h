@@ -106,7 +106,7 @@ struct interception {
 	/* The present turn. */
 	usec_t worked;
 	unsigned records;
-	bool began;
+	bool began, patient; /* ...: one that was denied often had its turn */
 	struct bad_server *bad; /* BAD_SERVERS; NULL: none ever was */
 	struct untrusting *untrusting;
 	uint64_t refusals;

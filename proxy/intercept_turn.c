@@ -10,6 +10,8 @@
 #include "proxy/gateway.h"
 #include "proxy/intercept_int.h"
 
+#define TURN_PATIENCE 4u /* turns */
+
 void
 queue_put(struct intercepted *c, enum queue q)
 {
@@ -110,5 +112,27 @@ intercept_turn(struct sluice *gw)
 		return;
 	x->worked = 0;
 	x->records = 0;
-	x->began = false;
+	x->began = x->patient = false;
+}
+
+bool
+intercept_turn_left(struct sluice *gw, uint8_t *denied)
+{
+	struct interception *x = gw->intercept;
+	bool left = is_left(x);
+
+	/* No queue: few wait here, and one of them a turn that has waited long enough goes beyond it. */
+	if (!left && *denied < TURN_PATIENCE)
+		++*denied;
+	else if (!left && !x->patient)
+		left = x->patient = true;
+	if (left)
+		*denied = 0;
+	return left;
+}
+
+void
+intercept_turn_took(struct sluice *gw, usec_t worked, unsigned records)
+{
+	turn_end(gw->intercept, worked, records);
 }

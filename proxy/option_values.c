@@ -150,16 +150,11 @@ leading_address(const char *text, char addr[ADDR_TEXT])
 }
 
 bool
-option_endpoint(const char *text)
+option_nameserver(const char *text)
 {
-	char addr[ADDR_TEXT];
-	struct addr a;
-	uint64_t port;
+	struct dns_server is;
 
-	if (option_address(text, &a))
-		return true;
-	const char *rest = leading_address(text, addr);
-	return rest && (*rest == '\0' || (*rest == ':' && option_number(rest + 1, 1, 65535, &port)));
+	return dns_server_parse(view_of(text, strlen(text)), &is) == NULL;
 }
 
 static int
@@ -239,7 +234,7 @@ option_is_pattern(const char *text)
 static size_t
 each(const char *list, bool (*is)(const char *text))
 {
-	char one[80]; /* the longest: a v6 address in brackets and a port */
+	char one[DNS_SERVER_TEXT]; /* the longest: a nameserver that is asked over TLS, with its name */
 	size_t n = 0;
 
 	for (;; list++) {
@@ -273,10 +268,10 @@ option_is_route(const char *text)
 
 	if (!eq || !name_parse(text, (size_t)(eq - text), &n))
 		return "not SUFFIX=ADDR[:PORT]; write it as in corp.example=192.0.2.1,192.0.2.2:5353";
-	size_t servers = each(eq + 1, option_endpoint);
+	size_t servers = each(eq + 1, option_nameserver);
 	if (servers == 0)
-		return "what is behind '=' is not ADDR[:PORT], or several with commas between them; IPv6 "
-		       "with a port goes in brackets";
+		return "what is behind '=' is not ADDR[:PORT] or tls://ADDR[:PORT]#NAME, or several with "
+		       "commas between them; IPv6 with a port goes in brackets";
 	return servers > DNS_SERVERS ? "more than 8 servers of one suffix; give fewer" : NULL;
 }
 

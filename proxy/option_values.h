@@ -25,8 +25,8 @@ bool option_address(const char *text, struct addr *out);
 /* ADDR/PLEN, PLEN from 1 up */
 bool option_prefix(const char *text, struct addr *out, unsigned *plen);
 
-/* ADDR, ADDR:PORT or [ADDR]:PORT */
-bool option_endpoint(const char *text);
+/* ADDR, ADDR:PORT or [ADDR]:PORT; the same behind "tls://", with or without "#NAME". */
+bool option_nameserver(const char *text);
 
 /* Six hexadecimal pairs with colons; an address one station can have (not a group's, not all zero). */
 bool option_mac(const char *text, uint8_t mac[6]);
@@ -40,7 +40,7 @@ bool option_duration(const char *text, uint64_t *ms);
 /* NAME, or *.SUFFIX: as policy compares names, so '_' and a dot at the end are fine. */
 bool option_is_pattern(const char *text);
 
-/* SUFFIX=ADDR[:PORT][,ADDR[:PORT]...] and NAME=ADDR[,ADDR...].  NULL; or what is wrong, static. */
+/* SUFFIX=SERVER[,SERVER...], as option_nameserver() has them, and NAME=ADDR[,ADDR...].  NULL; or what is wrong, static. */
 const char *option_is_route(const char *text);
 const char *option_is_host(const char *text);
 

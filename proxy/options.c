@@ -145,11 +145,11 @@ take_nameserver(struct setup *su, struct sluice_options *o, const char *value)
 {
 	size_t n = o->nnameservers;
 
-	if (!option_endpoint(value) || strlen(value) >= sizeof(o->server[0]))
-		return wrong(
-		    su,
-		    "--nameserver %s: not ADDR[:PORT]; write it as in 192.0.2.1, 192.0.2.1:5353 or [::1]:53",
-		    value);
+	if (!option_nameserver(value) || strlen(value) >= sizeof(o->server[0]))
+		return wrong(su,
+			     "--nameserver %s: not ADDR[:PORT]; write it as in 192.0.2.1, 192.0.2.1:5353, "
+			     "[::1]:53 or tls://192.0.2.1#dns.example",
+			     value);
 	if (n == DNS_SERVERS)
 		return wrong(su, "--nameserver %s: more than %u of them; give fewer", value, DNS_SERVERS);
 	snprintf(o->server[n], sizeof(o->server[n]), "%s", value);

@@ -58,7 +58,7 @@ struct sluice_options {
 	struct option_publish published[OPTION_PUBLISH];
 	struct sluice_publish publish[OPTION_PUBLISH]; /* the same, bind pointing there */
 	size_t npublish;
-	char server[DNS_SERVERS][ADDR_TEXT + 8];
+	char server[DNS_SERVERS][DNS_SERVER_TEXT];
 	const char *nameservers[DNS_SERVERS];
 	size_t nnameservers;
 	bool udp_endpoint_independent;

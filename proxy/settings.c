@@ -128,10 +128,12 @@ settings_new(const struct sluice_config *cfg, struct diag_sink *d)
 		/* Each is tried, so that all that is wrong is told at once. */
 		good = set_policy(s, cfg, d);
 		good &= set_exemptions(s, cfg, d);
-		bool opens = cfg->intercept || cfg->nsecrets || (s->policy && policy_has_requests(s->policy));
-		s->tls = tls_settings_new(cfg, opens, d);
 		s->servers = dns_servers_new(cfg->nameservers, cfg->nnameservers, cfg->dns_routes,
 					     cfg->ndns_routes, d);
+		bool opens = cfg->intercept || cfg->nsecrets ||
+			     (s->policy && policy_has_requests(s->policy)) ||
+			     (s->servers && dns_servers_any_tls(s->servers));
+		s->tls = tls_settings_new(cfg, opens, d);
 		s->local = dns_local_new(cfg->hosts, cfg->nhosts, d);
 		good &= s->tls && s->servers && s->local && d->errors == 0;
 	}

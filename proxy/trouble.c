@@ -146,6 +146,8 @@ static const char *const count_names[GW_COUNTS] = {
     [GW_DNS_FULL] = "dns queries not served: limit reached",
     [GW_DNS_FILTERED] = "dns answers with something taken out",
     [GW_DNS_STRAY] = "dns messages that answer nothing asked",
+    [GW_DNS_TLS_OPENED] = "tls connections to nameservers",
+    [GW_DNS_TLS_FAILED] = "tls connections to nameservers that failed",
     [GW_BYTES_TO_HOST] = "bytes to host",
     [GW_BYTES_TO_GUEST] = "bytes to guest",
 };

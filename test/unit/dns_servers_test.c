@@ -23,7 +23,7 @@ static void
 no_more(const struct dns_servers *s, const char *name, unsigned attempt, usec_t now)
 {
 	struct name n = name_of(name);
-	struct endpoint e;
+	struct dns_server e;
 
 	assert_false(dns_servers_pick(s, &n, attempt, now, &e));
 }
@@ -33,11 +33,11 @@ static void
 expect_for(const struct dns_servers *s, const char *name, unsigned attempt, usec_t now, const char *text)
 {
 	struct name n = name_of(name);
-	struct endpoint e;
+	struct dns_server e;
 	char addr[ADDR_TEXT], got[ADDR_TEXT + 8];
 
 	assert_true(dns_servers_pick(s, &n, attempt, now, &e));
-	snprintf(got, sizeof(got), "%s:%u", addr_text(&e.addr, addr), e.port);
+	snprintf(got, sizeof(got), "%s:%u", addr_text(&e.at.addr, addr), e.at.port);
 	assert_string_equal(got, text);
 }
 
@@ -47,12 +47,12 @@ expect(const struct dns_servers *s, unsigned attempt, const char *text)
 	expect_for(s, "a.example", attempt, 0, text);
 }
 
-static struct endpoint
+static struct dns_server
 at(const char *addr, uint16_t port)
 {
-	struct endpoint e = {.port = port};
+	struct dns_server e = {.at.port = port};
 
-	assert_true(addr_parse(addr, &e.addr));
+	assert_true(addr_parse(addr, &e.at.addr));
 	return e;
 }
 
@@ -187,7 +187,7 @@ any_bytes_are_harmless(void **state)
 		text[n] = '\0';
 		read_file(s, text);
 		struct name name = name_of("a.example");
-		struct endpoint e;
+		struct dns_server e;
 		assert_true(dns_servers_pick(s, &name, 0, 0, &e));
 	}
 	dns_servers_free(s);
@@ -213,12 +213,80 @@ addresses_and_ports(void **state)
 }
 
 static void
+over_tls(void **state)
+{
+	static const char *const servers[] = {"tls://9.9.9.9#dns.Quad9.net", "tls://192.0.2.1:8853",
+					      "tls://[2620:fe::fe]#dns.quad9.net", "192.0.2.2"};
+	static const struct {
+		const char *at, *name; /* name NULL: in the clear */
+	} want[] = {{"9.9.9.9:853", "dns.quad9.net"},
+		    {"192.0.2.1:8853", ""},
+		    {"2620:fe::fe:853", "dns.quad9.net"},
+		    {"192.0.2.2:53", NULL}};
+	struct dns_servers *s = make(servers, 4, NULL, 0);
+	struct name asked = name_of("a.example"), name;
+	struct dns_server is;
+	char text[NAME_TEXT];
+
+	(void)state;
+	assert_true(dns_servers_any_tls(s));
+	for (unsigned i = 0; i < 4; i++) {
+		expect(s, i, want[i].at);
+		assert_true(dns_servers_pick(s, &asked, i, 0, &is));
+		assert_int_equal(is.tls, want[i].name != NULL);
+		if (want[i].name && want[i].name[0])
+			assert_string_equal(name_text(&is.name, text), want[i].name);
+		else
+			assert_int_equal(is.name.len, 0);
+	}
+	/* A server is its address, how it is asked, and its name: what is known of one is not said of the other. */
+	name = name_of("dns.quad9.net");
+	is = (struct dns_server){.at = {addr_v4(0x09090909), 853}, .tls = true, .name = name};
+	for (usec_t i = 0; i < 3; i++)
+		dns_servers_lost(s, &is, i);
+	expect_for(s, "a.example", 0, 3, "192.0.2.1:8853");
+	is = (struct dns_server){.at = {addr_v4(0xc0000201), 8853}};
+	for (usec_t i = 0; i < 3; i++)
+		dns_servers_lost(s, &is, i);
+	expect_for(s, "a.example", 0, 3, "192.0.2.1:8853");
+	dns_servers_free(s);
+	s = make(&servers[3], 1,
+		 (const char *const[]){"corp.example=10.0.0.1,tls://10.0.0.2#dns.corp.example"}, 1);
+	assert_true(dns_servers_any_tls(s));
+	expect_for(s, "corp.example", 1, 0, "10.0.0.2:853");
+	dns_servers_free(s);
+	s = make(&servers[3], 1, NULL, 0);
+	assert_false(dns_servers_any_tls(s));
+	dns_servers_free(s);
+}
+
+static void
 what_is_no_server_is_told(void **state)
 {
 	static const char *const bad[] = {
-	    "",     "dns.example", "192.0.2.1:",      "192.0.2.1:0",    "192.0.2.1:65536",  "192.0.2.1:5a",
-	    "[::1", "[::1]x",      "[::1]:",          "[192.0.2.1]:53", "::ffff:192.0.2.1", "0.0.0.0",
-	    "::",   "224.0.0.251", "255.255.255.255", "fe80::1%eth0",   "ff02::fb",         "1.2.3.4.5",
+	    "",
+	    "dns.example",
+	    "192.0.2.1:",
+	    "192.0.2.1:0",
+	    "192.0.2.1:65536",
+	    "192.0.2.1:5a",
+	    "[::1",
+	    "[::1]x",
+	    "[::1]:",
+	    "[192.0.2.1]:53",
+	    "::ffff:192.0.2.1",
+	    "0.0.0.0",
+	    "::",
+	    "224.0.0.251",
+	    "255.255.255.255",
+	    "fe80::1%eth0",
+	    "ff02::fb",
+	    "1.2.3.4.5",
+	    "tls://",
+	    "tls://192.0.2.1#",
+	    "tls://192.0.2.1#1.2.3.4",
+	    "tls://dns.example",
+	    "192.0.2.1#dns.example",
 	};
 
 	(void)state;
@@ -317,7 +385,7 @@ three_in_a_row_are_death(void **state)
 	static const char *const servers[] = {"192.0.2.1", "192.0.2.2"};
 	static const char *const routes[] = {"corp.example=192.0.2.1,192.0.2.3"};
 	struct dns_servers *s = make(servers, 2, routes, 1);
-	struct endpoint one = at("192.0.2.1", 53), two = at("192.0.2.2", 53);
+	struct dns_server one = at("192.0.2.1", 53), two = at("192.0.2.2", 53);
 
 	(void)state;
 	for (usec_t i = 0; i < 2; i++)
@@ -345,7 +413,7 @@ three_in_a_row_are_death(void **state)
 	dns_servers_answered(s, &one);
 	expect_for(s, "corp.example", 0, 5 + DNS_BAD_FOR, "192.0.2.1:53");
 	/* Of strangers nothing is kept. */
-	struct endpoint stranger = at("192.0.2.9", 53);
+	struct dns_server stranger = at("192.0.2.9", 53);
 	dns_servers_lost(s, &stranger, 0);
 	dns_servers_answered(s, &stranger);
 	dns_servers_free(s);
@@ -355,7 +423,7 @@ static void
 a_new_file_keeps_what_is_known(void **state)
 {
 	struct dns_servers *s = parse("nameserver 10.0.0.1\nnameserver 10.0.0.2\n");
-	struct endpoint one = at("10.0.0.1", 53);
+	struct dns_server one = at("10.0.0.1", 53);
 
 	(void)state;
 	for (usec_t i = 0; i < 3; i++)
@@ -370,19 +438,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(servers_in_order),
-	    cmocka_unit_test(odd_lines_are_passed_over),
-	    cmocka_unit_test(nothing_means_this_host),
-	    cmocka_unit_test(more_than_fit_are_not_read),
-	    cmocka_unit_test(the_stub_is_known),
-	    cmocka_unit_test(any_bytes_are_harmless),
-	    cmocka_unit_test(addresses_and_ports),
-	    cmocka_unit_test(what_is_no_server_is_told),
-	    cmocka_unit_test(too_many_are_told),
-	    cmocka_unit_test(the_longest_suffix_wins),
-	    cmocka_unit_test(what_is_no_route_is_told),
-	    cmocka_unit_test(three_in_a_row_are_death),
-	    cmocka_unit_test(a_new_file_keeps_what_is_known),
+	    cmocka_unit_test(servers_in_order),          cmocka_unit_test(odd_lines_are_passed_over),
+	    cmocka_unit_test(nothing_means_this_host),   cmocka_unit_test(more_than_fit_are_not_read),
+	    cmocka_unit_test(the_stub_is_known),         cmocka_unit_test(any_bytes_are_harmless),
+	    cmocka_unit_test(addresses_and_ports),       cmocka_unit_test(over_tls),
+	    cmocka_unit_test(what_is_no_server_is_told), cmocka_unit_test(too_many_are_told),
+	    cmocka_unit_test(the_longest_suffix_wins),   cmocka_unit_test(what_is_no_route_is_told),
+	    cmocka_unit_test(three_in_a_row_are_death),  cmocka_unit_test(a_new_file_keeps_what_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,17 +98,45 @@ sizes_have_binary_units(void **state)
 }
 
 static void
-endpoints(void **state)
+nameservers(void **state)
 {
-	static const char *const good[] = {"192.0.2.1", "192.0.2.1:53", "::1", "[::1]", "[2001:db8::1]:5353"};
-	static const char *const bad[] = {"",       "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:65536", "[::1",
-					  "[::1]x", "[::1]:",     "dns.example", "[192.0.2.1]:53",  ":53"};
+	static const char *const good[] = {"192.0.2.1",
+					   "192.0.2.1:53",
+					   "::1",
+					   "[::1]",
+					   "[2001:db8::1]:5353",
+					   "tls://192.0.2.1",
+					   "tls://192.0.2.1#dns.example",
+					   "tls://[2001:db8::1]:8853#dns.example",
+					   "tls://2001:db8::1#dns.example"};
+	static const char *const bad[] = {"",
+					  "192.0.2.1:",
+					  "192.0.2.1:0",
+					  "192.0.2.1:65536",
+					  "[::1",
+					  "[::1]x",
+					  "[::1]:",
+					  "dns.example",
+					  ":53",
+					  "[192.0.2.1]:53",
+					  "tls://",
+					  "tls://dns.example",
+					  "tls://192.0.2.1#",
+					  "tls://192.0.2.1#192.0.2.1",
+					  "tls://192.0.2.1#.",
+					  "tls:192.0.2.1",
+					  "192.0.2.1#dns.example",
+					  "TLS://192.0.2.1",
+					  "tls://192.0.2.1:0#dns.example",
+					  "tls://192.0.2.1#a b"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(good); i++)
-		assert_true(option_endpoint(good[i]));
+		if (!option_nameserver(good[i]))
+			fail_msg("'%s' is not taken for a nameserver", good[i]);
 	for (size_t i = 0; i < COUNT(bad); i++)
-		assert_false(option_endpoint(bad[i]));
+		if (option_nameserver(bad[i]))
+			fail_msg("'%s' is taken for a nameserver", bad[i]);
 }
 
 static void
@@ -758,7 +786,7 @@ main(void)
 	    cmocka_unit_test(numbers_are_plain_decimals_in_range),
 	    cmocka_unit_test(sizes_have_binary_units),
 	    cmocka_unit_test(addresses_and_prefixes),
-	    cmocka_unit_test(endpoints),
+	    cmocka_unit_test(nameservers),
 	    cmocka_unit_test(macs_are_of_one_station),
 	    cmocka_unit_test(domains),
 	    cmocka_unit_test(published_ports),
