@@ -4,7 +4,7 @@
  * A few long patterns make a trie of long chains with few forks, so a node is 16 bytes and knows one child, the node behind it; what
  * does not match there goes on from the node's longest proper suffix (Aho and Corasick 1975).  Nodes with several children, of which
  * there are fewer than patterns, and the root have a row of 256 that needs no further look.  So each byte costs at most two
- * steps on average, and 64 placeholders of 64 bytes take 130 KiB where full rows would take 4 MiB.
+ * steps on average, and 64 placeholders of 64 bytes take 140 KiB where full rows would take 4 MiB.
  *
  *     nodes   in the order in which sorted patterns add them: a node's first child is the next node
  *     rows    where byte c leads from here, all failures followed

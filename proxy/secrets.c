@@ -196,6 +196,7 @@ static size_t
 memory_of(const struct held_set *h)
 {
 	struct view pattern[SECRETS] = {{NULL, 0}};
+	bool redacts = false;
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < h->set.n; i++) {
@@ -203,9 +204,9 @@ memory_of(const struct held_set *h)
 
 		n += locked_room(s->value.len);
 		if (s->redact_headers || s->redact_body)
-			pattern[i] = s->value;
+			pattern[i] = s->value, redacts = true;
 	}
-	return n + locked_room(scan_table_size(pattern, h->set.n));
+	return n + (redacts ? locked_room(scan_table_size(pattern, h->set.n)) : 0);
 }
 
 static bool
