@@ -179,6 +179,26 @@ contains 'after it, on the same connection' '403 sluice refused this: GET https:
 check 'after it: nothing arrived' 'GET c.test /a 0;' "$(arrived)"
 stop
 
+# === HTTP/2, on a port that only its rule names ==========================================================
+
+mkdir -p docs/ok && echo 'said over HTTP/2' | tee docs/ok/a >docs/secret
+in_ns world timeout -k 5 170 nghttpd -a $W4 --htdocs=docs 7443 web.key web.pem >h2.log 2>&1 &
+h2=$!
+await "in_ns world ss -Hltn 'sport = :7443' | grep -q ." || not_ok 'nghttpd starts' "$(cat h2.log)"
+printf '%s\n' 'allow https/7443,8443 GET c.test/ok/*' >policy
+gate --policy "$W/policy" --request-log || exit
+passes 'another port' 'GET c.test:8443 /ok/x 0' https://c.test:8443/ok/x
+refused 'another port, another path' 403 'no rule allows it' https://c.test:8443/x
+mark
+check 'HTTP/2: what is allowed' 'said over HTTP/2 2' "$(asks -w '%{http_version}' https://c.test:7443/ok/a | tr '\n' ' ')"
+told 'HTTP/2: the log of requests' '"event":"request"' '"path":"/ok/a"' '"status":200' '"name":"c.test"'
+refused 'HTTP/2: another path' 403 'GET https://c.test:7443/secret' https://c.test:7443/secret
+refused 'HTTP/2: another host' 421 'for another host' -H 'Host: b.test' https://c.test:7443/ok/a
+said=$(asks -H 'Accept: application/json' https://c.test:7443/secret)
+contains 'HTTP/2: JSON' '"status":403' "$said"
+end $h2
+stop
+
 # === HTTP/3 and everything else that is not for reading =================================================
 
 printf '%s\n' 'deny https POST @any/admin' 'allow to @any' >policy
