@@ -56,9 +56,12 @@ _Static_assert(MBEDTLS_VERSION_NUMBER >= 0x021c0000 && MBEDTLS_VERSION_NUMBER < 
 #endif
 
 /* Without it the chain of a server could not be looked at after the handshake. */
-#ifndef MBEDTLS_SSL_KEEP_PEER_CERTIFICATE
-#error "Mbed TLS has to be built with MBEDTLS_SSL_KEEP_PEER_CERTIFICATE"
+#ifdef MBEDTLS_SSL_KEEP_PEER_CERTIFICATE
+#define LIB_KEEPS_CHAIN 1
+#else
+#define LIB_KEEPS_CHAIN 0
 #endif
+_Static_assert(LIB_KEEPS_CHAIN, "Mbed TLS has to be built with MBEDTLS_SSL_KEEP_PEER_CERTIFICATE");
 
 struct tls;
 
