@@ -174,7 +174,8 @@ interception_new(struct sluice *gw, const struct sluice_config *cfg, char *err, 
 		interception_free(x);
 		return NULL;
 	}
-	err[0] = '\0';
+	if (errlen > 0)
+		err[0] = '\0';
 	return x;
 }
 

@@ -39,9 +39,12 @@ test|cmd nft|nftables|nftables|nftables|loss and filters in test namespaces
 test|cmd tcpdump|tcpdump|tcpdump|tcpdump|an independent reader of captures
 test demo-vmm|cmd ethtool|ethtool|ethtool|ethtool|switching offloads in test namespaces, a guest program
 test|musl|musl-tools|musl-gcc|musl-dev|names asked by another C library
-test|cmd openssl|openssl|openssl|openssl|certificates, a guest program
 test|cmd socat|socat|socat|socat|small servers
 test bench demo-vmm|cmd dnsmasq|dnsmasq-base|dnsmasq|dnsmasq|a name server
+test|cmd nghttp nghttpd h2load|nghttp2-client nghttp2-server|nghttp2|nghttp2|HTTP/2 from both sides
+test|cmd node|nodejs|nodejs|nodejs|a guest program, servers of HTTP/2 and WebSockets
+test|cmd wget|wget|wget|wget|a guest program
+test bench|cmd openssl|openssl|openssl|openssl|certificates, a guest program
 test bench demo|cmd ps|procps|procps-ng|procps|watching processes
 test bench demo|cmd unshare nsenter setpriv|util-linux|util-linux|util-linux-misc setpriv|namespaces and users
 test demo-vmm|cmd qemu-system-x86_64|qemu-system-x86|qemu-system-x86-core|qemu-system-x86_64|a machine for real guests
