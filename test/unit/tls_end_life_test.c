@@ -411,6 +411,33 @@ floods_of_alerts(void **state)
 	kit_pair_free(p);
 }
 
+/* The same in the middle of a handshake, where nothing is sealed yet. */
+static void
+floods_instead_of_a_hello(void **state)
+{
+	(void)state;
+	static const uint8_t nothing[] = {21, 3, 3, 0, 2, 1, 90};
+	struct kit_pair *p = pair_of(NULL, NULL);
+	struct kit_way *w = &p->way[SERVER];
+	enum tls_progress got = TLS_MORE;
+	int steps = 0;
+
+	while (tls_end_step(p->end[CLIENT]) == TLS_MORE)
+		;
+	for (; w->len < 200000; w->len += sizeof(nothing))
+		memcpy(w->b + w->len, nothing, sizeof(nothing));
+	for (; got == TLS_MORE && steps < 1000; steps++) {
+		size_t before = w->at;
+
+		got = tls_end_step(p->end[CLIENT]);
+		assert_true(w->at - before <= CALL_MAX);
+	}
+	assert_int_equal(got, TLS_FAILED);
+	assert_true(w->at <= IDLE_MAX + CALL_MAX);
+	assert_string_equal(tls_end_why(p->end[CLIENT]), "a handshake that is too long");
+	kit_pair_free(p);
+}
+
 /* --- noise ------------------------------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -467,6 +494,7 @@ main(void)
 	    cmocka_unit_test_setup(messages_afterwards, forget_all),
 	    cmocka_unit_test_setup(empty_records, forget_all),
 	    cmocka_unit_test_setup(floods_of_alerts, forget_all),
+	    cmocka_unit_test_setup(floods_instead_of_a_hello, forget_all),
 	    cmocka_unit_test_setup(noise_at_any_time, forget_all),
 	};
 	const struct CMUnitTest once[] = {
