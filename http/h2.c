@@ -404,14 +404,14 @@ static const struct exchange_ops ops = {
 };
 
 struct exchange *
-h2_new(const struct exchange_env *env, const struct exchange_h2_options *o, const struct h2_heap *from)
+h2_new(const struct exchange_env *env, const struct exchange_h2_options *o, const struct h2_heap *heap)
 {
-	struct h2_heap heap = {.get = from ? from->get : NULL, .ctx = from ? from->ctx : NULL};
-	struct h2_exchange *x = h2_get(&heap, sizeof(*x));
+	struct h2_heap own = {.get = heap ? heap->get : NULL, .ctx = heap ? heap->ctx : NULL};
+	struct h2_exchange *x = h2_get(&own, sizeof(*x));
 
 	if (!x)
 		return NULL;
-	x->heap = heap;
+	x->heap = own;
 	x->x.ops = &ops;
 	x->x.env = env;
 	x->o = *o;

@@ -58,8 +58,17 @@ h2_put(struct h2_heap *h, void *p)
 void
 h2_heap_clear(struct h2_heap *h)
 {
-	while (h->blocks)
-		h2_put(h, h->blocks + 1);
+	struct h2_block *b = h->blocks;
+
+	h->blocks = NULL;
+	h->held = 0;
+	while (b) {
+		struct h2_block *next = b->next;
+
+		explicit_bzero(b, b->n);
+		free(b);
+		b = next;
+	}
 }
 
 static void *

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "http/h2.h"
 #include "test/bed/h2_peer.h"
 
 #define GET(path) ":method: GET\n:scheme: https\n:authority: a.example\n:path: " path "\n"
@@ -283,6 +284,52 @@ no_websockets_there(void **state)
 	close_bed(b);
 }
 
+struct failing {
+	int left;
+};
+
+static void *
+fail_later(void *ctx, size_t n)
+{
+	struct failing *f = ctx;
+
+	return f->left-- <= 0 ? NULL : malloc(n);
+}
+
+static void
+no_memory_at_any_moment(void **state)
+{
+	static const struct exchange_h2_options o = {.tls = true, .h1_server = true};
+	int whole = 0;
+
+	(void)state;
+	for (int n = 0; !whole; n++) {
+		struct failing f = {.left = n};
+		struct h2_heap heap = {.get = fail_later, .ctx = &f};
+		struct h2_bed *b = calloc(1, sizeof(*b));
+
+		assert_non_null(b);
+		b->env.ctx = b;
+		b->x = h2_new(&b->env, &o, &heap);
+		if (b->x) {
+			h2_bed_open(b, &client, NULL);
+			h2_peer_request(b->client, GET("/a") "cookie: a=b\n", NULL, 0);
+			struct h2_seen *s = h2_peer_request(b->client, POST("/b"), "body", 4);
+			s->trailer = "t: 1\n";
+			h2_bed_run(b);
+			answer(b, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+			answer(b, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nA: "
+				  "b\r\n\r\n");
+			whole = f.left >= 0;
+			if (whole)
+				assert_string_equal(s->trailers, "a: b\n");
+			assert_true(whole || b->x->failed);
+		}
+		close_bed(b);
+		assert_true(n < 5000);
+	}
+}
+
 int
 main(void)
 {
@@ -297,6 +344,7 @@ main(void)
 	    cmocka_unit_test(unasked_bytes),
 	    cmocka_unit_test(given_up_before_and_after_it_began),
 	    cmocka_unit_test(no_websockets_there),
+	    cmocka_unit_test(no_memory_at_any_moment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
