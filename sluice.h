@@ -287,10 +287,11 @@ struct sluice_secret {
 	size_t size;
 	const char
 	    *name; /* 1 to 64 of letters, digits, '_': also the environment variable the guest gets it in */
-	const void *value; /* copied to memory that is locked and wiped; 1 to 65,536 bytes, no NUL, CR, LF */
+	const void *
+	    value; /* copied to memory that is locked and wiped; no NUL, CR, LF; 1 to 65,536 bytes, with redaction 8 to 8,192 */
 	size_t value_len;
 	const char *
-	    placeholder; /* 8 to 1,024 printable bytes, no blanks or quotes; NULL: one that nobody can guess */
+	    placeholder; /* 8 to 1,024 bytes of printable ASCII without blanks, quotes, '\' and '%'; NULL: one that nobody can guess */
 	const char *const *hosts; /* "NAME", "*.SUFFIX", "*": at least one */
 	size_t nhosts;
 	unsigned where;                   /* SLUICE_SECRET_..., 0: headers and Basic */
@@ -384,7 +385,7 @@ SLUICE_API int sluice_explain(const struct sluice_config *cfg, const struct slui
  * thread.  0; or -1 and a sentence. */
 SLUICE_API int sluice_secret_set(struct sluice *s, const struct sluice_secret *secret, char *err,
 				 size_t errlen);
-/* 0; -ENOENT: there is none.  Any thread. */
+/* 0; -ENOENT: there is none; -ENOMEM: it is still there.  Any thread. */
 SLUICE_API int sluice_secret_remove(struct sluice *s, const char *name);
 /* Its placeholder, to give to the guest, NUL-terminated: its length; -ENOENT, -ENOSPC.  Any thread. */
 SLUICE_API int sluice_secret_placeholder(struct sluice *s, const char *name, char *buf, size_t size);
