@@ -11,6 +11,8 @@
 
 #define NAME_LOWER 64u /* of a field's name; longer ones mean nothing to anybody here */
 
+static const char *const of_length[] = {"content-length", "transfer-encoding"};
+
 static void
 put(struct clear *out, const char *text)
 {
@@ -65,6 +67,23 @@ is_fixed(struct view name)
 	return is_one_of(name, names, sizeof(names) / sizeof(names[0]));
 }
 
+/* ... but how long it is, in the one spelling that nobody reads differently: no leading zeros, "chunked" in lower case. */
+static void
+put_fixed(struct clear *out, struct view name, struct view value)
+{
+	uint64_t length;
+	char text[32];
+
+	if (text_same(name, "transfer-encoding")) {
+		put(out, "chunked");
+	} else if (text_same(name, "content-length") && http_length_read(value, &length) == NULL) {
+		snprintf(text, sizeof(text), "%llu", (unsigned long long)length);
+		put(out, text);
+	} else {
+		put_view(out, value);
+	}
+}
+
 struct view
 h1_field(const struct h1 *h, const char *name)
 {
@@ -108,10 +127,10 @@ wants_redaction(const struct h1 *h)
 static bool
 left_out(const struct h1 *h, struct view name, struct view value)
 {
-	static const char *const of_length[] = {"content-length", "transfer-encoding", "trailer", "expect"};
+	static const char *const of_body[] = {"trailer", "expect"};
 	static const char *const of_upgrade[] = {"upgrade", "http2-settings"};
 
-	if (h->body == BODY_GATHERED && is_one_of(name, of_length, 4))
+	if (h->body == BODY_GATHERED && (is_one_of(name, of_length, 2) || is_one_of(name, of_body, 2)))
 		return true;
 	if (!h->now.r.upgrade && is_one_of(name, of_upgrade, 2))
 		return true;
@@ -142,10 +161,11 @@ write_field(struct h1 *h, struct view name, struct view value, struct clear *out
 
 	put_view(out, name);
 	put(out, ": ");
-	if (!plan.set) {
-		put_view(out, value);
-	} else {
+	if (plan.set)
 		search_name(h, name);
+	if (!plan.set || is_one_of(name, of_length, 2)) {
+		put_fixed(out, name, value);
+	} else {
 		if (is_fixed(name))
 			plan.put = 0;
 		substitute_header(&plan, lower_case(name, lower), value, out, &h->now.found);
@@ -213,7 +233,6 @@ write_redacted(struct h1 *h, struct view value, struct clear *out)
 bool
 h1_write_response(struct h1 *h, struct view head, struct clear *out)
 {
-	static const char *const of_length[] = {"content-length", "transfer-encoding"};
 	static const char *const of_connection[] = {"connection", "keep-alive"};
 	const struct http_response *r = &h->rh;
 	struct view rest = http_fields_of(head), name, value;
@@ -234,7 +253,7 @@ h1_write_response(struct h1 *h, struct view head, struct clear *out)
 		put_view(out, name);
 		put(out, ": ");
 		if (is_fixed(name))
-			put_view(out, value);
+			put_fixed(out, name, value);
 		else
 			write_redacted(h, value, out);
 		put(out, "\r\n");

@@ -91,7 +91,7 @@ bodies_pass(void **state)
 	for (uint64_t seed = 0; seed < 8; seed++) {
 		talk_begin(&t, &usual);
 		t.seed = seed;
-		talk_say(&t, SIDE_CLIENT, POST "Content-Length: 5\r\n\r\nhello");
+		talk_say(&t, SIDE_CLIENT, POST "Content-Length: 005\r\n\r\nhello");
 		talk_hears(&t, SIDE_SERVER, POST "Content-Length: 5\r\n\r\nhello");
 		talk_say(&t, SIDE_SERVER, "HTTP/1.1 204 \r\n\r\n");
 		talk_hears(&t, SIDE_CLIENT, "HTTP/1.1 204 \r\n\r\n");
@@ -101,7 +101,7 @@ bodies_pass(void **state)
 			      "0;x\r\nX-Sum: 1\r\nHost: evil\r\nContent-Length: 3\r\n\r\n");
 		talk_hears(&t, SIDE_SERVER,
 			   POST "Transfer-Encoding: "
-				"Chunked\r\n\r\n5\r\nhello\r\na\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\n");
+				"chunked\r\n\r\n5\r\nhello\r\na\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\n");
 		talk_say(&t, SIDE_SERVER,
 			 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: "
 			 "1\r\nSet-Cookie: x\r\n\r\n");
