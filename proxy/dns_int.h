@@ -10,6 +10,8 @@
  *                                                  dns_tls.c         connections to servers that are asked over TLS
  *                                                  dns_host.c        resolv.conf; which families lead anywhere
  *
+ * A guest that asks over TLS does so through dns_secure.c, below dns_tcp.c.
+ *
  * A guest's question that waits is an asker; askers of the same question share what is pending.  Both come from tables of
  * DNS_PENDING places; the asker that waits longest makes room.
  */
@@ -39,6 +41,8 @@
 struct dns_from {
 	struct tuple t;
 	uint64_t flow; /* TCP: the token of its flow */
+	/* Over TLS: the name the guest told there, len 0: none; of the connection, which outlives the question.  NULL: in the clear. */
+	const struct name *secure;
 };
 
 struct dns_pending;
@@ -256,6 +260,35 @@ bool dns_host_beyond_stub(struct sluice *gw, usec_t now);
 void dns_host_again(struct sluice *gw);
 /* Would an address of this family be of no use to the guest, while one of the other is? */
 bool dns_host_suppresses(struct sluice *gw, enum family fam, usec_t now);
+
+/* --- dns_secure.c ----------------------------------------------------------------------------------------- */
+
+/* TLS of a connection of the guest's; counts as one that is opened.  NULL: at the limit, or no memory. */
+struct dns_secure *dns_secure_new(struct sluice *gw, struct tcp_flow *tf);
+void dns_secure_free(struct dns_secure *s);
+
+enum dns_secure_is {
+	DNS_SECURE_OPEN,
+	DNS_SECURE_MORE,   /* there is more to do, in another turn */
+	DNS_SECURE_WAITS,  /* for the guest */
+	DNS_SECURE_BROKEN, /* the flow is to be ended */
+	DNS_SECURE_GONE,   /* it was refused: s is gone with its service, or the flow aborted */
+};
+/* Before all else in a turn. */
+enum dns_secure_is dns_secure_step(struct dns_secure *s, usec_t now);
+/* The name the guest told; len 0: none. */
+const struct name *dns_secure_name(const struct dns_secure *s);
+/* Bytes in the clear that were not taken; empty: none now, or a turn's are taken (dns_secure_has_more()). */
+struct view dns_secure_peek(struct dns_secure *s);
+void dns_secure_take(struct dns_secure *s, size_t n);
+bool dns_secure_has_more(const struct dns_secure *s);
+bool dns_secure_at_eof(const struct dns_secure *s);
+/* How many were taken, to be sent. */
+size_t dns_secure_put(struct dns_secure *s, const uint8_t *from, size_t len);
+/* All of them have left. */
+bool dns_secure_flush(struct dns_secure *s);
+/* That was all: as far as it can be said now. */
+void dns_secure_shut(struct dns_secure *s);
 
 /* --- dns_udp.c, dns_tcp.c --------------------------------------------------------------------------------- */
 

@@ -120,6 +120,9 @@ new_pending(struct dns_service *d, const struct dns_from *from, const struct dns
 	p->tcp = from->t.proto == IP_PROTO_TCP;
 	p->q = *q;
 	p->asker = NULL;
+	p->server[0].tls = chosen && from->secure;
+	if (p->server[0].tls)
+		p->server[0].name = *from->secure;
 	p->nserver = p->asked = p->stage = 0;
 	p->other_file = p->plain = false;
 	p->fate = DNS_FATE_SILENCE;
@@ -165,8 +168,12 @@ asks_the_same(const struct dns_pending *p, const struct dns_from *from, const st
 		return false;
 	if (p->q.dnssec_ok != q->dnssec_ok || p->q.cd != q->cd || p->q.rd != q->rd || p->chosen != chosen)
 		return false;
-	return !chosen ||
-	       (endpoint_eq(&p->remote, &from->t.remote) && p->tcp == (from->t.proto == IP_PROTO_TCP));
+	if (!chosen)
+		return true;
+	if (!endpoint_eq(&p->remote, &from->t.remote) || p->tcp != (from->t.proto == IP_PROTO_TCP))
+		return false;
+	return from->secure ? p->server[0].tls && name_eq(&p->server[0].name, from->secure)
+			    : !p->server[0].tls;
 }
 
 /* The guest's resolver was impatient and sent its datagram again: one answer will do. */

@@ -12,6 +12,7 @@
 #include "proxy/tcp_service.h"
 #include "stack/stack.h"
 
+struct settings;
 struct sluice;
 struct dns_service;
 
@@ -23,8 +24,11 @@ void dns_service_free(struct sluice *gw);
 
 /* A datagram of the guest for port 53. */
 void dns_udp_input(struct sluice *gw, struct packet *pkt, usec_t now);
-/* Its TCP connections to port 53. */
+/* Its TCP connections to port 53, and with TLS to port 853. */
 extern const struct tcp_service dns_tcp_service;
+
+/* Is this DNS over TLS that is ended here, by these settings?  It is where connections are opened. */
+bool dns_over_tls(const struct settings *s, uint8_t proto, uint16_t port);
 
 /* An upstream socket is ready; token as armed, see TOKEN_DNS. */
 void dns_event(struct sluice *gw, const struct host_event *ev, usec_t now);

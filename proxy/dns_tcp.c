@@ -1,10 +1,12 @@
 /*
- * dns_tcp.c - the guest's connections to port 53: messages behind their lengths, answered as answers come
+ * dns_tcp.c - the guest's connections to port 53, and to 853: messages behind their lengths, answered as answers come
  *
  * RFC 7766: any number of queries on a connection, several at a time, answered in whatever order (6.2.1.1).  A
  * connection without a whole query or an answer for DNS_IDLE is closed (6.2.3); the guest's FIN is answered
  * when everything it asked before is.  One that asks without reading is not read from: DNS_FLIGHT
  * questions wait at most, and while an answer waits for room none is taken.
+ *
+ * To port 853 the same is said through TLS (dns_secure.c), where connections are opened: see dns_over_tls().
  */
 #include "proxy/dns_int.h"
 
@@ -25,7 +27,8 @@ struct queued {
 };
 
 struct dns_conn {
-	bool ended; /* we have said all we will */
+	struct dns_secure *secure; /* NULL: in the clear */
+	bool ended;                /* we have said all we will */
 	unsigned flight;
 	usec_t idle_at, retry_at;
 	/* The message that is coming: its length, then as much of it as has come. */
@@ -36,10 +39,18 @@ struct dns_conn {
 	struct queued *first, **last;
 };
 
-static struct dns_from
-from_of(struct sluice *gw, struct tcp_flow *tf)
+bool
+dns_over_tls(const struct settings *s, uint8_t proto, uint16_t port)
 {
-	return (struct dns_from){tf->flow.tuple, flow_token(&gw->flows, &tf->flow)};
+	return proto == IP_PROTO_TCP && port == DNS_TLS_PORT && s->tls && s->tls->all;
+}
+
+static struct dns_from
+from_of(struct sluice *gw, struct tcp_flow *tf, const struct dns_conn *c)
+{
+	return (struct dns_from){.t = tf->flow.tuple,
+				 .flow = flow_token(&gw->flows, &tf->flow),
+				 .secure = c->secure ? dns_secure_name(c->secure) : NULL};
 }
 
 /* No connection can be served without a little memory: it is reset. */
@@ -51,14 +62,48 @@ give_up(struct sluice *gw, struct tcp_flow *tf)
 	tcp_abort(&tf->tcp, true);
 }
 
+/* --- the connection, with TLS or without ------------------------------------------------------------------- */
+
+/* Bytes of the guest, as they lie; empty: none now. */
+static struct view
+peek(struct tcp_flow *tf, struct dns_conn *c)
+{
+	struct view v;
+	size_t total;
+
+	if (c->secure)
+		return dns_secure_peek(c->secure);
+	return tcp_readable(&tf->tcp, &v, 1, &total) > 0 ? v : view_of(NULL, 0);
+}
+
+static void
+consume(struct tcp_flow *tf, struct dns_conn *c, size_t n, usec_t now)
+{
+	if (c->secure) {
+		dns_secure_take(c->secure, n);
+		return;
+	}
+	tcp_consume(&tf->tcp, n, now);
+	tf->flow.to_host += n;
+}
+
+static bool
+at_eof(const struct tcp_flow *tf, const struct dns_conn *c)
+{
+	return c->secure ? dns_secure_at_eof(c->secure) : tcp_at_eof(&tf->tcp);
+}
+
 /* --- answers ---------------------------------------------------------------------------------------------- */
 
 /* As much as there is room for; returns how much. */
 static size_t
-put(struct tcp_flow *tf, const uint8_t *from, size_t len)
+put(struct tcp_flow *tf, struct dns_conn *c, const uint8_t *from, size_t len)
 {
 	struct room room[2];
 	size_t done = 0;
+
+	if (c->secure)
+		return dns_secure_put(c->secure, from, len);
 
 	for (int n; done < len && (n = tcp_writable(&tf->tcp, room)) > 0;) {
 		size_t part = 0;
@@ -83,7 +128,7 @@ put_queued(struct sluice *gw, struct tcp_flow *tf, struct dns_conn *c, usec_t no
 	while (c->first) {
 		struct queued *q = c->first;
 
-		q->sent += put(tf, q->bytes + q->sent, q->len - q->sent);
+		q->sent += put(tf, c, q->bytes + q->sent, q->len - q->sent);
 		if (q->sent < q->len) {
 			/* A full ring is emptied by ACKs; no ring at all is a shortage of the pool's. */
 			if (tf->tcp.snd.cap == 0)
@@ -128,7 +173,7 @@ dns_tcp_say(struct sluice *gw, const struct dns_from *from, size_t len, usec_t n
 	c->flight--;
 	wr_u16(&prefix, (uint16_t)len);
 	len += DNS_TCP_PREFIX;
-	size_t done = c->first ? 0 : put(tf, gw->dns->out, len);
+	size_t done = c->first ? 0 : put(tf, c, gw->dns->out, len);
 	if (done < len && !queue(gw, c, gw->dns->out + done, len - done))
 		give_up(gw, tf);
 	flow_mark_ready(&gw->flows, f);
@@ -139,7 +184,7 @@ dns_tcp_say(struct sluice *gw, const struct dns_from *from, size_t len, usec_t n
 static void
 ask(struct sluice *gw, struct tcp_flow *tf, struct dns_conn *c, struct view msg, usec_t now)
 {
-	struct dns_from from = from_of(gw, tf);
+	struct dns_from from = from_of(gw, tf, c);
 
 	c->idle_at = now + DNS_IDLE;
 	c->flight++;
@@ -208,11 +253,9 @@ static bool
 take_queries(struct sluice *gw, struct tcp_flow *tf, struct dns_conn *c, usec_t now)
 {
 	struct view v;
-	size_t total;
 
-	for (unsigned pieces = 0; tcp_readable(&tf->tcp, &v, 1, &total) > 0 && v.len > 0; pieces++) {
-		if (c->flight >= DNS_FLIGHT || c->first)
-			return false;
+	for (unsigned pieces = 0; c->flight < DNS_FLIGHT && !c->first && (v = peek(tf, c)).len > 0;
+	     pieces++) {
 		if (pieces == 4 * DNS_TURN)
 			return true;
 
@@ -221,39 +264,70 @@ take_queries(struct sluice *gw, struct tcp_flow *tf, struct dns_conn *c, usec_t 
 			give_up(gw, tf);
 			return false;
 		}
-		tcp_consume(&tf->tcp, n, now);
-		tf->flow.to_host += n;
+		consume(tf, c, n, now);
 	}
-	return false;
+	return c->secure && dns_secure_has_more(c->secure);
 }
 
 /* --- the service's functions ------------------------------------------------------------------------------ */
 
 static struct dns_conn *
-conn_of(struct tcp_flow *tf, usec_t now)
+conn_of(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 {
 	struct dns_conn *c = tf->state;
 
-	if (!c && (c = calloc(1, sizeof(*c)))) {
-		c->last = &c->first;
-		c->idle_at = now + DNS_IDLE;
-		c->retry_at = TIME_NEVER;
-		tf->state = c;
+	if (c || !(c = calloc(1, sizeof(*c))))
+		return c;
+	c->last = &c->first;
+	c->idle_at = now + DNS_IDLE;
+	c->retry_at = TIME_NEVER;
+	if (tf->flow.tuple.remote.port == DNS_TLS_PORT && !(c->secure = dns_secure_new(gw, tf))) {
+		free(c);
+		return NULL;
 	}
+	tf->state = c;
 	return c;
+}
+
+/* TLS comes first.  False: there is nothing else to do now, or ever. */
+static bool
+is_secured(struct sluice *gw, struct tcp_flow *tf, struct dns_conn *c, usec_t now)
+{
+	switch (dns_secure_step(c->secure, now)) {
+	case DNS_SECURE_OPEN:
+		return true;
+	case DNS_SECURE_MORE:
+		flow_mark_ready(&gw->flows, &tf->flow);
+		return false;
+	case DNS_SECURE_WAITS:
+		if (now >= c->idle_at || tcp_at_eof(&tf->tcp))
+			tcp_abort(&tf->tcp, true);
+		return false;
+	case DNS_SECURE_BROKEN:
+		/* An alert may be on its way yet. */
+		c->ended = true;
+		tcp_shutdown(&tf->tcp, now);
+		tcp_stop_reading(&tf->tcp, now);
+		return false;
+	case DNS_SECURE_GONE:
+		break;
+	}
+	return false;
 }
 
 static void
 say_no_more(struct tcp_flow *tf, struct dns_conn *c, usec_t now)
 {
 	c->ended = true;
+	if (c->secure)
+		dns_secure_shut(c->secure);
 	tcp_shutdown(&tf->tcp, now);
 }
 
 static void
 dns_tcp_ready(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 {
-	struct dns_conn *c = conn_of(tf, now);
+	struct dns_conn *c = conn_of(gw, tf, now);
 
 	if (!c) {
 		give_up(gw, tf);
@@ -261,12 +335,15 @@ dns_tcp_ready(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 	}
 	if (c->ended || tf->tcp.state == TCP_CLOSED)
 		return;
+	if (c->secure && !is_secured(gw, tf, c, now))
+		return;
 	put_queued(gw, tf, c, now);
 	if (take_queries(gw, tf, c, now))
 		flow_mark_ready(&gw->flows, &tf->flow);
+	bool out = !c->secure || dns_secure_flush(c->secure);
 	if (c->flight)
 		return;
-	if (!c->first && tcp_at_eof(&tf->tcp)) {
+	if (!c->first && out && at_eof(tf, c)) {
 		say_no_more(tf, c, now);
 	} else if (now >= c->idle_at) {
 		/* An answer that nobody takes, or nothing to answer. */
@@ -303,6 +380,7 @@ dns_tcp_close(struct sluice *gw, struct tcp_flow *tf)
 		gw->dns->queued -= q->len;
 		free(q);
 	}
+	dns_secure_free(c->secure);
 	free(c->in);
 	free(c);
 }

@@ -145,7 +145,8 @@ fail(struct dns_tls *c, bool again, usec_t now)
 		struct waiting w = c->waiting[c->nwaiting - 1];
 
 		take_out(c, c->nwaiting - 1);
-		snprintf(w.p->why, sizeof(w.p->why), "%s", c->why);
+		if (held)
+			snprintf(w.p->why, sizeof(w.p->why), "%s", c->why);
 		if (again && !w.t->again)
 			dns_try_again(gw, w.p, w.t, now);
 		else

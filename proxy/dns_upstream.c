@@ -90,7 +90,12 @@ count_lost(struct sluice *gw, struct dns_pending *p, struct dns_try *t, usec_t n
 void
 dns_try_cannot(struct dns_pending *p, enum dns_fate fate, int error)
 {
+	bool nothing = fate == DNS_FATE_SILENCE || fate == DNS_FATE_ERROR;
+
 	if (p->fate == DNS_FATE_SAID && fate != DNS_FATE_SAID)
+		return;
+	/* Nor does it when one server is not what it should be, and another not there. */
+	if (p->fate == DNS_FATE_TLS && nothing)
 		return;
 	p->fate = fate;
 	p->error = error;
@@ -226,8 +231,11 @@ find_servers(struct sluice *gw, struct dns_pending *p, usec_t now)
 	unsigned n = 0;
 
 	if (p->chosen) {
-		while (n < FAMILIES && dial_target(gw, &p->remote, n, &p->server[n].at))
-			n++;
+		/* As the guest asked it: over TLS too, for the name it told there. */
+		struct dns_server is = p->server[0];
+
+		while (n < FAMILIES && dial_target(gw, &p->remote, n, &is.at))
+			p->server[n++] = is;
 	} else {
 		while (n < DNS_SERVERS &&
 		       dns_servers_pick(gw->settings->servers, &p->q.name, n, now, &p->server[n]))

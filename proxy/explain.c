@@ -239,7 +239,7 @@ decide(struct explanation *e)
 {
 	policy_decide(e->settings->policy, &e->where, e->q.ingress ? NULL : e->evidence, 0, &e->q,
 		      &e->answer);
-	e->reason = judge_reason(&e->q, &e->answer);
+	e->reason = judge_reason(e->settings, &e->q, &e->answer);
 }
 
 /* Is it passed on unopened, whatever its rules? */

@@ -5,7 +5,7 @@
  * what this gateway answered when it was asked for names, and the name that was told.  Two things are refused here that
  * no rule speaks of: QUIC where a name could still change the outcome (it tells the name where nobody can read it, and
  * every client that speaks it falls back to TCP), and the other ways to ask for names (which would leave a guest's
- * destinations without evidence; stub resolvers fall back to port 53).
+ * destinations without evidence; stub resolvers fall back to port 53), but for DNS over TLS that is opened.
  */
 #include "proxy/judge.h"
 
@@ -89,11 +89,13 @@ refuse(struct judgment *out, enum sluice_reason reason)
 }
 
 enum sluice_reason
-judge_reason(const struct policy_question *q, const struct policy_answer *a)
+judge_reason(const struct settings *s, const struct policy_question *q, const struct policy_answer *a)
 {
 	if (a->verdict == VERDICT_DENY || a->verdict == VERDICT_DROP)
 		return reason_of_refusal(a);
-	if (!q->ingress && is_name_service(q->proto, q->port) && !names_port(a->rule, q->proto, q->port))
+	/* What is asked over TLS that is opened is judged as any question. */
+	if (!q->ingress && is_name_service(q->proto, q->port) && !dns_over_tls(s, q->proto, q->port) &&
+	    !names_port(a->rule, q->proto, q->port))
 		return SLUICE_REASON_NAME_SERVICE;
 	if (a->verdict == VERDICT_PEEK && q->proto != IP_PROTO_TCP)
 		return SLUICE_REASON_QUIC;
@@ -114,7 +116,7 @@ ask(struct sluice *gw, const struct policy_question *q, const char *told_by, str
 		      q, &out->answer);
 	out->verdict = a->verdict;
 	name_it(gw, q, told_by, out);
-	const enum sluice_reason reason = judge_reason(q, a);
+	const enum sluice_reason reason = judge_reason(gw->settings, q, a);
 	if (reason != SLUICE_REASON_NONE && !judge_refuses(out))
 		refuse(out, reason);
 	out->reason = reason;

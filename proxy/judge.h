@@ -61,7 +61,8 @@ enum claim judge_claim(uint8_t proto, uint16_t port);
 /* May requests to this port still be read? */
 enum claim judge_claim_requests(uint8_t proto, uint16_t port);
 /* Why q is refused with the answer a, of a rule or of what is refused beside the rules; NONE: it is not (yet). */
-enum sluice_reason judge_reason(const struct policy_question *q, const struct policy_answer *a);
+enum sluice_reason judge_reason(const struct settings *s, const struct policy_question *q,
+				const struct policy_answer *a);
 
 /* A flow that would begin now.  client: of a published port (t->remote is then only the name it gets), else NULL. */
 void judge(struct sluice *gw, const struct tuple *t, const struct endpoint *client, struct judgment *out);

@@ -36,7 +36,8 @@ open_connection(struct sluice *gw, const struct tuple *t, const struct packet *p
 {
 	if (status_page_is_at(gw, &t->remote))
 		tcp_flow_serve(gw, t, pkt, iss, &status_page_service, now);
-	else if (t->remote.port == DNS_PORT && dial_is_dns(gw, &t->remote.addr))
+	else if (dial_is_dns(gw, &t->remote.addr) &&
+		 (t->remote.port == DNS_PORT || dns_over_tls(gw->settings, t->proto, t->remote.port)))
 		tcp_flow_serve(gw, t, pkt, iss, &dns_tcp_service, now);
 	else
 		tcp_flow_open(gw, t, pkt, iss, now);

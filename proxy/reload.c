@@ -68,7 +68,7 @@ rejudge_tcp(struct sluice *gw, struct tcp_flow *tf)
 	struct judgment j;
 
 	/* It ends already, or nothing of it gets out: a service of the gateway's, but for resolvers of the guest's. */
-	if (f->fd < 0 && !tf->dialing && !(tf->service && f->tuple.remote.port == DNS_PORT))
+	if (f->fd < 0 && !tf->dialing && tf->service != &dns_tcp_service)
 		return;
 	if (tf->service && dial_is_dns(gw, &f->tuple.remote.addr))
 		return;

@@ -133,7 +133,7 @@ tcp_flow_open(struct sluice *gw, const struct tuple *tuple, const struct packet 
 	if (!judge_pace(gw, now))
 		return;
 	/* A nameserver of the guest's own choice: what it is asked is judged too. */
-	if (tuple->remote.port == DNS_PORT) {
+	if (tuple->remote.port == DNS_PORT || dns_over_tls(gw->settings, tuple->proto, tuple->remote.port)) {
 		tcp_flow_serve(gw, tuple, pkt, iss, &dns_tcp_service, now);
 		return;
 	}
