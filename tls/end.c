@@ -26,6 +26,7 @@ begin_call(struct tls_end *e)
 	e->taken = 0;
 	e->starved = false;
 	e->more = false;
+	e->stuck = false;
 }
 
 /* --- the handshake ----------------------------------------------------------------------------------------------------------- */
@@ -108,7 +109,12 @@ read_on(struct tls_end *e, int rc, unsigned *tickets)
 		e->more = ++*tickets >= TICKETS_A_CALL;
 		return e->more ? -EAGAIN : 0;
 	}
-	/* It wants to write when what it answered (no renegotiation) is not out: it was read all the same. */
+	/* It wants to write: what it answered (no renegotiation) is not out, though it was read all the same; or a ticket of TLS 1.3 came,
+	 * which it does not look at before all that was sealed is out. */
+	if (rc == MBEDTLS_ERR_SSL_WANT_WRITE && !lib_ssl_over(&e->ssl)) {
+		e->stuck = true;
+		return -EAGAIN;
+	}
 	if (rc == MBEDTLS_ERR_SSL_WANT_READ || rc == MBEDTLS_ERR_SSL_WANT_WRITE)
 		return e->starved || e->more ? -EAGAIN : 0;
 	return end_fail(e, rc);
@@ -125,7 +131,12 @@ tls_end_read(struct tls_end *e, void *to, size_t n)
 	if (e->error)
 		return e->error;
 	begin_call(e);
-	while (told == 0) {
+	for (unsigned looks = 0; told == 0; looks++) {
+		if (looks == LOOKS_A_CALL) {
+			e->more = true;
+			told = -EAGAIN;
+			break;
+		}
 		int rc = mbedtls_ssl_read(&e->ssl, to, n);
 
 		if (rc > 0) {
@@ -192,7 +203,11 @@ tls_end_write(struct tls_end *e, const void *from, size_t n)
 bool
 tls_end_has_readable(const struct tls_end *e)
 {
-	return !e->error && !e->peer_closed && e->over && (e->more || mbedtls_ssl_check_pending(&e->ssl));
+	if (e->error || e->peer_closed || !e->over)
+		return false;
+	if (e->stuck)
+		return lib_ssl_unsent(&e->ssl) == 0;
+	return e->more || mbedtls_ssl_check_pending(&e->ssl);
 }
 
 int

@@ -13,6 +13,7 @@
 #define IDLE_MAX \
 	131072u /* sealed bytes without one byte in the clear, or in a handshake: no honest peer needs half of it */
 #define TICKETS_A_CALL 4u /* each costs two derived keys */
+#define LOOKS_A_CALL 64u  /* records without bytes in the clear */
 #define WHY_TEXT 128u
 
 struct tls_end {
@@ -37,7 +38,8 @@ struct tls_end {
 	uint32_t taken;   /* sealed bytes of this call */
 	uint32_t idle;    /* sealed bytes since there was one in the clear */
 	bool starved;     /* tls_io had no more */
-	bool more;        /* and it was not asked to the end */
+	bool more;        /* or it was not asked to the end */
+	bool stuck;       /* a ticket cannot be read before what was sealed is out */
 	bool ended;       /* its end of file */
 	bool peer_closed; /* close_notify came */
 	bool closed;      /* and went */

@@ -98,7 +98,8 @@ enum tls_progress {
 enum tls_progress tls_end_step(struct tls_end *e);
 
 /* Bytes in the clear.  read (n > 0): a count; 0: the peer said that it is done (close_notify); -EAGAIN; -EPIPE: end of file without
- * that (truncated); -EPROTO: broken, tls_end_why(); -errno of tls_io.  A call takes at most 64 KiB of sealed bytes. */
+ * that (truncated); -EPROTO: broken, tls_end_why(); -errno of tls_io.  A call takes at most 64 KiB of sealed bytes.
+ * Reading may have to wait for writing: tls_end_has_readable() is asked again after tls_end_flush(). */
 ssize_t tls_end_read(struct tls_end *e, void *to, size_t n);
 /* A count, as much as fits one record at most; -EAGAIN: what was written before is not out yet (the bytes were not taken); as
  * above.  What was taken is out once tls_end_flush() says so. */
