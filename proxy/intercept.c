@@ -264,8 +264,7 @@ of(const struct tcp_flow *tf)
 	return tf->state;
 }
 
-static bool
-is_mine(const struct tcp_flow *tf);
+static bool is_mine(const struct tcp_flow *tf);
 
 const char *
 intercept_text(const struct intercepted *c, char buf[INTERCEPT_TEXT])

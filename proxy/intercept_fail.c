@@ -167,8 +167,8 @@ fail_passage(struct intercepted *c, usec_t now)
 			p->exchange->failed);
 		return last_words(c, now);
 	case PASSAGE_BROKEN:
-		return fail_both(c, p->by == SIDE_SERVER ? SLUICE_REASON_HOST_RESET : SLUICE_REASON_GUEST_RESET,
-				 NULL);
+		return fail_both(
+		    c, p->by == SIDE_SERVER ? SLUICE_REASON_HOST_RESET : SLUICE_REASON_GUEST_RESET, NULL);
 	case PASSAGE_MEMORY:
 		return fail_both(c, SLUICE_REASON_FULL, "no memory to go on");
 	}

@@ -19,8 +19,9 @@
 #define HANDSHAKES 32u                     /* under way at once; others wait for a place */
 #define HANDSHAKE_TIME (10 * USEC_PER_SEC) /* for a place, for the server, for the guest: each */
 #define HANDSHAKE_STEPS 1000u              /* of one side: a handshake takes about 30 */
-#define HANDSHAKE_WORK (200 * USEC_PER_MSEC) /* all steps of a server's handshake together, and its verification */
-#define LAST_WORDS (5 * USEC_PER_SEC)        /* until a guest that does not close is reset */
+#define HANDSHAKE_WORK \
+	(200 * USEC_PER_MSEC)         /* all steps of a server's handshake together, and its verification */
+#define LAST_WORDS (5 * USEC_PER_SEC) /* until a guest that does not close is reset */
 
 /* What one turn of the loop gives to TLS. */
 #define TURN_WORK (2 * USEC_PER_MSEC) /* a step that has begun ends; none begins beyond */
@@ -48,23 +49,23 @@ struct intercepted {
 	struct interception *x;
 	struct intercepted *next, *prev; /* in its queue */
 	uint8_t stage, queue;
-	bool placed; /* has a place among the handshakes */
+	bool placed;          /* has a place among the handshakes */
 	bool has_name, tls13; /* the guest told a name; it speaks TLS 1.3 */
 	bool plain;           /* no TLS at all */
 	bool no_verify, verified;
-	bool h1_server; /* the guest speaks HTTP/2 alone, the server HTTP/1.1 alone */
-	bool reads;     /* its requests are read */
-	bool heard;     /* the guest has said something after its handshake */
-	uint32_t steps; /* of the present handshake */
-	usec_t worked;  /* on the server's */
-	usec_t began;   /* the present step */
-	usec_t until;   /* of the stage; TIME_NEVER */
-	uint32_t nhello; /* bytes of passage.first that are its ClientHello */
-	uint64_t said;  /* what the guest had been sent when its handshake began */
-	uint64_t trust; /* of the settings the server was asked under */
+	bool h1_server;   /* the guest speaks HTTP/2 alone, the server HTTP/1.1 alone */
+	bool reads;       /* its requests are read */
+	bool heard;       /* the guest has said something after its handshake */
+	uint32_t steps;   /* of the present handshake */
+	usec_t worked;    /* on the server's */
+	usec_t began;     /* the present step */
+	usec_t until;     /* of the stage; TIME_NEVER */
+	uint32_t nhello;  /* bytes of passage.first that are its ClientHello */
+	uint64_t said;    /* what the guest had been sent when its handshake began */
+	uint64_t trust;   /* of the settings the server was asked under */
 	struct name name; /* has_name: as the guest told it */
 	struct tls_alpn alpn;
-	char protocol[32]; /* told to the guest; "": none */
+	char protocol[32];                /* told to the guest; "": none */
 	const struct tls_identity *shown; /* to the server, if it asks; of the settings */
 	const struct tls_identity *leaf;
 	struct requests *requests;
@@ -106,7 +107,7 @@ struct interception {
 	/* The present turn. */
 	usec_t worked;
 	unsigned records;
-	bool began, patient; /* ...: one that was denied often had its turn */
+	bool began, patient;    /* ...: one that was denied often had its turn */
 	struct bad_server *bad; /* BAD_SERVERS; NULL: none ever was */
 	struct untrusting *untrusting;
 	uint64_t refusals;

@@ -205,8 +205,8 @@ choose_protocol(struct intercepted *c)
 {
 	const char *chosen = tls_end_alpn(c->passage.end[SIDE_SERVER].tls);
 
-	c->h1_server = offers(&c->alpn, h2) && !offers(&c->alpn, h1) &&
-		       (chosen[0] == '\0' || strcmp(chosen, h1) == 0);
+	c->h1_server =
+	    offers(&c->alpn, h2) && !offers(&c->alpn, h1) && (chosen[0] == '\0' || strcmp(chosen, h1) == 0);
 	snprintf(c->protocol, sizeof(c->protocol), "%s", c->h1_server ? h2 : chosen);
 }
 
@@ -294,8 +294,8 @@ new_exchange(struct intercepted *c, enum exchange_kind kind, const struct secret
 		return exchange_h1(env, &(struct exchange_h1_options){
 					    .tls = !c->plain, .tunnels = true, .http10_ok = c->plain});
 	case EXCHANGE_H2:
-		return exchange_h2(env, &(struct exchange_h2_options){.tls = !c->plain,
-								      .h1_server = c->h1_server});
+		return exchange_h2(
+		    env, &(struct exchange_h2_options){.tls = !c->plain, .h1_server = c->h1_server});
 	case EXCHANGE_UNSURE:
 	case EXCHANGE_OTHER:
 		break;

@@ -36,13 +36,13 @@ struct passage {
 	/* What the guest's end reads before the connection itself, from first_at on; malloc()ed. */
 	uint8_t *first;
 	uint32_t nfirst, first_at;
-	struct passage_end end[2];  /* by enum side; SIDE_CLIENT: the guest */
-	bool heard;                 /* the guest has said something */
-	struct exchange *exchange;  /* NULL: not known yet: passage_first() */
-	uint8_t *kept[2];           /* from that side: bytes the exchange did not take yet; malloc()ed */
+	struct passage_end end[2]; /* by enum side; SIDE_CLIENT: the guest */
+	bool heard;                /* the guest has said something */
+	struct exchange *exchange; /* NULL: not known yet: passage_first() */
+	uint8_t *kept[2];          /* from that side: bytes the exchange did not take yet; malloc()ed */
 	uint32_t nkept[2], kept_at[2];
-	uint8_t fault;              /* enum passage_fault */
-	uint8_t by;                 /* enum side: whose it is */
+	uint8_t fault; /* enum passage_fault */
+	uint8_t by;    /* enum side: whose it is */
 };
 
 /* What one call may do: `records` are counted down; more() says whether there is time for another. */

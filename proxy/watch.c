@@ -52,7 +52,8 @@ struct watch {
 	uint8_t step;
 	bool connect; /* STEP_TUNNEL: asked for with CONNECT, not with Upgrade */
 	bool starved; /* the pool had no room for what has come */
-	bool decides; /* what comes decides; else all is allowed, and only what is to be opened is looked for */
+	bool
+	    decides; /* what comes decides; else all is allowed, and only what is to be opened is looked for */
 	uint8_t *hold;
 	uint32_t room, from, passed, to;
 	uint32_t read;     /* STEP_TLS: up to here the reader has had them */
@@ -194,8 +195,11 @@ say(struct sluice *gw, struct tcp_flow *tf, const struct judgment *j, enum answe
 	if (j->verdict == VERDICT_DROP || in == IN_NOTHING || !can_say(tf))
 		return false;
 	if (in == IN_TLS)
-		return refused_with_alert(
-		    gw, tf, bad ? TLS_ALERT_DECODE : full ? TLS_ALERT_INTERNAL : TLS_ALERT_DENIED, now);
+		return refused_with_alert(gw, tf,
+					  bad    ? TLS_ALERT_DECODE
+					  : full ? TLS_ALERT_INTERNAL
+						 : TLS_ALERT_DENIED,
+					  now);
 	judge_text(&tf->flow.tuple, j, text);
 	return refused_with_page(gw, tf, bad ? "400 Bad Request" : "403 Forbidden", text, in == IN_HTTP_HEAD,
 				 now);

@@ -19,6 +19,7 @@ echo "a page" >certs/www/page
 git init -q certs/www/src 2>/dev/null && (cd certs/www/src && git config user.email a@b.test && git config user.name a && echo text >file &&
 	git add file && git commit -q -m one && git update-server-info)
 start world.log python3 "$LIVE/tls_world.py" "$W/certs" || exit
+world=$server
 
 PORTS=443,444,445,446,447,448,449,450,451,452
 with() # with OPTIONS...: a gateway that opens
@@ -97,6 +98,9 @@ check "$MIB MiB up, by length" "$BYTES $wanted" "$(in_ns guest timeout 170 curl 
 CHUNKED=$((MIB < 64 ? BYTES : 67108864))
 check "much up, in chunks" $CHUNKED "$(head -c $CHUNKED much | in_ns guest timeout 170 curl -sS -T - https://site.test/up 2>&1 | cut -d' ' -f1)"
 rm -f much
+# Nothing that start() starts lives for ever.
+end "$world"
+start world.log python3 "$LIVE/tls_world.py" "$W/certs" || exit
 
 # --- protocols, oddities -----------------------------------------------------------------------------------------
 

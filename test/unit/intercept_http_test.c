@@ -20,7 +20,8 @@ only_ok(void)
 static struct conn *
 http_to(uint16_t sport)
 {
-	return open_tls_to(sport, &(struct far_options){.name = NAME, .alpn = "http/1.1", .offer = {1, {"http/1.1"}}});
+	return open_tls_to(
+	    sport, &(struct far_options){.name = NAME, .alpn = "http/1.1", .offer = {1, {"http/1.1"}}});
 }
 
 static void

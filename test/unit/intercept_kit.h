@@ -43,7 +43,8 @@ struct conn {
 	enum tls_progress guest_got, server_got;
 	size_t in_at, nin, nout;
 	uint8_t in[WIRE], out[WIRE];
-	size_t nheard, nserved; /* bytes in the clear each has had: those that heard[] and served[] have room for */
+	size_t nheard,
+	    nserved; /* bytes in the clear each has had: those that heard[] and served[] have room for */
 	uint64_t guest_sum, server_sum, guest_had, server_had;
 	ssize_t guest_end, server_end; /* what reading came to: 1: still reading */
 	uint8_t heard[4096], served[4096];
@@ -258,8 +259,8 @@ server_send(void *ctx, const void *from, size_t n)
 
 /* One end: a step of its handshake, or a read.  True: something moved. */
 static inline bool
-step_end(struct tls_end *e, bool *done, enum tls_progress *got, ssize_t *end, uint8_t *to, size_t *n, uint64_t *had,
-	 uint64_t *sum)
+step_end(struct tls_end *e, bool *done, enum tls_progress *got, ssize_t *end, uint8_t *to, size_t *n,
+	 uint64_t *had, uint64_t *sum)
 {
 	static uint8_t b[16384];
 
@@ -298,8 +299,8 @@ pump_once(void)
 	for (unsigned i = 0; i < nconn; i++) {
 		struct conn *c = conn[i];
 
-		moved |= step_end(c->guest, &c->guest_done, &c->guest_got, &c->guest_end, c->heard, &c->nheard,
-				  &c->guest_had, &c->guest_sum);
+		moved |= step_end(c->guest, &c->guest_done, &c->guest_got, &c->guest_end, c->heard,
+				  &c->nheard, &c->guest_had, &c->guest_sum);
 		moved |= step_end(c->server, &c->server_done, &c->server_got, &c->server_end, c->served,
 				  &c->nserved, &c->server_had, &c->server_sum);
 		moved |= send_segments_of(c);
@@ -412,7 +413,8 @@ guest_trusts(struct conn *c, const char *name)
 	struct view cert[4];
 	struct name n;
 	struct verify_answer a;
-	struct verify_question q = {.roots = roots, .cert = cert, .addr = addr_of(PUBLIC4), .now = 1700000000};
+	struct verify_question q = {
+	    .roots = roots, .cert = cert, .addr = addr_of(PUBLIC4), .now = 1700000000};
 
 	assert_non_null(roots);
 	if (name) {

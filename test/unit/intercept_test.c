@@ -114,8 +114,8 @@ protocol_is_the_servers_choice(void **state)
 {
 	(void)state;
 	begin_all();
-	struct conn *c =
-	    open_tls_to(1000, &(struct far_options){.name = NAME, .alpn = "x/2", .offer = offer("x/1", "x/2")});
+	struct conn *c = open_tls_to(
+	    1000, &(struct far_options){.name = NAME, .alpn = "x/2", .offer = offer("x/1", "x/2")});
 
 	assert_string_equal(tls_end_alpn(c->guest), "x/2");
 	assert_string_equal(tls_end_alpn(c->server), "x/2");
@@ -285,7 +285,8 @@ bypassed_names_pass(void **state)
 static void
 what_is_not_tls(void **state)
 {
-	static const char *const t[] = {"SSH-2.0-client\r\n", "\x80\x2e\1\0\2", "GET / HTTP/1.1\r\n\r\n", "{}", "\0"};
+	static const char *const t[] = {"SSH-2.0-client\r\n", "\x80\x2e\1\0\2", "GET / HTTP/1.1\r\n\r\n",
+					"{}", "\0"};
 	char got[64];
 
 	(void)state;
