@@ -230,7 +230,7 @@ deps:
 build/mbedtls: FORCE | deps
 	@mkdir -p $(@D)
 	@printf '#include "tls/lib.h"\nMBEDTLS_VERSION_STRING LIB_VERSIONS' | \
-		$(CC) $(LANGUAGE) -E -P -x c - 2>/dev/null | tail -n 1 | tr -d '"' >$@.new
+		$(CC) $(LANGUAGE) -E -P -x c - 2>/dev/null | tail -n 1 | sed 's/" *"//g; s/"//g' >$@.new
 	@if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; echo "  with Mbed TLS $$(cat $@)"; fi
 
 $(MBED36)/version: tools/mbedtls36.sh
