@@ -27,6 +27,10 @@ def per_cpu_second(run):
     return run["amount"] / (run["cpu_ns"] / 1e9) if run.get("amount") and run["cpu_ns"] else None
 
 
+def mb_per_cpu_second(run):
+    return run["amount"] / 1e6 / (run["cpu_ns"] / 1e9) if run.get("amount") and run["cpu_ns"] else None
+
+
 def of(name, scale=1.0):
     return lambda run: run[name] * scale if run.get(name) else None
 
@@ -104,6 +108,15 @@ LINES = [
     ("names forwarded, for each second of CPU", "dns_forwarded", "/s", per_cpu_second, HIGH, ("min", 40000)),
     ("  answers", "dns_forwarded", "/s", of_value, HIGH, None),
     ("  latency", "dns_forwarded", "us", of("latency_us"), LOW, None),
+    ("opened TLS, host to guest, each second of CPU", "tls_down", "MB/s", mb_per_cpu_second, HIGH, ("x", 0.8)),
+    ("  rate", "tls_down", "MB/s", of_value, HIGH, None),
+    ("opened TLS, guest to host, each second of CPU", "tls_up", "MB/s", mb_per_cpu_second, HIGH, ("x", 0.8)),
+    ("  rate", "tls_up", "MB/s", of_value, HIGH, None),
+    ("opened TLS, whole connections", "tls_connect", "/s", of_value, HIGH, None),
+    ("  gateway CPU", "tls_connect", "us each", cpu_us_per_op, LOW, None),
+    ("opened TLS, memory of one connection", "tls_held_bytes", "KiB", of("value", 1 / 1024), LOW, ("max", 110)),
+    ("opened TLS, the longest turn, thread CPU", "tls_turn", "ms", of_value, LOW, ("max", 8)),
+    ("  999 of 1,000", "tls_turn", "ms", of("p999"), LOW, None),
     ("policy of 1,000,000 names, 100,000 networks: load", "policy_load", "ms", of_value, LOW, ("max", 3000)),
     ("  memory for each name", "policy_load", "bytes", of("bytes_per_name"), LOW, ("max", 100)),
     ("  decision on a SYN, median", "policy_syn", "ns", of_value, LOW, ("max", 1000)),
