@@ -30,9 +30,14 @@ begin_dot(void)
 
 /* --- a nameserver --------------------------------------------------------------------------------------------------- */
 
+/* Its descriptor may be another connection's by now. */
 static bool
 step_server(struct conn *c)
 {
+	struct endpoint to;
+
+	c->gone |= c->fd >= 0 && vhost_peer(bed->vhost, c->fd, &to) &&
+		   !addr_eq(&to.addr, &c->p.t.remote.addr);
 	return step_end(c->server, &c->server_done, &c->server_got, &c->server_end, c->served, &c->nserved,
 			&c->server_had, &c->server_sum);
 }
@@ -59,6 +64,7 @@ server_of(const char *server, int n, const char *cert)
 	struct addr a = addr_of(server);
 
 	assert_non_null(c);
+	c->p.t.remote.addr = a;
 	c->fd = server_fd(HOST_TCP, server, n);
 	assert_true(c->fd >= 0);
 	for (unsigned i = 0; i < nconn; i++)
@@ -273,6 +279,7 @@ nobodys_certificate_is_not_believed(void **state)
 	asks(1, "a.example", DNS_A);
 	struct conn *c = calloc(1, sizeof(*c));
 	assert_non_null(c);
+	c->p.t.remote.addr = a;
 	c->fd = server_fd(HOST_TCP, SERVER, 0);
 	c->guest_end = c->server_end = 1;
 	c->server =
