@@ -177,7 +177,7 @@ request_event(enum sluice_event_kind kind, enum sluice_reason reason, uint64_t n
 	struct sluice_event e = plain_event(kind, reason, now);
 
 	snprintf(guest, sizeof(guest), "10.0.2.15:4000%u", n);
-	snprintf(remote, sizeof(remote), "203.0.113.%u:443", n == 3 ? 7 : n == 4 ? 9 : 11);
+	snprintf(remote, sizeof(remote), "203.0.113.%u:443", n == 3 ? 7u : n == 4 ? 9u : 11u);
 	e.flow = n;
 	e.protocol = IPPROTO_TCP;
 	e.guest = guest;

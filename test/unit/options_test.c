@@ -319,18 +319,6 @@ all_of_them_reach_the_config(void **state)
 	    {"--rebind-allow", "*.lan.example"},
 	    {"--dns-timeout", "1.25s"},
 	    {"--dns-cache", "7"},
-	    {"--intercept-port", "443,8443"},
-	    {"--intercept-port", "9443"},
-	    {"--tls-bypass", "*.bank.example"},
-	    {"--ca", "dir"},
-	    {"--tls-roots", "roots.pem"},
-	    {"--tls-extra-roots", "a.pem"},
-	    {"--tls-extra-roots", "b.pem"},
-	    {"--tls-host-roots", "git.example=corp.pem"},
-	    {"--tls-no-verify", "git.example"},
-	    {"--tls-certificate", "*.example=cert.pem,key.pem"},
-	    {"--tls-min", "1.2"},
-	    {"--max-intercepted", "12"},
 	};
 
 	(void)state;
@@ -372,6 +360,38 @@ all_of_them_reach_the_config(void **state)
 	assert_string_equal(cfg.rebind_allow[0], "*.lan.example");
 	assert_int_equal(cfg.dns_timeout, 1250000);
 	assert_int_equal(cfg.dns_cache, 7);
+	assert_false(cfg.keep_flows || cfg.no_rebind_protection || cfg.no_status_page);
+	assert_int_equal(take("--keep-flows", NULL), 1);
+	assert_int_equal(take("--no-rebind-protection", NULL), 1);
+	assert_int_equal(take("--no-status-page", NULL), 1);
+	assert_int_equal(take("--dns-cache=off", NULL), 1);
+	apply();
+	assert_true(cfg.keep_flows && cfg.no_rebind_protection && cfg.no_status_page);
+	assert_true(cfg.dns_cache == UINT32_MAX);
+}
+
+static void
+those_of_tls_do_too(void **state)
+{
+	static const char *const args[][2] = {
+	    {"--intercept-port", "443,8443"},
+	    {"--intercept-port", "9443"},
+	    {"--tls-bypass", "*.bank.example"},
+	    {"--ca", "dir"},
+	    {"--tls-roots", "roots.pem"},
+	    {"--tls-extra-roots", "a.pem"},
+	    {"--tls-extra-roots", "b.pem"},
+	    {"--tls-host-roots", "git.example=corp.pem"},
+	    {"--tls-no-verify", "git.example"},
+	    {"--tls-certificate", "*.example=cert.pem,key.pem"},
+	    {"--tls-min", "1.2"},
+	    {"--max-intercepted", "12"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(args); i++)
+		assert_int_equal(take(args[i][0], args[i][1]), 2);
+	apply();
 	assert_int_equal(cfg.nintercept_ports, 3);
 	assert_int_equal(cfg.intercept_ports[2], 9443);
 	assert_string_equal(cfg.intercept_bypass[0], "*.bank.example");
@@ -384,19 +404,12 @@ all_of_them_reach_the_config(void **state)
 	assert_string_equal(cfg.tls_hosts[1].certificate, "cert.pem");
 	assert_string_equal(cfg.tls_hosts[1].key, "key.pem");
 	assert_int_equal(cfg.intercept_max, 12);
-	assert_false(cfg.keep_flows || cfg.no_rebind_protection || cfg.no_status_page);
 	assert_false(cfg.intercept || cfg.tls_only_13 || cfg.request_log);
 	assert_int_equal(take("--intercept", NULL), 1);
 	assert_int_equal(take("--request-log", NULL), 1);
 	assert_int_equal(take("--tls-min=1.3", NULL), 1);
-	assert_int_equal(take("--keep-flows", NULL), 1);
-	assert_int_equal(take("--no-rebind-protection", NULL), 1);
-	assert_int_equal(take("--no-status-page", NULL), 1);
-	assert_int_equal(take("--dns-cache=off", NULL), 1);
 	apply();
-	assert_true(cfg.keep_flows && cfg.no_rebind_protection && cfg.no_status_page);
 	assert_true(cfg.intercept && cfg.tls_only_13 && cfg.request_log);
-	assert_true(cfg.dns_cache == UINT32_MAX);
 }
 
 /* Where values come from is kept; they are read when asked for, and forgotten. */
@@ -793,6 +806,7 @@ main(void)
 	    cmocka_unit_test(wrong_published_ports_are_explained),
 	    cmocka_unit_test_setup_teardown(each_way_to_write_one, begin, end),
 	    cmocka_unit_test_setup_teardown(all_of_them_reach_the_config, begin, end),
+	    cmocka_unit_test_setup_teardown(those_of_tls_do_too, begin, end),
 	    cmocka_unit_test(times_have_units),
 	    cmocka_unit_test_setup_teardown(secrets_are_read_when_asked_for, begin, end),
 	    cmocka_unit_test_setup_teardown(rules_from_a_file_have_their_places, begin, end),

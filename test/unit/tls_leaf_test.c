@@ -7,6 +7,11 @@
 #include "tls/leaf.h"
 #include "tls/verify.h"
 
+/* 253 characters, in labels of 63. */
+#define LABEL "23456789-123456789-123456789-123456789-123456789-123456789-123"
+#define LONGEST \
+	"a" LABEL ".b" LABEL ".c" LABEL ".d23456789-123456789-123456789-123456789-123456789-123456789-1"
+
 static char dir[] = "/tmp/sluice-leaf.XXXXXX";
 static uint64_t seed = 1;
 static struct tls *tls;
@@ -109,10 +114,7 @@ leaves_are_good_for_their_hosts_alone(void **state)
 	    "abcdefghijklmnopqrstuvwxyz-0123456789-abcdefghijklmnopqrstu.test", /* 64: the longest common name
 										 */
 	    "abcdefghijklmnopqrstuvwxyz-0123456789-abcdefghijklmnopqrstuv.test",
-	    "a23456789-123456789-123456789-123456789-123456789-123456789-123.b23456789-123456789-123456789-"
-	    "123456789-123456789-123456789-123.c23456789-123456789-123456789-123456789-123456789-123456789-"
-	    "123."
-	    "d23456789-123456789-123456789-123456789-123456789-123456789-1" /* 253 */};
+	    LONGEST};
 	struct leaf_cache *c = leaf_cache_new(tls, ca, 32);
 
 	(void)state;
