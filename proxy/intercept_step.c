@@ -86,13 +86,17 @@ server_failed(struct intercepted *c, usec_t now)
 	uint8_t alert = tls_end_peer_alert(e);
 	char text[512];
 
+	if (tls_end_was_costly(e))
+		bad_server_add(c, now);
 	if (tf->flow.fd < 0)
 		return fail_both(c, SLUICE_REASON_HOST_RESET, NULL);
 	if (alert == 0 && tf->host_eof)
 		return fail_server(c, SLUICE_REASON_TLS, TLS_ALERT_INTERNAL,
 				   "the server ended the connection in the handshake", now);
 	snprintf(text, sizeof(text), "%s%s", tls_end_why(e),
-		 alert && tls_end_asked_certificate(e) && !c->shown
+		 tls_end_try_again(e)
+		     ? "; the next connection to it will ask for another signature: try again"
+		 : alert && tls_end_asked_certificate(e) && !c->shown
 		     ? "; it asked for a certificate, and none is configured for it"
 		     : "");
 	return fail_server(c, SLUICE_REASON_TLS, alert ? alert : HANDSHAKE_FAILURE, text, now);
@@ -442,6 +446,9 @@ intercept_late(struct intercepted *c, usec_t now)
 	case STAGE_SERVER:
 	case STAGE_VERIFY:
 	case STAGE_LEAF:
+		/* It held a place all that time; but for one that only waits for its turn, which is no fault of the server's. */
+		if (c->queue != QUEUE_TURN)
+			bad_server_add(c, now);
 		return fail_server(c, SLUICE_REASON_TIMED_OUT, TLS_ALERT_INTERNAL,
 				   "the server's handshake took too long", now);
 	case STAGE_GUEST:

@@ -42,7 +42,7 @@ is_bearable(struct tls_end *e)
 	if (!beyond)
 		return true;
 	(void)snprintf(why, sizeof(why), "the server's certificate has %s", beyond);
-	(void)end_refuse(e, TLS_ALERT_BAD_CERTIFICATE, why);
+	(void)end_too_costly(e, TLS_ALERT_BAD_CERTIFICATE, why);
 	return false;
 }
 
@@ -84,7 +84,7 @@ tls_end_step(struct tls_end *e)
 		return TLS_DONE;
 	}
 	if (e->idle > IDLE_MAX) {
-		(void)end_refuse(e, TLS_ALERT_INTERNAL, "a handshake that is too long");
+		(void)end_too_costly(e, TLS_ALERT_INTERNAL, "a handshake that is too long");
 		return TLS_FAILED;
 	}
 	return rc == 0 || (rc == MBEDTLS_ERR_SSL_WANT_READ && !e->starved) ? TLS_MORE : TLS_WAITS;
@@ -150,7 +150,7 @@ tls_end_read(struct tls_end *e, void *to, size_t n)
 		told = read_on(e, rc, &tickets);
 	}
 	if (told == -EAGAIN && e->idle > IDLE_MAX)
-		return end_refuse(e, TLS_ALERT_INTERNAL, "the peer sends nothing but empty records");
+		return end_too_costly(e, TLS_ALERT_INTERNAL, "the peer sends nothing but empty records");
 	return told;
 }
 
@@ -256,6 +256,12 @@ bool
 tls_end_try_again(const struct tls_end *e)
 {
 	return e->try_again;
+}
+
+bool
+tls_end_was_costly(const struct tls_end *e)
+{
+	return e->costly;
 }
 
 uint8_t

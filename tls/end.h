@@ -46,6 +46,7 @@ struct tls_end {
 
 	/* Failure. */
 	int error; /* 0, -EPROTO, or what tls_io said */
+	bool costly; /* ours to end: going on would have cost too much */
 	uint8_t peer_alert;
 	char why[WHY_TEXT];
 
@@ -64,8 +65,8 @@ struct tls_end {
 int end_fail(struct tls_end *e, int rc);
 /* A step that was taken in that state failed so: as end_fail(), and what can be done about it is remembered. */
 void end_fail_step(struct tls_end *e, int state, int rc);
-/* The same for our own reason, with an alert. */
-int end_refuse(struct tls_end *e, uint8_t alert, const char *why);
+/* The same for our own reason, which is what the peer would cost, with an alert. */
+int end_too_costly(struct tls_end *e, uint8_t alert, const char *why);
 
 /* The library's send and receive. */
 int end_bio_send(void *end, const unsigned char *from, size_t n);

@@ -135,11 +135,12 @@ end_fail_step(struct tls_end *e, int state, int rc)
 }
 
 int
-end_refuse(struct tls_end *e, uint8_t alert, const char *why)
+end_too_costly(struct tls_end *e, uint8_t alert, const char *why)
 {
 	(void)snprintf(e->why, sizeof(e->why), "%s", why);
 	tls_end_alert(e, alert);
 	e->error = -EPROTO;
+	e->costly = true;
 	forget_session(e);
 	return e->error;
 }

@@ -120,6 +120,8 @@ bool tls_end_resumed(const struct tls_end *e);
 const char *tls_end_why(const struct tls_end *e);
 /* Client side: it failed for a reason that a new connection to this server will not meet (what was learnt is kept for an hour). */
 bool tls_end_try_again(const struct tls_end *e);
+/* It was ended here, since the peer would have cost too much: a key beyond the bounds, bytes without an end. */
+bool tls_end_was_costly(const struct tls_end *e);
 /* The fatal alert the peer sent; 0: none. */
 uint8_t tls_end_peer_alert(const struct tls_end *e);
 /* The server asked for a certificate (client side). */

@@ -3,6 +3,7 @@
  * no HTTP where a rule waits for requests; servers that cost too much; memory
  */
 #include "test/unit/intercept_kit.h"
+#include "test/unit/tls_end_kit.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: " NAME "\r\n\r\n"
 #define PAGE "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage"
@@ -231,6 +232,87 @@ negative_cache(void **state)
 	end_intercept();
 }
 
+/* The host has accepted another of the guest's: no handshake is begun with it. */
+static void
+refused_unasked(uint16_t sport)
+{
+	struct conn *c = connect_tls(sport, &(struct far_options){.name = NAME});
+
+	pump();
+	assert_int_equal(tls_end_peer_alert(c->guest), TLS_ALERT_INTERNAL);
+	assert_non_null(peer_flow(&c->p));
+	assert_int_equal(peer_flow(&c->p)->flow.to_host, 0);
+	guest_fin(c);
+}
+
+static void
+has_been_tried(uint16_t sport, const struct far_options *o)
+{
+	struct conn *c = connect_tls(sport, o);
+
+	pump();
+	assert_false(c->guest_done);
+	assert_int_not_equal(tls_end_peer_alert(c->guest), 0);
+	guest_fin(c);
+}
+
+/* A key that would cost too much to use is not looked at again for a while. */
+static void
+costly_keys_are_remembered(void **state)
+{
+	static const enum kit_key kinds[] = {KIT_RSA_HUGE, KIT_RSA_EXPONENT};
+
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct kit_identity k;
+
+		fresh_intercept(state);
+		assert_true(kit_identity_make(&k, kinds[i], 1, far.tls));
+		rules("all", NULL);
+		begin();
+		has_been_tried(1000, &(struct far_options){.name = NAME, .identity = &k.id});
+		refused_unasked(1001);
+		open_tls_to(1002, &(struct far_options){.name = "other.example"});
+		wait_for(BAD_TIME + 1);
+		has_been_tried(1003, &(struct far_options){.name = NAME, .identity = &k.id});
+		refused_unasked(1004);
+		wait_for(BAD_TIME + 1);
+		open_tls_to(1005, &(struct far_options){.name = NAME});
+		end_intercept();
+		kit_identity_free(&k);
+	}
+}
+
+/* A handshake of nothing but records without an end; one that never goes on. */
+static void
+endless_handshakes_are_remembered(void **state)
+{
+	static const uint8_t warning[] = {21, 3, 3, 0, 2, 1, 90};
+
+	for (unsigned silent = 0; silent < 2; silent++) {
+		fresh_intercept(state);
+		rules("all", NULL);
+		begin();
+		struct conn *c = connect_tls(1000, &(struct far_options){.name = NAME});
+		tls_end_free(c->server);
+		c->server = NULL;
+		pump();
+		for (unsigned i = 0; !silent && i < 40000 && vhost_closed(bed->vhost, c->fd) == 0; i++) {
+			vhost_send(bed->vhost, c->fd, warning, sizeof(warning));
+			if (i % 1000 == 0)
+				pump();
+		}
+		if (silent)
+			wait_for(HANDSHAKE_TIME + 1);
+		pump();
+		assert_int_equal(vhost_closed(bed->vhost, c->fd), 2);
+		guest_fin(c);
+		refused_unasked(1001);
+		wait_for(BAD_TIME + 1);
+		open_tls_to(1002, &(struct far_options){.name = NAME});
+		end_intercept();
+	}
+}
+
 /* --- fairness -------------------------------------------------------------------------------------------------------------------------- */
 
 /* Many that are busy at once: each goes on, none twice before another once. */
@@ -284,6 +366,8 @@ main(void)
 	    cmocka_unit_test_setup(reload_while_open, fresh_intercept),
 	    cmocka_unit_test_setup(reload_in_handshakes, fresh_intercept),
 	    cmocka_unit_test_setup(negative_cache, fresh_intercept),
+	    cmocka_unit_test_setup(costly_keys_are_remembered, fresh_intercept),
+	    cmocka_unit_test_setup(endless_handshakes_are_remembered, fresh_intercept),
 	    cmocka_unit_test_setup(turns_are_shared, fresh_intercept),
 	};
 

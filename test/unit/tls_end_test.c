@@ -425,6 +425,7 @@ costly_keys(void **state)
 		struct kit_pair *p = pair_with(&c, &k, NULL);
 		assert_int_equal(kit_shake(p), cases[i].why == NULL);
 		assert_string_equal(tls_end_why(p->end[CLIENT]), cases[i].why ? cases[i].why : "");
+		assert_int_equal(tls_end_was_costly(p->end[CLIENT]), cases[i].why != NULL);
 		if (cases[i].why) {
 			while (tls_end_step(p->end[SERVER]) == TLS_MORE)
 				;
