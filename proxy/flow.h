@@ -16,6 +16,7 @@
 struct sluice;
 struct flow;
 struct judged;
+struct tunnel;
 
 struct flow_ops {
 	const char *name;
@@ -57,6 +58,7 @@ struct flow {
 	uint8_t reason;  /* why it ends, as soon as that is known: enum sluice_reason */
 	const char *why; /* the same in more words; NULL */
 
+	struct tunnel *tunnel; /* TCP: where it leads through a proxy (tunnel.h); NULL: to its remote end */
 	struct judged
 	    *judged; /* what policy said (judge.h); NULL: nothing to remember.  flow_delete() frees it */
 };

@@ -24,6 +24,7 @@
 #include "proxy/settings.h"
 #include "proxy/socks.h"
 #include "proxy/tcp_service.h"
+#include "proxy/tunnel.h"
 #include "proxy/watch.h"
 #include "sluice.h"
 #include "stack/pool.h"

@@ -207,15 +207,21 @@ reads_requests(struct sluice *gw)
 }
 
 bool
-intercept_may(struct sluice *gw, const struct tuple *t)
+intercept_in_clear(uint16_t port)
+{
+	return port == HTTP_PORT;
+}
+
+bool
+intercept_may(struct sluice *gw, const struct endpoint *to)
 {
 	const struct tls_settings *s = gw->settings->tls;
 
 	if (!gw->intercept)
 		return false;
-	if (t->remote.port == HTTP_PORT)
+	if (intercept_in_clear(to->port))
 		return reads_requests(gw);
-	return tls_settings_has_port(s, t->remote.port) &&
+	return tls_settings_has_port(s, to->port) &&
 	       (s->all || secret_store_any(gw->secrets) || policy_has_requests(gw->settings->policy));
 }
 
@@ -237,10 +243,10 @@ bool
 intercept_wants(struct sluice *gw, const struct tcp_flow *tf, const struct hello *h, bool wanted)
 {
 	const struct tls_settings *s = gw->settings->tls;
-	uint16_t port = tf->flow.tuple.remote.port;
+	uint16_t port = tunnel_leads(&tf->flow).port;
 
 	/* A server that has spoken already, or will never, does not wait for a ClientHello. */
-	if (!gw->intercept || tf->flow.to_guest > 0 || tf->host_eof)
+	if (!gw->intercept || tunnel_heard(&tf->flow) > 0 || tf->host_eof)
 		return false;
 	if (!wanted && !(tls_settings_has_port(s, port) && (s->all || has_secret(gw, h))))
 		return false;
@@ -253,7 +259,7 @@ intercept_wants(struct sluice *gw, const struct tcp_flow *tf, const struct hello
 bool
 intercept_wants_plain(struct sluice *gw, const struct tcp_flow *tf)
 {
-	return gw->intercept && tf->flow.to_guest == 0 && !tf->host_eof && reads_requests(gw);
+	return gw->intercept && tunnel_heard(&tf->flow) == 0 && !tf->host_eof && reads_requests(gw);
 }
 
 /* --- life -------------------------------------------------------------------------------------------------------------- */
@@ -449,6 +455,11 @@ intercept_begin(struct sluice *gw, struct tcp_flow *tf, struct hello_reader *rea
 	c->has_name = h->has_name;
 	if (h->has_name)
 		c->name = h->name;
+	/* A guest that tells its server none told its proxy one. */
+	if (!h->has_name && tf->flow.tunnel && tf->flow.tunnel->name.len) {
+		c->has_name = true;
+		c->name = tf->flow.tunnel->name;
+	}
 	tls_alpn_read(h->alpn, &c->alpn);
 	c->stage = STAGE_PLACE;
 	c->until = now + HANDSHAKE_TIME;

@@ -19,7 +19,7 @@
 
 struct sluice;
 struct tcp_flow;
-struct tuple;
+struct endpoint;
 struct sluice_config;
 
 /* Of one gateway: the library's state, the CA, leaves, servers that were found bad lately, counts. */
@@ -34,7 +34,9 @@ void interception_free(struct interception *x); /* after the flows; NULL is fine
 const char *interception_ca(const struct interception *x);
 
 /* May TLS of this flow be opened, so that its ClientHello has to be read whatever policy says? */
-bool intercept_may(struct sluice *gw, const struct tuple *t);
+bool intercept_may(struct sluice *gw, const struct endpoint *to);
+/* Is that a port of which requests in the clear are read, not TLS? */
+bool intercept_in_clear(uint16_t port);
 /* Is a connection with this hello to be opened?  h->name or the address decide (the bypass list, secrets, rules on requests).  wanted: a
  * rule about requests waits for it. */
 bool intercept_wants(struct sluice *gw, const struct tcp_flow *tf, const struct hello *h, bool wanted);

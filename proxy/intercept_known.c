@@ -12,7 +12,7 @@
 static bool
 is_it(const struct bad_server *b, const struct intercepted *c)
 {
-	const struct endpoint *at = &c->passage.tf->flow.tuple.remote;
+	const struct endpoint leads = tunnel_leads(&c->passage.tf->flow), *at = &leads;
 
 	if (b->at.port != at->port)
 		return false;
@@ -40,7 +40,7 @@ bad_server_add(struct intercepted *c, usec_t now)
 		if (x->bad[i].until < at->until)
 			at = &x->bad[i];
 	}
-	*at = (struct bad_server){.at = c->passage.tf->flow.tuple.remote, .until = now + BAD_TIME};
+	*at = (struct bad_server){.at = tunnel_leads(&c->passage.tf->flow), .until = now + BAD_TIME};
 	if (c->has_name)
 		at->name = c->name;
 }

@@ -6,6 +6,7 @@
  * certificate, or moves as many records as one connection may in a turn.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proxy/gateway.h"
@@ -51,7 +52,7 @@ ask_server(struct intercepted *c, usec_t now)
 	const struct tls_host *host = host_settings(c);
 	struct tls_io io = passage_io(&c->passage, SIDE_SERVER);
 	struct tls_alpn alpn = offer_to_server(c);
-	const struct endpoint *at = &c->passage.tf->flow.tuple.remote;
+	const struct endpoint at = tunnel_leads(&c->passage.tf->flow);
 
 	if (bad_server_is(c, now))
 		return fail_server(c, SLUICE_REASON_TLS, TLS_ALERT_INTERNAL,
@@ -64,11 +65,11 @@ ask_server(struct intercepted *c, usec_t now)
 	c->passage.end[SIDE_SERVER].tls =
 	    tls_client_new(c->x->tls, &io,
 			   &(struct tls_client){.name = c->has_name ? &c->name : NULL,
-						.addr = at->addr,
-						.port = at->port,
+						.addr = at.addr,
+						.port = at.port,
 						.alpn = alpn.n ? &alpn : NULL,
 						.identity = c->shown,
-						.trust = c->trust,
+						.trust = c->passage.tf->flow.tunnel ? ~c->trust : c->trust,
 						.now = now});
 	if (!c->passage.end[SIDE_SERVER].tls)
 		return fail_both(c, SLUICE_REASON_FULL, "no memory for TLS");
@@ -151,6 +152,15 @@ step_server(struct intercepted *c, usec_t now)
 
 /* --- its certificate -------------------------------------------------------------------------------------------------------- */
 
+/* What a proxy leads to is known by its certificate alone. */
+static bool
+must_verify(const struct intercepted *c)
+{
+	const struct tls_host *host = host_settings(c);
+
+	return !host || !host->no_verify || c->passage.tf->flow.tunnel;
+}
+
 static bool
 verify(struct intercepted *c, struct verify_answer *out)
 {
@@ -161,9 +171,9 @@ verify(struct intercepted *c, struct verify_answer *out)
 	    .cert = cert,
 	    .n = tls_end_peer_chain(c->passage.end[SIDE_SERVER].tls, cert, VERIFY_CERTS + 1),
 	    .name = c->has_name ? &c->name : NULL,
-	    .addr = c->passage.tf->flow.tuple.remote.addr,
+	    .addr = tunnel_leads(&c->passage.tf->flow).addr,
 	    .now = intercept_seconds(c->x),
-	    .only_signature = host && host->no_verify,
+	    .only_signature = !must_verify(c),
 	};
 
 	if (q.n > (int)VERIFY_CERTS + 1)
@@ -176,11 +186,10 @@ step_verify(struct intercepted *c, usec_t now)
 {
 	struct sluice *gw = c->passage.gw;
 	struct tls_end *e = c->passage.end[SIDE_SERVER].tls;
-	const struct tls_host *host = host_settings(c);
 	usec_t began = gw->host->ops->now(gw->host);
 	struct verify_answer a;
 
-	c->verified = !(host && host->no_verify);
+	c->verified = must_verify(c);
 	if (gw->settings->tls->only_13 && strcmp(tls_end_version(e), "TLSv1.3") != 0)
 		return fail_server(c, SLUICE_REASON_TLS, TLS_ALERT_VERSION,
 				   "it speaks nothing newer than TLS 1.2, and that is not allowed", now);
@@ -219,8 +228,9 @@ make_leaf(struct intercepted *c, usec_t now)
 {
 	struct tls_io io = passage_io(&c->passage, SIDE_CLIENT);
 
-	c->leaf = leaf_keep(c->x->leaves, c->has_name ? &c->name : NULL,
-			    &c->passage.tf->flow.tuple.remote.addr, intercept_seconds(c->x));
+	const struct endpoint at = tunnel_leads(&c->passage.tf->flow);
+
+	c->leaf = leaf_keep(c->x->leaves, c->has_name ? &c->name : NULL, &at.addr, intercept_seconds(c->x));
 	if (!c->leaf)
 		return fail_server(c, SLUICE_REASON_FULL, TLS_ALERT_INTERNAL,
 				   "no certificate could be made for it", now);
@@ -327,6 +337,7 @@ begin_passage(struct intercepted *c, enum exchange_kind kind, usec_t now)
 	if (!p->exchange)
 		return fail_both(c, SLUICE_REASON_FULL, "no memory to read it");
 	c->reads = kind != EXCHANGE_OTHER;
+	p->tunnels = c->plain;
 	c->stage = STAGE_PASSAGE;
 	return THEN_AGAIN;
 }
@@ -364,6 +375,46 @@ finish(struct intercepted *c, usec_t now)
 	return THEN_AGAIN;
 }
 
+/* The guest's bytes that were not looked at, and the proxy's behind its answer. */
+static struct view
+rest_of(const struct passage *p, enum side side, uint8_t *to)
+{
+	size_t kept = p->nkept[side] - p->kept_at[side],
+	       first = side == SIDE_CLIENT ? p->nfirst - p->first_at : 0;
+
+	if (kept)
+		memcpy(to, p->kept[side] + p->kept_at[side], kept);
+	if (first)
+		memcpy(to + kept, p->first + p->first_at, first);
+	return view_of(to, kept + first);
+}
+
+/* The proxy has agreed to a CONNECT, and the guest has all of its answer: what follows is another connection. */
+static enum then
+lead_on(struct intercepted *c, usec_t now)
+{
+	struct passage *p = &c->passage;
+	struct sluice *gw = p->gw;
+	struct tcp_flow *tf = p->tf;
+	const struct tunnel to = *requests_tunnel(c->requests);
+	size_t most = p->nkept[SIDE_CLIENT] + p->nkept[SIDE_SERVER] + p->nfirst;
+	uint8_t *bytes = malloc(most ? most : 1);
+
+	if (!bytes)
+		return fail_both(c, SLUICE_REASON_FULL, "no memory for a tunnel");
+	struct view first = rest_of(p, SIDE_CLIENT, bytes);
+	struct view more = rest_of(p, SIDE_SERVER, bytes + first.len);
+	tcp_flow_give_back(gw, tf);
+	if (!tunnel_begin(gw, tf, &to, first, more, now)) {
+		tf->flow.reason = SLUICE_REASON_FULL;
+		tf->flow.why = "no memory for a tunnel";
+		tcp_flow_refuse(gw, tf, false);
+	}
+	explicit_bzero(bytes, most);
+	free(bytes);
+	return THEN_GONE;
+}
+
 static enum then
 step_passage(struct intercepted *c, usec_t now, unsigned *records)
 {
@@ -379,6 +430,8 @@ step_passage(struct intercepted *c, usec_t now, unsigned *records)
 		return fail_passage(c, now);
 	if (passage_done(p))
 		return finish(c, now);
+	if (passage_tunnel(p))
+		return lead_on(c, now);
 	return more ? THEN_AGAIN : THEN_WAIT;
 }
 

@@ -12,13 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dns/servers.h"
 #include "proxy/gateway.h"
 #include "stack/ip_wire.h"
 
 #define QUIC_PORT 443u
-#define SOMEWHERE 0xc0000101u /* a public address that nobody has: 192.0.1.0/24 was never given to anybody */
 
-static const char by_evidence[] = "evidence";
+static const char by_evidence[] = "evidence", by_connect[] = "host";
 
 /* DNS over TLS (RFC 7858) and QUIC (RFC 9250), multicast DNS (RFC 6762), LLMNR (RFC 4795), NetBIOS (RFC 1002). */
 static const struct name_service {
@@ -179,44 +179,67 @@ judge(struct sluice *gw, const struct tuple *t, const struct endpoint *client, s
 	ask(gw, &q, "", out);
 }
 
+/* What a flow leads to, with what was told, and what it was allowed by so far. */
+static struct policy_question
+question_of_flow(const struct flow *f, const struct name *told, struct judgment *out)
+{
+	const struct tunnel *t = f->tunnel;
+	struct tuple to = f->tuple;
+
+	to.remote = tunnel_leads(f);
+	struct policy_question q = question_of(&to, NULL, out);
+	/* CONNECT has told a name, too. */
+	if (!told && t && t->name.len)
+		told = &t->name;
+	q.claim = told ? CLAIM_TOLD : CLAIM_NONE;
+	q.told = told;
+	q.proof = t && t->opened && t->name.len ? &t->name : judged_proof(f->judged);
+	return q;
+}
+
 void
 judge_told(struct sluice *gw, const struct flow *f, const struct name *told, const char *told_by,
 	   struct judgment *out)
 {
-	struct policy_question q = question_of(&f->tuple, NULL, out);
+	struct policy_question q = question_of_flow(f, told, out);
 
-	q.claim = told ? CLAIM_TOLD : CLAIM_NONE;
-	q.told = told;
-	q.proof = judged_proof(f->judged);
-	ask(gw, &q, told_by, out);
+	ask(gw, &q, told ? told_by : by_connect, out);
 }
 
 void
 judge_request(struct sluice *gw, const struct flow *f, const struct name *told, const char *told_by,
 	      const struct policy_request *r, struct judgment *out)
 {
-	struct policy_question q = question_of(&f->tuple, NULL, out);
+	struct policy_question q = question_of_flow(f, told, out);
 
-	q.claim = told ? CLAIM_TOLD : CLAIM_NONE;
-	q.told = told;
-	q.proof = judged_proof(f->judged);
 	q.requests = r ? CLAIM_TOLD : CLAIM_NONE;
 	q.request = r;
-	ask(gw, &q, told_by, out);
+	ask(gw, &q, told ? told_by : by_connect, out);
 }
 
 void
-judge_tunnel(struct sluice *gw, const struct flow *f, const struct name *name, const struct addr *addr,
-	     uint16_t port, struct judgment *out)
+judge_tunnel(struct sluice *gw, const struct flow *f, const struct tunnel *to, enum tunnel_way way,
+	     struct judgment *out)
 {
-	struct policy_question q = question_of(&f->tuple, NULL, out);
+	const struct name *name = to->name.len ? &to->name : NULL;
+	struct tuple t = f->tuple;
 
-	q.remote = name ? addr_v4(SOMEWHERE) : *addr;
-	q.port = port;
-	q.claim = name ? CLAIM_TOLD : CLAIM_NONE;
+	t.remote = (struct endpoint){to->addr, to->port};
+	struct policy_question q = question_of(&t, NULL, out);
+	if (name)
+		q.claim = CLAIM_TOLD;
+	else if (way == TUNNEL_SEALED)
+		q.claim = CLAIM_NONE;
 	q.told = name;
-	q.requests = CLAIM_NONE;
-	ask(gw, &q, "host", out);
+	q.proof = way == TUNNEL_OPENED ? name : NULL;
+	if (way == TUNNEL_SEALED)
+		q.requests = CLAIM_NONE;
+	ask(gw, &q, by_connect, out);
+	/* What is asked there is judged by nobody. */
+	if (!judge_refuses(out) && (to->port == DNS_PORT || to->port == DNS_TLS_PORT) &&
+	    !names_port(out->answer.rule, IP_PROTO_TCP, to->port)) {
+		refuse(out, SLUICE_REASON_NAME_SERVICE);
+	}
 }
 
 void

@@ -79,11 +79,16 @@ void judge_told(struct sluice *gw, const struct flow *f, const struct name *told
 void judge_request(struct sluice *gw, const struct flow *f, const struct name *told, const char *told_by,
 		   const struct policy_request *r, struct judgment *out);
 /*
- * Where a proxy is asked to connect to, as a destination of its own: name NULL: addr alone says where.  The proxy resolves a name, so no
- * evidence leads there, and rules that allow it by name alone do not match; its address is taken to be a public one.
+ * Where a proxy is asked to connect to, as a destination of its own (tunnel.h).  The proxy resolves a name, so no evidence leads there, and
+ * rules that allow it by name alone match only if it proves itself; its address is taken to be a public one.
  */
-void judge_tunnel(struct sluice *gw, const struct flow *f, const struct name *name, const struct addr *addr,
-		  uint16_t port, struct judgment *out);
+enum tunnel_way {
+	TUNNEL_SEALED, /* nobody will read what passes */
+	TUNNEL_READ,   /* it is watched; PEEK: what comes decides */
+	TUNNEL_OPENED, /* ... opened, and its server's certificate must be good for the name */
+};
+void judge_tunnel(struct sluice *gw, const struct flow *f, const struct tunnel *to, enum tunnel_way way,
+		  struct judgment *out);
 /* A flow that lives, by the policy in force now and by what allowed it so far.  fresh: nothing the guest said has
  * passed yet, so a name may still come, or its requests are read one by one (TCP: PEEK is a possible verdict). */
 void judge_again(struct sluice *gw, const struct tuple *t, const struct endpoint *client,

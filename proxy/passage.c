@@ -331,7 +331,7 @@ passage_pump(struct passage *p, struct passage_budget *b)
 		if (p->fault || p->exchange->failed)
 			break;
 		more = b->records == 0 || !b->more(b->ctx);
-		if (more)
+		if (more || (p->tunnels && exchange_h1_tunnel(p->exchange)))
 			break;
 		moved |= take_in(p, SIDE_CLIENT, b);
 		moved |= take_in(p, SIDE_SERVER, b);
@@ -346,6 +346,15 @@ bool
 passage_done(const struct passage *p)
 {
 	return p->end[SIDE_CLIENT].closed && p->end[SIDE_SERVER].closed;
+}
+
+bool
+passage_tunnel(const struct passage *p)
+{
+	struct exchange *x = p->exchange;
+
+	return p->tunnels && exchange_h1_tunnel(x) && x->ops->give(x, SIDE_CLIENT, p->gw->now).len == 0 &&
+	       x->ops->give(x, SIDE_SERVER, p->gw->now).len == 0;
 }
 
 bool

@@ -38,6 +38,7 @@ struct passage {
 	uint32_t nfirst, first_at;
 	struct passage_end end[2]; /* by enum side; SIDE_CLIENT: the guest */
 	bool heard;                /* the guest has said something */
+	bool tunnels; /* stop where a server has agreed to a CONNECT */
 	struct exchange *exchange; /* NULL: not known yet: passage_first() */
 	uint8_t *kept[2];          /* from that side: bytes the exchange did not take yet; malloc()ed */
 	uint32_t nkept[2], kept_at[2];
@@ -68,6 +69,8 @@ bool passage_pump(struct passage *p, struct passage_budget *b);
 bool passage_done(const struct passage *p);
 /* What there is for the guest still is sent, and that it was the last.  True: all of it is out. */
 bool passage_tell(struct passage *p, struct passage_budget *b);
+/* It stopped there, and the guest has all of what came before. */
+bool passage_tunnel(const struct passage *p);
 usec_t passage_deadline(const struct passage *p);
 /* The exchange, both ends, and what is kept. */
 void passage_free(struct passage *p);

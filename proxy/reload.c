@@ -50,6 +50,17 @@ still_allowed(struct sluice *gw, const struct tuple *t, const struct endpoint *c
 	return true;
 }
 
+static bool
+flow_still_allowed(struct sluice *gw, struct flow *f, bool fresh, struct judgment *j)
+{
+	if (!f->tunnel)
+		return still_allowed(gw, &f->tuple, f->inbound ? &f->target : NULL, &f->judged, fresh, j);
+	if (tunnel_still_allowed(gw, f, fresh, j))
+		return true;
+	j->reason = SLUICE_REASON_RELOAD;
+	return false;
+}
+
 static void
 tell_prohibited(struct sluice *gw, const struct tuple *t, usec_t now)
 {
@@ -72,7 +83,7 @@ rejudge_tcp(struct sluice *gw, struct tcp_flow *tf)
 		return;
 	if (tf->service && dial_is_dns(gw, &f->tuple.remote.addr))
 		return;
-	if (still_allowed(gw, &f->tuple, f->inbound ? &f->target : NULL, &f->judged, fresh, &j)) {
+	if (flow_still_allowed(gw, f, fresh, &j)) {
 		if (j.verdict == VERDICT_PEEK && tf->watch)
 			watch_decides(tf);
 		if (j.verdict != VERDICT_PEEK || tf->watch || tf->service || watch_begin(tf, true))
@@ -146,6 +157,8 @@ forget_rule(struct sluice *gw, struct flow *f, usec_t now)
 	(void)gw, (void)now;
 	if (f->judged)
 		f->judged->rule = NULL;
+	if (f->tunnel && f->tunnel->proxy)
+		f->tunnel->proxy->rule = NULL;
 	if (!is_mapping(f))
 		return;
 	struct udp_flow *uf = (struct udp_flow *)(void *)f;

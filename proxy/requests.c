@@ -14,13 +14,12 @@
 #include "http/exchange.h"
 #include "proxy/gateway.h"
 
-#define HTTPS_PORT 443u
-
 struct requests {
 	struct exchange_env env;
 	struct sluice *gw;
 	struct tcp_flow *tf;
 	struct requests_of of;
+	struct tunnel tunnel;   /* where the last CONNECT that was allowed leads */
 	struct secret_set *set; /* of the last plan: kept until the exchange has kept it itself */
 	/* Refusals that were told of, and whose requests are not done: the others are the exchange's own. */
 	struct told {
@@ -61,9 +60,13 @@ led_here(const struct requests *rs, const struct name *n)
 {
 	const struct flow *f = &rs->tf->flow;
 	const struct name *proof = judged_proof(f->judged);
+	const struct endpoint leads = tunnel_leads(f);
 
+	/* Through a proxy nothing leads by a name but the proxy: the certificate is what counts. */
+	if (f->tunnel && f->tunnel->name.len)
+		return rs->of.tls && rs->of.verified && name_eq(&f->tunnel->name, n);
 	return (proof && name_eq(proof, n)) ||
-	       evidence_left(rs->gw->evidence, n, &f->tuple.remote.addr, rs->gw->now) > 0;
+	       evidence_left(rs->gw->evidence, n, &leads.addr, rs->gw->now) > 0;
 }
 
 /* Is it for the host that TLS was told?  Where that was told none, for where the connection leads (RFC 9110 7.4). */
@@ -72,11 +75,13 @@ is_directed(const struct requests *rs, const struct request *r)
 {
 	const struct requests_of *of = &rs->of;
 
+	const struct endpoint leads = tunnel_leads(&rs->tf->flow);
+
 	if (!of->tls)
 		return true;
 	if (of->sni.len)
 		return r->name.len && name_eq(&r->name, &of->sni);
-	return r->name.len ? led_here(rs, &r->name) : addr_eq(&r->addr, &rs->tf->flow.tuple.remote.addr);
+	return r->name.len ? led_here(rs, &r->name) : addr_eq(&r->addr, &leads.addr);
 }
 
 static struct told *
@@ -132,6 +137,12 @@ refuse_it(struct requests *rs, const struct request *r, enum sluice_reason reaso
 	refuse(rs, r, &j, reason == SLUICE_REASON_MISDIRECTED ? 421 : 400, out);
 }
 
+const struct tunnel *
+requests_tunnel(const struct requests *rs)
+{
+	return &rs->tunnel;
+}
+
 /* --- judging ----------------------------------------------------------------------------------------------------- */
 
 /* A request to a proxy is the proxy's; where it leads is judged as a flow to there would be. */
@@ -144,9 +155,9 @@ tunnel_passes(struct requests *rs, const struct request *r, struct judgment *j)
 	judge_request(rs->gw, &rs->tf->flow, proxy, proxy ? "sni" : "", &facts, j);
 	if (j->verdict != VERDICT_ALLOW)
 		return false;
-	judge_tunnel(rs->gw, &rs->tf->flow, r->name.len ? &r->name : NULL, &r->addr,
-		     r->port ? r->port : HTTPS_PORT, j);
-	return j->verdict == VERDICT_ALLOW;
+	rs->tunnel = (struct tunnel){
+	    .name = r->name, .addr = r->name.len ? addr_v4(TUNNEL_SOMEWHERE) : r->addr, .port = r->port};
+	return tunnel_may_begin(rs->gw, &rs->tf->flow, &rs->tunnel, rs->of.tls, j);
 }
 
 static bool
@@ -207,6 +218,8 @@ judge_one(void *ctx, const struct request *r, struct request_answer *out)
 		refuse_it(rs, r, SLUICE_REASON_BAD_QUERY, "it names no host", out);
 	} else if (r->authority.len && r->name.len == 0 && !has_addr(r)) {
 		refuse_it(rs, r, SLUICE_REASON_BAD_QUERY, "its host is neither a name nor an address", out);
+	} else if (r->connect && r->port == 0) {
+		refuse_it(rs, r, SLUICE_REASON_BAD_QUERY, "it names no port to connect to", out);
 	} else if (!r->connect && !is_directed(rs, r)) {
 		refuse_it(rs, r, SLUICE_REASON_MISDIRECTED, NULL, out);
 	} else if (!policy_passes(rs, r, &facts, &j)) {

@@ -24,6 +24,10 @@ struct requests *requests_new(struct sluice *gw, struct tcp_flow *tf, const stru
 void requests_free(struct requests *r);
 const struct exchange_env *requests_env(struct requests *r);
 
+/* Where the last CONNECT that was allowed leads. */
+struct tunnel;
+const struct tunnel *requests_tunnel(const struct requests *r);
+
 /*
  * A connection that is opened but speaks no HTTP: may it go on, with rules about requests that can never be answered?  False: it is
  * refused (told as judge_ends() does).  *plan: how its bytes are searched; its set is kept for the caller, who drops it once the exchange

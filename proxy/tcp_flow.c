@@ -71,6 +71,8 @@ close_host(struct sluice *gw, struct flow *f)
 	end_service(gw, tf);
 	/* The host has all that the guest sent, or must not take it for complete (T19). */
 	gw_close(gw, &f->fd, !tf->host_shut);
+	tunnel_free(f->tunnel);
+	f->tunnel = NULL;
 	tcp_free(&tf->tcp);
 }
 
@@ -141,7 +143,8 @@ tcp_flow_open(struct sluice *gw, const struct tuple *tuple, const struct packet 
 	struct tcp_flow *tf = hold(gw, tuple, pkt, iss, now);
 	if (!tf)
 		return;
-	bool decides = j.verdict == VERDICT_PEEK, reads = decides || intercept_may(gw, tuple);
+	bool decides = j.verdict == VERDICT_PEEK;
+	bool reads = decides || intercept_may(gw, &tuple->remote) || tunnel_follows(gw);
 	if (!judge_keep(&tf->flow, &j) || (reads && !watch_begin(tf, decides))) {
 		gw_limit(gw, GW_TCP_FULL, "no memory to judge a connection of the guest", 0);
 		gw_end(gw, &tf->flow, SLUICE_REASON_FULL);
@@ -171,6 +174,13 @@ tcp_flow_serve(struct sluice *gw, const struct tuple *tuple, const struct packet
 	}
 	gw->count[GW_TCP_OPENED]++;
 	event_opened(gw, &tf->flow);
+	flow_mark_ready(&gw->flows, &tf->flow);
+}
+
+void
+tcp_flow_give_back(struct sluice *gw, struct tcp_flow *tf)
+{
+	end_service(gw, tf);
 	flow_mark_ready(&gw->flows, &tf->flow);
 }
 

@@ -44,6 +44,8 @@ int tcp_flow_room(struct tcp_flow *tf, struct room out[2], usec_t now);
  * What goes through the functions below is what the flow's events count: with TLS, sealed bytes. */
 void tcp_flow_take_over(struct sluice *gw, struct tcp_flow *tf, const struct tcp_service *service,
 			void *state);
+/* It is over, and the flow moves its bytes itself, with the host socket, which stays.  The service is closed. */
+void tcp_flow_give_back(struct sluice *gw, struct tcp_flow *tf);
 /* Bytes of the guest: how many; 0: end of file; -EAGAIN. */
 ssize_t tcp_flow_read_guest(struct tcp_flow *tf, void *to, size_t n, usec_t now);
 /* How many; -EAGAIN: no room now (ready() is called when there is). */

@@ -13,14 +13,17 @@
  *     STEP_HEAD     an HTTP request's head, the first or a later one; what is no HTTP decides without a name
  *     STEP_LENGTH   its body, by length, which goes straight from the connection's ring
  *     STEP_CHUNKED  its body, in chunks
- *     STEP_TUNNEL   CONNECT or Upgrade: nothing passes until the host has said whether it agrees
+ *     STEP_TUNNEL   Upgrade: nothing passes until the host has said whether it agrees
  *     STEP_OVER     all that comes passes
  *
  * A connection that is to be opened (intercept.h) leaves from here once its ClientHello, or the beginning of its first request, is
- * there.  Where that alone is why it is watched (`decides` is false), nothing else is waited for and nothing else refused:
+ * there.  So does one that begins with a CONNECT (tunnel.h); behind other requests that is refused.  Where that alone is why it is watched
+ * (`decides` is false), nothing else is waited for and nothing else refused:
  *
  *     the host speaks first, or the guest never       passes, at once
  *     a first byte that begins neither TLS nor HTTP   passes, at once
+ *     HTTP                                            is read where tunnels are followed: a CONNECT may stand behind other requests, so
+ *                                                     what two readers could end differently is refused; else it passes, at once
  *     a ClientHello of a name that is not opened      passes, at once
  *     a ClientHello or head that is unfinished in time, or breaks off     passes then
  *     a ClientHello that breaks the protocol          is refused with an alert: no TLS follows from it
@@ -50,7 +53,6 @@ enum step { STEP_FIRST, STEP_TLS, STEP_HEAD, STEP_LENGTH, STEP_CHUNKED, STEP_TUN
 
 struct watch {
 	uint8_t step;
-	bool connect; /* STEP_TUNNEL: asked for with CONNECT, not with Upgrade */
 	bool starved; /* the pool had no room for what has come */
 	bool
 	    decides; /* what comes decides; else all is allowed, and only what is to be opened is looked for */
@@ -182,7 +184,7 @@ can_say(const struct tcp_flow *tf)
 	if (tf->tcp.fin_wanted || tf->tcp.state < TCP_ESTABLISHED)
 		return false;
 	if (w->requests == 0)
-		return tf->flow.to_guest == 0;
+		return tunnel_heard(&tf->flow) == 0;
 	return tf->flow.to_guest > w->answered && ring_len(&tf->tcp.snd) == 0;
 }
 
@@ -257,7 +259,8 @@ wait_for_more(struct sluice *gw, struct tcp_flow *tf, enum answer_in in, usec_t 
 		return refuse_it(gw, tf, SLUICE_REASON_BAD_QUERY, "a first flight that is too long", in, now);
 	if (now < w->until)
 		return WAIT;
-	if (!w->decides)
+	/* A CONNECT may stand behind a slow request. */
+	if (!w->decides && !(in == IN_HTTP && tunnel_follows(gw)))
 		return decide_without_name(gw, tf, in, now);
 	if (w->starved)
 		return refuse_it(gw, tf, SLUICE_REASON_FULL, "no memory to read it", in, now);
@@ -320,15 +323,37 @@ open_tls(struct sluice *gw, struct tcp_flow *tf, const struct hello *h, const st
 	return got == AGAIN ? refuse_it(gw, tf, SLUICE_REASON_FULL, "no room to open it", IN_TLS, now) : got;
 }
 
+/* Through a proxy: what a name alone allows is allowed if it is opened. */
+static void
+judge_through_proxy(struct sluice *gw, struct tcp_flow *tf, const struct hello *h, struct judgment *j)
+{
+	const struct name *told = h->has_name ? &h->name : NULL;
+	struct tunnel *t = tf->flow.tunnel;
+	struct judgment opened;
+
+	t->opened = true;
+	judge_told(gw, &tf->flow, told, "sni", &opened);
+	if (!judge_refuses(&opened) && intercept_wants(gw, tf, h, opened.verdict == VERDICT_PEEK))
+		*j = opened;
+	else
+		t->opened = false;
+}
+
 /* A ClientHello that is whole. */
 static enum outcome
 judge_hello(struct sluice *gw, struct tcp_flow *tf, const struct hello *h, usec_t now)
 {
 	struct watch *w = tf->watch;
 	const struct name *told = h->has_name ? &h->name : NULL;
+	const struct tunnel *t = tf->flow.tunnel;
 	struct judgment j;
 
+	if (t && t->name.len && told && !name_eq(told, &t->name))
+		return refuse_it(gw, tf, SLUICE_REASON_NAME, "TLS tells another name than CONNECT did",
+				 IN_TLS, now);
 	judge_told(gw, &tf->flow, told, told ? "sni" : "", &j);
+	if (t)
+		judge_through_proxy(gw, tf, h, &j);
 	/* The server answers for the name that can be read: one that is hidden beside it reaches nobody. */
 	if (!judge_refuses(&j) && intercept_wants(gw, tf, h, j.verdict == VERDICT_PEEK))
 		return open_tls(gw, tf, h, &j, now);
@@ -391,10 +416,29 @@ expect_body(struct watch *w, const struct http_head *h)
 		break;
 	case HTTP_BODY_TUNNEL:
 		w->step = STEP_TUNNEL;
-		w->connect = h->method.len == 7 && (h->method.p[0] | 0x20) == 'c';
 		w->nstatus = 0;
 		break;
 	}
+}
+
+static bool
+is_connect(const struct http_head *h)
+{
+	return h->body == HTTP_BODY_TUNNEL && h->method.len == 7 && (h->method.p[0] | 0x20) == 'c';
+}
+
+/* Where it leads is judged by the exchange, and what passes then is another connection. */
+static enum outcome
+follow_connect(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+{
+	struct watch *w = tf->watch;
+
+	if (w->requests > 0)
+		return refuse_it(gw, tf, SLUICE_REASON_BAD_QUERY, "CONNECT behind other requests", IN_HTTP,
+				 now);
+	if (intercept_begin_plain(gw, tf, unjudged_view(w), now))
+		return LEFT;
+	return refuse_it(gw, tf, SLUICE_REASON_FULL, "no room to follow it", IN_HTTP, now);
 }
 
 static enum outcome
@@ -402,6 +446,9 @@ judge_head(struct sluice *gw, struct tcp_flow *tf, const struct http_head *h, us
 {
 	struct watch *w = tf->watch;
 	bool is_head = h->method.len == 4 && memcmp(h->method.p, "HEAD", 4) == 0;
+
+	if (is_connect(h))
+		return follow_connect(gw, tf, now);
 	/* An address, or no Host at all, tells no name. */
 	enum outcome got =
 	    ask(gw, tf, h->name.len ? &h->name : NULL, "host", is_head ? IN_HTTP_HEAD : IN_HTTP, now);
@@ -516,7 +563,7 @@ read_chunks(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 	return AGAIN;
 }
 
-/* RFC 9110 7.8 and 9.3.6: another protocol begins with 101, or with 2xx to CONNECT.  Without, HTTP goes on. */
+/* RFC 9110 7.8: another protocol begins with 101.  Without, HTTP goes on. */
 static enum outcome
 read_answer(struct tcp_flow *tf)
 {
@@ -526,7 +573,7 @@ read_answer(struct tcp_flow *tf)
 		return unjudged(w) > 0 ? WAIT : rest_of_body(tf);
 
 	bool http = w->nstatus == STATUS_LEN && memcmp(w->status, "HTTP/1.", 7) == 0 && w->status[8] == ' ';
-	bool agreed = w->connect ? w->status[9] == '2' : memcmp(w->status + 9, "101", 3) == 0;
+	bool agreed = memcmp(w->status + 9, "101", 3) == 0;
 	if (http && agreed)
 		w->step = STEP_OVER;
 	else
@@ -543,6 +590,18 @@ is_reading(const struct watch *w)
 	return w->step <= STEP_HEAD || w->step == STEP_CHUNKED;
 }
 
+/* Nobody waits for names there, but for what is opened, and for a CONNECT in whichever request. */
+static bool
+is_looked_for(struct sluice *gw, const struct tcp_flow *tf)
+{
+	const struct endpoint leads = tunnel_leads(&tf->flow);
+
+	if (tf->watch->step == STEP_TLS)
+		return tf->flow.tunnel || intercept_may(gw, &leads);
+	return intercept_wants_plain(gw, tf) ||
+	       (tunnel_follows(gw) && tunnel_heard(&tf->flow) == 0 && !tf->host_eof);
+}
+
 static enum outcome
 begin(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 {
@@ -553,10 +612,7 @@ begin(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 	if (unjudged(w) == 0)
 		return w->starved ? wait_for_more(gw, tf, IN_NOTHING, now) : WAIT;
 	w->step = w->hold[w->passed] == TLS_HANDSHAKE ? STEP_TLS : STEP_HEAD;
-	/* Names in requests that nobody waits for are no reason to hold them. */
-	if (!w->decides && w->step == STEP_HEAD && !intercept_wants_plain(gw, tf))
-		return decide_without_name(gw, tf, IN_NOTHING, now);
-	return AGAIN;
+	return w->decides || is_looked_for(gw, tf) ? AGAIN : decide_without_name(gw, tf, IN_NOTHING, now);
 }
 
 static enum outcome
@@ -604,6 +660,20 @@ watch_begin(struct tcp_flow *tf, bool decides)
 		return false;
 	tf->watch->until = TIME_NEVER;
 	tf->watch->decides = decides;
+	return true;
+}
+
+bool
+watch_put(struct tcp_flow *tf, struct view bytes)
+{
+	struct watch *w = tf->watch;
+
+	if (bytes.len == 0)
+		return true;
+	if (!make_room(tf, bytes.len) || w->room - w->to < bytes.len)
+		return false;
+	memcpy(w->hold + w->to, bytes.p, bytes.len);
+	w->to += (uint32_t)bytes.len;
 	return true;
 }
 

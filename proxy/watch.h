@@ -21,6 +21,8 @@ struct watch;
 /* tf begins.  decides: with VERDICT_PEEK; else it is allowed whatever comes, and only a ClientHello (or a request) that is to be opened
  * is waited for: what is late, unfinished or something else passes.  False: no memory. */
 bool watch_begin(struct tcp_flow *tf, bool decides);
+/* The first bytes of tf, before those of the connection; copied.  False: no memory. */
+bool watch_put(struct tcp_flow *tf, struct view bytes);
 /* What comes decides from now on: policy was reloaded. */
 void watch_decides(struct tcp_flow *tf);
 /* Look at what has come.  False: the flow was refused and is now answered by a service, or aborted: leave it.  tf->watch may be

@@ -131,8 +131,6 @@ P10_absolute_form(void **state)
 	     SLUICE_REASON_BAD_QUERY},
 	    {"GET http://" GOOD "/ HTTP/1.1\r\nHost: evil.example\r\n\r\n", "400 Bad Request",
 	     SLUICE_REASON_BAD_QUERY},
-	    {"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n", "403 Forbidden",
-	     SLUICE_REASON_NAME},
 	};
 	int fd;
 
@@ -473,7 +471,6 @@ idle_between_requests(void **state)
 /* --- other protocols behind it -------------------------------------------------------------------------------------------- */
 
 #define UPGRADE "GET / HTTP/1.1\r\nHost: " GOOD "\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
-#define CONNECT "CONNECT " GOOD ":443 HTTP/1.1\r\nHost: " GOOD ":443\r\n\r\n"
 
 static void
 tunnel_is_agreed(void **state)
@@ -482,8 +479,6 @@ tunnel_is_agreed(void **state)
 		const char *ask, *answer;
 	} t[] = {
 	    {UPGRADE, "HTTP/1.1 101 Switching Protocols\r\n\r\n"},
-	    {CONNECT, "HTTP/1.1 200 OK\r\n\r\n"},
-	    {CONNECT, "HTTP/1.0 204 x\r\n\r\n"},
 	};
 	int fd;
 
@@ -515,8 +510,6 @@ tunnel_that_is_none(void **state)
 		const char *ask, *answer;
 	} t[] = {
 	    {UPGRADE, OK},
-	    {CONNECT, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"},
-	    {CONNECT, "HTTP/1.1 101 x\r\n\r\n"},
 	    {UPGRADE, "nonsense, and long enough"},
 	};
 	int fd;
