@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "cli/failure.h"
+#include "cli/trust.h"
 #include "cli/verbs.h"
 
 #define DATE 32
@@ -41,6 +42,24 @@ show(const char *dir, const struct sluice_ca *ca, bool as_json)
 	json_decref(o);
 }
 
+/* Our certificate, and all that this system trusts. */
+static int
+print_bundle(const struct sluice_ca *ca, struct failure *f)
+{
+	const char *path = trust_list();
+	FILE *from = path ? fopen(path, "re") : NULL;
+	char buf[16384];
+
+	fputs(ca->pem, stdout);
+	if (!from)
+		return failed(f,
+			      "this system has no list of certificates it trusts (install ca-certificates)");
+	for (size_t n; (n = fread(buf, 1, sizeof(buf), from)) > 0;)
+		fwrite(buf, 1, n, stdout);
+	fclose(from);
+	return 0;
+}
+
 int
 verb_ca(const struct options *o, const struct log *log)
 {
@@ -56,9 +75,13 @@ verb_ca(const struct options *o, const struct log *log)
 		log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
 		return STATUS_CANNOT;
 	}
+	if (strcmp(o->ca_what, "bundle") == 0 && print_bundle(&ca, &f) < 0) {
+		log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
+		return STATUS_CANNOT;
+	}
 	if (strcmp(o->ca_what, "export") == 0)
 		fputs(ca.pem, stdout);
-	else
+	else if (strcmp(o->ca_what, "bundle") != 0)
 		show(o->ca_dir, &ca, o->json);
 	return fflush(stdout) == 0 ? STATUS_OK : STATUS_CANNOT;
 }

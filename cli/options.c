@@ -225,7 +225,7 @@ static const struct {
 		     "feed captured guest frames on a virtual clock, write what sluice answers"},
     [VERB_CHECK] = {"check", "check [-c FILE] [OPTIONS]", "is anything wrong with a configuration?"},
     [VERB_EXPLAIN] = {"explain", "explain [-c FILE] [OPTIONS] WHAT", "may the guest reach it, and why?"},
-    [VERB_CA] = {"ca", "ca make|show|export DIR", "the CA that guests trust"},
+    [VERB_CA] = {"ca", "ca make|show|export|bundle DIR", "the CA that guests trust"},
 };
 
 /* --- the walk -------------------------------------------------------------------------------------- */
@@ -433,7 +433,7 @@ check_explain(const struct walk *w, struct options *o, struct failure *f)
 static int
 check_ca(const struct walk *w, struct options *o, struct failure *f)
 {
-	static const char *const what[] = {"make", "show", "export"};
+	static const char *const what[] = {"make", "show", "export", "bundle"};
 
 	if (w->noperands != 2)
 		return failed(f, "ca: what, and of which directory? write it as in sluice ca make DIR");
@@ -441,7 +441,8 @@ check_ca(const struct walk *w, struct options *o, struct failure *f)
 	for (size_t i = 0; i < sizeof(what) / sizeof(what[0]); i++)
 		if (strcmp(w->operands[0], what[i]) == 0)
 			o->ca_what = what[i];
-	return o->ca_what ? 0 : failed(f, "ca: '%s' is none of make, show and export", w->operands[0]);
+	return o->ca_what ? 0
+			  : failed(f, "ca: '%s' is none of make, show, export and bundle", w->operands[0]);
 }
 
 static int
@@ -645,7 +646,9 @@ static const char what_help[] =
 static const char ca_help[] =
     "  make DIR                  ca.pem and ca.key in DIR, if they are not there yet; then as show\n"
     "  show DIR                  whose it is, how long it is valid, its fingerprint\n"
-    "  export DIR                its certificate, for a guest's list of trusted ones\n\n";
+    "  export DIR                its certificate, for a guest's list of trusted ones\n"
+    "  bundle DIR                the same and all that this system trusts, for programs that have one "
+    "list\n\n";
 
 static const char policy_help[] =
     "\nThe guest reaches the internet and the name service, and nothing else, unless rules or\n"

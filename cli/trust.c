@@ -26,6 +26,15 @@ static const char *const places[] = {
     "/etc/ssl/cert.pem",
 };
 
+const char *
+trust_list(void)
+{
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (access(places[i], R_OK) == 0)
+			return places[i];
+	return NULL;
+}
+
 static int
 send_bytes(int channel, enum channel_kind kind, const char *bytes, size_t len)
 {
@@ -108,11 +117,8 @@ take_trust(int fd, struct guest_mounts *mounts, const struct log *log)
 	struct failure f = {
 	    .text = "there is no list of trusted certificates to cover (install ca-certificates): "
 		    "the command will not trust connections that are opened"};
-	const char *path = NULL;
+	const char *path = trust_list();
 
-	for (size_t i = 0; !path && i < sizeof(places) / sizeof(places[0]); i++)
-		if (access(places[i], R_OK) == 0)
-			path = places[i];
 	if (path && guest_trust(mounts, path, fd, &f) == 0)
 		set_variables(path);
 	else

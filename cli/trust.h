@@ -7,6 +7,9 @@
 #include "cli/guest.h"
 #include "cli/options.h"
 
+/* Where this system keeps the certificates it trusts, an existing file; NULL: nowhere. */
+const char *trust_list(void);
+
 /* In sluice: over the channel to the helper, before CHANNEL_GO.  0, or -1 and f. */
 int trust_send(int channel, struct sluice *s, const struct options *o, struct failure *f);
 
