@@ -356,7 +356,7 @@ step_protocol(struct intercepted *c, usec_t now, unsigned *records)
 	if (c->passage.fault)
 		return fail_passage(c, now);
 	if (kind == EXCHANGE_UNSURE)
-		return b.records == 0 ? THEN_AGAIN : THEN_WAIT;
+		return b.records == 0 || passage_first_more(&c->passage) ? THEN_AGAIN : THEN_WAIT;
 	return begin_passage(c, kind, now);
 }
 

@@ -149,13 +149,13 @@ let_go(struct passage *p, enum side side)
 static void
 keep(struct passage *p, enum side side, struct view v)
 {
-	uint8_t *more = malloc(p->nkept[side] + v.len);
+	uint32_t have = p->kept[side] ? p->nkept[side] : 0;
+	uint8_t *more = malloc(have + v.len);
 
 	if (!more) {
 		fails(p, PASSAGE_MEMORY, side);
 		return;
 	}
-	uint32_t have = p->nkept[side];
 	if (have)
 		memcpy(more, p->kept[side], have);
 	memcpy(more + have, v.p, v.len);
@@ -294,6 +294,9 @@ passage_first(struct passage *p, struct passage_budget *b)
 	enum exchange_kind kind = EXCHANGE_UNSURE;
 	size_t n;
 
+	/* What an end has said without being asked may stand before what it can read. */
+	end_flush(p, SIDE_CLIENT);
+	end_flush(p, SIDE_SERVER);
 	while (kind == EXCHANGE_UNSURE && b->records > 0 && (n = read_some(p, SIDE_CLIENT, b)) > 0) {
 		keep(p, SIDE_CLIENT, view_of(b->scratch, n));
 		if (!p->fault)
@@ -310,13 +313,26 @@ passage_first(struct passage *p, struct passage_budget *b)
 	return p->fault ? EXCHANGE_UNSURE : kind;
 }
 
-/* An end has bytes that nobody will be woken for, and they are wanted. */
+/* An end has bytes that nobody will be woken for. */
 static bool
-has_more(const struct passage *p, enum side side)
+has_readable(const struct passage *p, enum side side)
 {
 	const struct passage_end *e = &p->end[side];
 
-	return e->tls && !e->ended && !p->kept[side] && tls_end_has_readable(e->tls);
+	return e->tls && !e->ended && tls_end_has_readable(e->tls);
+}
+
+bool
+passage_first_more(const struct passage *p)
+{
+	return has_readable(p, SIDE_CLIENT) || has_readable(p, SIDE_SERVER);
+}
+
+/* ... and they are wanted. */
+static bool
+has_more(const struct passage *p, enum side side)
+{
+	return !p->kept[side] && has_readable(p, side);
 }
 
 bool

@@ -63,6 +63,8 @@ struct tls_io passage_io(struct passage *p, enum side side);
 /* Before there is an exchange: what do the first bytes begin?  UNSURE: nobody can tell yet (or it is over: fault).  A server that speaks
  * first, or a guest that will not, is OTHER. */
 enum exchange_kind passage_first(struct passage *p, struct passage_budget *b);
+/* ... and it can be asked again at once: nobody will be woken for what there is. */
+bool passage_first_more(const struct passage *p);
 /* True: more could be done (the budget stopped it). */
 bool passage_pump(struct passage *p, struct passage_budget *b);
 /* Both directions are done, and all is out. */
