@@ -9,7 +9,9 @@
 #	KIND.pem	what a server shows: its own certificate first, then what it adds
 #	KIND.key	its key
 #	list		a line for each: KIND, the name or address asked for, the verdict of sluice (verify_fault_name()), that of
-#			`openssl verify -x509_strict -auth_level 2 -purpose sslserver` ("good" or "bad"), why the two differ
+#			`openssl verify -x509_strict -auth_level 2 -purpose sslserver` ("good" or "bad"), why the two differ; then
+#			"unread", if Mbed TLS ends the handshake before there is anything to judge (it reads no critical name
+#			constraints): such a server cannot be opened, whatever the verdict
 #
 # Good ones are good from 2020 to 2049, so that tests may fix what time it is.
 set -eu
@@ -214,8 +216,8 @@ constrained constrained_part "evil$HOST" outside-constraints bad - "DNS:evil$HOS
 constrained constrained_excluded "not.$HOST" outside-constraints bad - "DNS:not.$HOST"
 constrained constrained_ip_out "198.51.100.7" outside-constraints bad - "IP:198.51.100.7"
 constrained constrained_wildcard "not.$HOST" outside-constraints good 'what-was-asked-for-is-excluded' "DNS:*.$HOST"
-constrained critical_in "$HOST" good good - "DNS:$HOST" within_critical
-constrained critical_out "elsewhere.test" outside-constraints bad - "DNS:elsewhere.test" within_critical
+constrained critical_in "$HOST" good good '- unread' "DNS:$HOST" within_critical
+constrained critical_out "elsewhere.test" outside-constraints bad '- unread' "DNS:elsewhere.test" within_critical
 
 # A signature whose last byte is another.
 openssl x509 -in good.c -outform DER -out der
