@@ -227,7 +227,12 @@ give(struct reading *r, const struct config_key *k, const char *option, const ch
 
 	if (option ? option_take_named(&su, r->o, option, value) : k->take(&su, r->o, value))
 		return;
-	complain(r, at, value, "%s: %s", k->path, option ? without_option(why, option, value) : why);
+	/* Of a secret only the name is said again. */
+	char shown[VALUE_MAX * 2];
+	snprintf(shown, sizeof(shown), "%s", value);
+	if (option && strcmp(option, "secret") == 0)
+		shown[strcspn(shown, "=")] = '\0';
+	complain(r, at, shown, "%s: %s", k->path, option ? without_option(why, option, shown) : why);
 }
 
 static bool

@@ -20,24 +20,27 @@ option_secret(struct setup *su, struct sluice_options *o, const char *value)
 {
 	struct secret_option read = {.text = NULL};
 	char why[WHY];
+	/* What stands behind the name may be a value that should not be there: it is not said again. */
+	int name = (int)strcspn(value, "=");
 
 	if (!o->secrets)
 		o->secrets = calloc(1, sizeof(*o->secrets));
 	if (!o->secrets)
 		return wrong(su, "--secret: no memory to keep it");
 	if (!secret_option_parse(value, &read, why, sizeof(why)))
-		return wrong(su, "--secret %s: %s", value, why);
+		return wrong(su, "--secret %.*s: %s", name, value, why);
 
 	struct option_secrets *s = o->secrets;
 	for (size_t i = 0; i < s->n; i++)
 		if (strcmp(s->secret[i].name, read.secret.name) == 0) {
-			wrong(su, "--secret %s: there is a secret of this name already", value);
+			wrong(su, "--secret %.*s: there is a secret of this name already", name, value);
 			secret_option_free(&read);
 			return false;
 		}
 	if (s->n == OPTION_SECRETS) {
 		secret_option_free(&read);
-		return wrong(su, "--secret %s: more than %u secrets; give fewer", value, OPTION_SECRETS);
+		return wrong(su, "--secret %.*s: more than %u secrets; give fewer", name, value,
+			     OPTION_SECRETS);
 	}
 	s->option[s->n] = read;
 	s->secret[s->n] = read.secret;

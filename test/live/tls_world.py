@@ -30,6 +30,13 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     def do_GET(self):
         if self.headers.get("Upgrade", "").lower() == "websocket":
             return self.websocket()
+        if self.path == "/headers":
+            said = str(self.headers).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+            return
         if self.path == "/whoami":
             return self.say(str(self.connection.version()) + " " + str(self.connection.session_reused) + " "
                             + str(self.connection.getpeercert().get("subject", "") if self.server.wants else "") + "\n")
