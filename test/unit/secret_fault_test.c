@@ -3,47 +3,8 @@
  *
  * Each time the change stands or nothing has changed, and nothing is lost (the sanitizer counts).
  */
+#include "test/unit/fault_kit.h"
 #include "test/unit/secret_store_kit.h"
-
-#define ENOUGH 100000u
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-static unsigned left = ENOUGH; /* allocations until one fails; ENOUGH: none will */
-static bool failed;
-
-static bool
-runs_out(void)
-{
-	if (left == ENOUGH || left-- > 0)
-		return false;
-	left = ENOUGH;
-	failed = true;
-	return true;
-}
-
-void *
-__wrap_malloc(size_t n)
-{
-	return runs_out() ? NULL : __real_malloc(n);
-}
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-	return runs_out() ? NULL : __real_calloc(n, size);
-}
-
-void *
-__wrap_realloc(void *p, size_t n)
-{
-	return runs_out() ? NULL : __real_realloc(p, n);
-}
 
 static void
 a_secret_is_set_or_is_not(void **state)
