@@ -494,7 +494,6 @@ secrets_are_for_the_target(void **state)
 	guest_writes(c, "GET / HTTP/1.1\r\nHost: " NAME "\r\nAuthorization: Bearer " HOLDER "\r\n\r\n");
 	c->served[c->nserved] = '\0';
 	assert_non_null(strstr((const char *)c->served, "Authorization: Bearer value-of-the-key\r\n"));
-	assert_int_equal(counted(GW_SECRETS_PUT), 1);
 	end_intercept();
 }
 
