@@ -129,7 +129,8 @@ struct sluice_config {
 	uint8_t guest_mac[6];   /* zero: the first valid source address locks it */
 	uint8_t gateway_mac[6]; /* zero: 52:55:0a:00:02:02 */
 
-	/* Upstream resolvers for the DNS address, "ADDR", "ADDR:PORT" or "[ADDR]:PORT", tried in order.
+	/* Upstream resolvers for the DNS address, "ADDR", "ADDR:PORT" or "[ADDR]:PORT", tried in order.  "tls://" and one of these, with
+	 * "#NAME" behind it: over TLS (RFC 7858; port 853), whose certificate must be for NAME, without it for the address.
 	 * None: those of /etc/resolv.conf, read again when the file changes. */
 	const char *const *nameservers;
 	size_t nnameservers;
@@ -208,7 +209,7 @@ struct sluice_config {
 
 	/* --- names */
 
-	/* "SUFFIX=ADDR[:PORT][,ADDR[:PORT]...]": names at and below SUFFIX are asked there, nowhere else. */
+	/* "SUFFIX=SERVER[,SERVER...]", as nameservers are written: names at and below SUFFIX are asked there, nowhere else. */
 	const char *const *dns_routes;
 	size_t ndns_routes;
 	/* "NAME=ADDR[,ADDR...]": answered by the gateway itself. */

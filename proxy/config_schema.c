@@ -174,7 +174,8 @@ static const struct config_key table[] = {
 
     {"dns", KEY_SECTION, .type = "section", .about = "names"},
     {"dns.nameservers", KEY_LIST, .option = "nameserver", .type = "list of ADDR[:PORT]", .limit = "8",
-     .fallback = "those of /etc/resolv.conf", .about = "where names are asked, tried in order"},
+     .fallback = "those of /etc/resolv.conf",
+     .about = "where names are asked, tried in order; tls://ADDR#NAME: over TLS"},
     {"dns.routes", KEY_PAIRS, .option = "dns-route", .type = "SUFFIX: ADDR[:PORT], or a list of them",
      .limit = "64 of 8", .fallback = "none", .about = "names at and below SUFFIX are asked there alone"},
     {"dns.hosts", KEY_PAIRS, .option = "host", .type = "NAME: ADDR, or a list of them", .limit = "4096 of 16",
