@@ -110,7 +110,7 @@ verb_check(struct options *o, const struct log *log)
 		putchar('\n');
 	}
 	json_decref(all.list);
-	return fflush(stdout) == 0 && all.errors == 0 ? STATUS_OK : STATUS_CANNOT;
+	return fflush(stdout) == 0 && !ferror(stdout) && all.errors == 0 ? STATUS_OK : STATUS_CANNOT;
 }
 
 /* --- explain ----------------------------------------------------------------------------------------------- */
@@ -138,7 +138,7 @@ verb_explain(const struct options *o, const struct log *log)
 		if (f.text[0])
 			log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
 	}
-	if (fflush(stdout) != 0 || r < 0)
+	if (fflush(stdout) != 0 || ferror(stdout) || r < 0)
 		return STATUS_CANNOT;
 	return r == 1 ? STATUS_OK : STATUS_REFUSED;
 }

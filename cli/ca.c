@@ -83,5 +83,5 @@ verb_ca(const struct options *o, const struct log *log)
 		fputs(ca.pem, stdout);
 	else if (strcmp(o->ca_what, "bundle") != 0)
 		show(o->ca_dir, &ca, o->json);
-	return fflush(stdout) == 0 ? STATUS_OK : STATUS_CANNOT;
+	return fflush(stdout) == 0 && !ferror(stdout) ? STATUS_OK : STATUS_CANNOT;
 }

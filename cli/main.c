@@ -27,7 +27,7 @@ open_standard_streams(void)
 static int
 end_of_output(void)
 {
-	return fflush(stdout) == 0 ? STATUS_OK : STATUS_CANNOT;
+	return fflush(stdout) == 0 && !ferror(stdout) ? STATUS_OK : STATUS_CANNOT;
 }
 
 static int

@@ -76,7 +76,7 @@ help(void)
 	       "Exit status: 0 powered off or ^A x; 1 could not start or go on; 2 wrong options;\n"
 	       "             3 the guest wanted a reset; 4 it crashed; 128+N ended by signal N.\n",
 	       sluice_options_help());
-	return fflush(stdout) == 0 ? STATUS_OFF : STATUS_CANNOT;
+	return fflush(stdout) == 0 && !ferror(stdout) ? STATUS_OFF : STATUS_CANNOT;
 }
 
 /* --- options --------------------------------------------------------------------------------------- */
