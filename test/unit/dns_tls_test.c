@@ -36,8 +36,8 @@ step_server(struct conn *c)
 {
 	struct endpoint to;
 
-	c->gone |= c->fd >= 0 && vhost_peer(bed->vhost, c->fd, &to) &&
-		   !addr_eq(&to.addr, &c->p.t.remote.addr);
+	c->gone |=
+	    c->fd >= 0 && vhost_peer(bed->vhost, c->fd, &to) && !addr_eq(&to.addr, &c->p.t.remote.addr);
 	return step_end(c->server, &c->server_done, &c->server_got, &c->server_end, c->served, &c->nserved,
 			&c->server_had, &c->server_sum);
 }
