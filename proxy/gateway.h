@@ -88,6 +88,7 @@ enum gateway_count {
 	GW_REQUESTS,
 	GW_REQUESTS_REFUSED,
 	GW_SECRETS_REFUSED,
+	GW_BODIES_FULL, /* requests refused: no room for their bodies */
 	GW_BYTES_TO_HOST,
 	GW_BYTES_TO_GUEST,
 	GW_COUNTS,
@@ -183,6 +184,7 @@ struct sluice { /* "the gateway" */
 	struct settings *settings;                /* policy and names */
 	_Atomic(struct settings *) settings_next; /* left by sluice_reload(); taken at the next turn */
 	struct surroundings where;
+	struct name host_name; /* DNS_HOST_NAME */
 	struct addr *own;  /* where.own, as the host last said: sorted, and our own link-local address */
 	bool own_watched;  /* the host tells of changes */
 	usec_t own_at;     /* when it is to be asked anew all the same; TIME_NEVER */
@@ -192,6 +194,7 @@ struct sluice { /* "the gateway" */
 	struct dns_service *dns;
 	struct interception *intercept;
 	struct secret_store *secrets;
+	size_t bodies; /* bytes of bodies that they are put into: at most REQUESTS_BODIES */
 	atomic_bool
 	    opens_tls; /* or may: what the guest must trust matters.  Set from any thread, never back */
 	struct refusals refusals;

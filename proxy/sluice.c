@@ -266,6 +266,7 @@ build(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 	if (!gw->intercept)
 		return false;
 	atomic_store(&gw->opens_tls, gw_opens_tls(gw, gw->settings));
+	name_parse(DNS_HOST_NAME, sizeof(DNS_HOST_NAME) - 1, &gw->host_name);
 	judge_own_echo(gw);
 	gw->spare_fd = gw_socket(gw, HOST_UDP, FAMILY_V4, &(struct host_socket_opts){0});
 	return publish_open(gw, cfg->publish, cfg->npublish, su->err, su->errlen);

@@ -39,6 +39,20 @@ P8_the_host_is_refused_by_default(void **state)
 	end();
 }
 
+/* A guest that has it from its hosts file has not asked for it. */
+static void
+the_host_by_its_name(void **state)
+{
+	(void)state;
+	rules("none", "allow tcp/8080 to host.sluice.internal", NULL);
+	begin();
+	expect_open_tcp(1000, "10.0.2.2", 8080);
+	expect_open_tcp(1001, "fd73:6c75:6963:65::2", 8080);
+	expect_refused_tcp(1002, "10.0.2.2", 8081);
+	expect_refused_tcp(1003, "203.0.113.5", 8080);
+	end();
+}
+
 static void
 the_host_by_a_rule(void **state)
 {
@@ -691,6 +705,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup(f, fresh_events)
 	const struct CMUnitTest tests[] = {
 	    TEST(P8_the_host_is_refused_by_default),
+	    TEST(the_host_by_its_name),
 	    TEST(the_host_by_a_rule),
 	    TEST(each_profile_as_far_as_it_goes),
 	    TEST(drop_says_nothing),
