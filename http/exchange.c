@@ -52,6 +52,17 @@ exchange_may_leak(const struct exchange *x, const struct secret_plan *plan, stru
 	return true;
 }
 
+bool
+exchange_hold(struct exchange *x, size_t bytes)
+{
+	const ptrdiff_t more = (ptrdiff_t)bytes - (ptrdiff_t)x->held;
+
+	if (more && x->env->room && !x->env->room(x->env->ctx, more) && more > 0)
+		return false;
+	x->held = bytes;
+	return true;
+}
+
 void
 exchange_answer(struct request_answer *out, uint16_t status, const char *format, ...)
 {

@@ -49,6 +49,7 @@ struct exchange {
 	 * both connections are closed. */
 	const char *failed;
 	bool by_server; /* ... and whose fault it was: the server's */
+	size_t held;    /* bytes of bodies that are gathered, as env->room() knows */
 };
 
 /* Bytes as they are, both ways.  With a set of secrets the client's are searched: plan NULL: none are. */

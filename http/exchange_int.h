@@ -14,6 +14,12 @@
 bool exchange_may_leak(const struct exchange *x, const struct secret_plan *plan, struct substitution *found,
 		       const struct request *r, struct request_answer *out);
 
+/* All bodies that are gathered have so many bytes now, or are about to.  False: there is no room for more, and nothing has changed. */
+bool exchange_hold(struct exchange *x, size_t bytes);
+#define EXCHANGE_NO_ROOM                                                                                  \
+	"secrets may be put into this request's body, and too many such bodies are under way: try again " \
+	"later"
+
 /* An answer of ours, without a rule. */
 void exchange_answer(struct request_answer *out, uint16_t status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

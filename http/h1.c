@@ -37,6 +37,12 @@ h1_room(const struct h1 *h, enum side to)
 	return n < EXCHANGE_WAITS ? EXCHANGE_WAITS - n : 0;
 }
 
+size_t
+h1_gathered(const struct h1 *h)
+{
+	return waiting_len(&h->gathered) + h->put.out.len + h->whole.len;
+}
+
 static bool
 all_sent(const struct h1 *h, enum side to)
 {
@@ -69,6 +75,7 @@ forget_request(struct h1 *h)
 	waiting_free(&h->head);
 	waiting_free(&h->trailer);
 	waiting_free(&h->gathered);
+	clear_free(&h->put.out);
 	waiting_free(&h->answer);
 	clear_free(&h->pending);
 	if (h->redacting)
@@ -192,6 +199,13 @@ h1_refuse(struct h1 *h, const struct request_answer *a, usec_t now)
 	h->chunks = (struct http_chunks){.left = 0};
 }
 
+/* What a body of many bytes had is free for others. */
+static void
+settle(struct h1 *h)
+{
+	exchange_hold(&h->base, h1_gathered(h));
+}
+
 /* --- the calls ----------------------------------------------------------------------------------------------------------- */
 
 static size_t
@@ -211,11 +225,10 @@ h1_take(struct exchange *x, enum side from, struct view bytes, usec_t now)
 		if (!tunnel && h->in == IN_TUNNEL)
 			break;
 	}
-	if (!x->failed)
-		return at;
-	if (h->in != IN_OVER)
+	if (x->failed && h->in != IN_OVER)
 		h1_fail(h, x->failed, x->by_server, now);
-	return bytes.len;
+	settle(h);
+	return x->failed ? bytes.len : at;
 }
 
 static void
@@ -309,6 +322,7 @@ h1_end(struct exchange *x, enum side from, bool clean, usec_t now)
 	}
 	if (h->in == IN_TUNNEL && h->end[SIDE_CLIENT] && h->end[SIDE_SERVER])
 		h1_over(h, now);
+	settle(h);
 }
 
 static struct view
@@ -338,6 +352,7 @@ h1_gave(struct exchange *x, enum side to, size_t n, usec_t now)
 	if (h->whole_at == h->whole.len) {
 		clear_free(&h->whole);
 		h->whole_at = 0;
+		settle(h);
 	}
 }
 
@@ -383,6 +398,7 @@ h1_free(struct exchange *x)
 	waiting_free(&h->to[SIDE_CLIENT]);
 	waiting_free(&h->to[SIDE_SERVER]);
 	clear_free(&h->whole);
+	settle(h);
 	free(h);
 }
 

@@ -68,7 +68,8 @@ struct h1 {
 	struct http_chunks chunks;
 	struct waiting trailer;
 	struct waiting gathered;
-	struct clear pending; /* head of a request whose body is gathered, without its length */
+	struct body_search put; /* of it */
+	struct clear pending;   /* head of a request whose body is gathered, without its length */
 	struct scan scan;
 
 	enum h1_out out;
@@ -88,6 +89,8 @@ struct h1 {
 bool h1_send(struct h1 *h, enum side to, const void *bytes, size_t n);
 /* How much more may wait there. */
 size_t h1_room(const struct h1 *h, enum side to);
+/* Bytes of a body that is gathered, and of what is made of it. */
+size_t h1_gathered(const struct h1 *h);
 /* The end, at once: what waits for the server is not sent. */
 void h1_fail(struct h1 *h, const char *why, bool by_server, usec_t now);
 /* The same, and if the client had nothing of a response yet, one of ours: why (static) is its text, and if more is set, that is told. */

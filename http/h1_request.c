@@ -118,6 +118,8 @@ choose_body(struct h1 *h, struct request_answer *a)
 		    SUBSTITUTE_BODY);
 		return false;
 	}
+	body_search_begin(&h->put, &h->now.plan, substitute_body_kind(h1_field(h, "content-type")),
+			  SUBSTITUTE_BODY);
 	return true;
 }
 
@@ -246,12 +248,34 @@ search(struct h1 *h, struct view bytes, enum secret_place place, usec_t now)
 	return false;
 }
 
+/* Bytes of the content that are gathered. */
+static void
+gather(struct h1 *h, struct view bytes, usec_t now)
+{
+	struct request_answer a;
+
+	if (waiting_len(&h->gathered) + bytes.len > SUBSTITUTE_BODY) {
+		exchange_answer(&a, 413,
+				"a secret may stand in bodies for this host, and this one is longer "
+				"than %u bytes",
+				SUBSTITUTE_BODY);
+		h->closing = true;
+		h1_refuse(h, &a, now);
+	} else if (!exchange_hold(&h->base, h1_gathered(h) + bytes.len)) {
+		exchange_answer(&a, 503, EXCHANGE_NO_ROOM);
+		h->closing = true;
+		h1_refuse(h, &a, now);
+	} else if (!waiting_add(&h->gathered, bytes.p, bytes.len)) {
+		h1_fail_with(h, 503, "no memory", NULL, false, now);
+	} else {
+		body_search_more(&h->put, &h->now.plan, waiting_view(&h->gathered), &h->now.found);
+	}
+}
+
 /* Bytes of the content. */
 static void
 body_bytes(struct h1 *h, struct view bytes, usec_t now)
 {
-	struct request_answer a;
-
 	h->expecting = false;
 	switch (h->body) {
 	case BODY_PASSED:
@@ -260,16 +284,7 @@ body_bytes(struct h1 *h, struct view bytes, usec_t now)
 			h1_send(h, SIDE_SERVER, bytes.p, bytes.len);
 		break;
 	case BODY_GATHERED:
-		if (waiting_len(&h->gathered) + bytes.len > SUBSTITUTE_BODY) {
-			exchange_answer(&a, 413,
-					"a secret may stand in bodies for this host, and this one is longer "
-					"than %u bytes",
-					SUBSTITUTE_BODY);
-			h->closing = true;
-			h1_refuse(h, &a, now);
-		} else if (!waiting_add(&h->gathered, bytes.p, bytes.len)) {
-			h1_fail_with(h, 503, "no memory", NULL, false, now);
-		}
+		gather(h, bytes, now);
 		break;
 	case BODY_DROPPED:
 		break;
@@ -281,11 +296,25 @@ static bool
 substitute_gathered(struct h1 *h, struct request_answer *a)
 {
 	struct h1_request *q = &h->now;
+	struct view body = waiting_view(&h->gathered);
 	char length[64];
 
-	h->whole = (struct clear){.max = SUBSTITUTE_BODY};
-	substitute_body(&q->plan, waiting_view(&h->gathered),
-			substitute_body_kind(h1_field(h, "content-type")), &h->whole, &q->found);
+	if (h->put.done > 0 && !exchange_hold(&h->base, h1_gathered(h) + body.len - h->put.done)) {
+		exchange_answer(a, 503, EXCHANGE_NO_ROOM);
+		return false;
+	}
+	if (h->put.done > 0) {
+		body_search_end(&h->put, body);
+		h->whole = h->put.out;
+		h->put.out = (struct clear){.max = SUBSTITUTE_BODY};
+	} else {
+		/* Nothing is dropped from its front. */
+		h->whole = (struct clear){.p = h->gathered.p,
+					  .len = h->gathered.to,
+					  .room = h->gathered.room,
+					  .max = SUBSTITUTE_BODY};
+		h->gathered = (struct waiting){.p = NULL};
+	}
 	if (!exchange_may_leak(&h->base, &q->plan, &q->found, &q->r, a))
 		return false;
 	int n = snprintf(length, sizeof(length), "Content-Length: %zu\r\n\r\n", h->whole.len);

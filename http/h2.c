@@ -116,7 +116,7 @@ stream_free(struct h2_exchange *x, struct h2_stream *s)
 	h2_queue_clear(&x->heap, &s->head_out);
 	if (s->redacts)
 		redact_end(&s->redact);
-	clear_free(&s->body);
+	h2_gathered_free(x, s);
 	secret_set_drop(s->plan.set);
 	h2_put(&x->heap, s->text);
 	h2_put(&x->heap, s);
@@ -193,7 +193,7 @@ close_both(struct h2_exchange *x)
 }
 
 static void
-settle(struct h2_exchange *x)
+go_on(struct h2_exchange *x)
 {
 	pump(x);
 	if (x->heap.failed)
@@ -216,6 +216,14 @@ settle(struct h2_exchange *x)
 		x->x.failed = x->broken[SIDE_SERVER];
 		x->x.by_server = true;
 	}
+}
+
+static void
+settle(struct h2_exchange *x)
+{
+	go_on(x);
+	/* What bodies of many bytes had is free for others. */
+	exchange_hold(&x->x, x->gathered + x->bodies);
 }
 
 /* --- struct exchange_ops ------------------------------------------------------------------------------------------------- */
@@ -388,6 +396,7 @@ h2_free(struct exchange *ex)
 	}
 	while (x->first)
 		stream_free(x, x->first);
+	exchange_hold(&x->x, 0);
 	heap = x->heap;
 	h2_heap_clear(&heap);
 }

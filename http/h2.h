@@ -26,8 +26,7 @@
 
 #include <nghttp2/nghttp2.h>
 
-#include "http/exchange.h"
-#include "http/substitute.h"
+#include "http/exchange_int.h"
 
 #define H2_STREAMS 100u       /* of the client, at once */
 #define H2_STREAMS_KEPT 256u  /* known at once: also those whose end the server was not told yet */
@@ -137,6 +136,7 @@ struct h2_stream {
 	struct scan scan;        /* of the request's body */
 	struct redact redact;    /* of the response's */
 	struct clear body;       /* gathered */
+	struct body_search put;  /* of it */
 	/* For a server that speaks HTTP/1.1: */
 	struct h2_queue head_out; /* the head, later the trailer, as they go out */
 	size_t heads;             /* bytes of the head, counted in x->end[].heads while they wait */
@@ -194,7 +194,8 @@ struct h2_exchange {
 	struct h2_stream *first, *last;
 	uint32_t nstreams;
 	struct h2_stream *gatherer; /* whose gathered body may be longer than its window */
-	size_t bodies;              /* bytes of bodies that were gathered and wait to leave */
+	size_t gathered;            /* bytes of bodies that are gathered, and of what is made of them */
+	size_t bodies;              /* ... of those that were, and wait to leave */
 	usec_t now, began;
 	bool leaving;    /* streams that are open are the last */
 	usec_t leave_by; /* the server is gone: what it said must be fetched until then */
@@ -265,6 +266,8 @@ bool h2_request_head(struct h2_exchange *x, struct h2_stream *s, struct h2_field
 bool h2_request_data(struct h2_exchange *x, struct h2_stream *s, struct view bytes);
 bool h2_request_end(struct h2_exchange *x, struct h2_stream *s, struct h2_fields *trailers);
 bool h2_request_submit(struct h2_exchange *x, struct h2_stream *s);
+/* A body that was gathered is given back. */
+void h2_gathered_free(struct h2_exchange *x, struct h2_stream *s);
 /* Its body is no longer here, or never will be: the next one's turn. */
 void h2_gather_done(struct h2_exchange *x, struct h2_stream *s);
 

@@ -51,7 +51,7 @@ h2_refuse(struct h2_exchange *x, struct h2_stream *s, const struct request_answe
 		x->up->reset(x, s, NGHTTP2_CANCEL);
 	h2_flow_drop(x, s, SIDE_SERVER);
 	h2_flow_drop(x, s, SIDE_CLIENT);
-	clear_free(&s->body);
+	h2_gathered_free(x, s);
 	h2_gather_done(x, s);
 	h2_fields_clear(&x->heap, &s->flow[SIDE_SERVER].fields);
 	if (s->begun) {

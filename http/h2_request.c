@@ -143,6 +143,7 @@ gathers(struct h2_exchange *x, struct h2_stream *s, const struct h2_fields *f, b
 		    "secrets may be put into this request's body, and it is encoded (Content-Encoding)");
 		return false;
 	}
+	body_search_begin(&s->put, &s->plan, s->kind, SUBSTITUTE_BODY);
 	return true;
 }
 
@@ -219,6 +220,24 @@ gather_turn(struct h2_exchange *x)
 }
 
 void
+h2_gathered_free(struct h2_exchange *x, struct h2_stream *s)
+{
+	x->gathered -= s->body.len + s->put.out.len;
+	clear_free(&s->body);
+	clear_free(&s->put.out);
+}
+
+/* True: there is room for n bytes more. */
+static bool
+hold(struct h2_exchange *x, struct h2_stream *s, size_t n)
+{
+	if (exchange_hold(&x->x, x->gathered + x->bodies + n))
+		return true;
+	h2_refuse_with(x, s, 503, EXCHANGE_NO_ROOM);
+	return false;
+}
+
+void
 h2_gather_done(struct h2_exchange *x, struct h2_stream *s)
 {
 	if (x->gatherer != s)
@@ -235,9 +254,14 @@ gather(struct h2_exchange *x, struct h2_stream *s, struct view bytes)
 			       "secrets may be put into this request's body, and it is longer than 16 MiB");
 		return true;
 	}
+	if (!hold(x, s, bytes.len))
+		return true;
 	clear_add(&s->body, bytes.p, bytes.len);
 	if (s->body.failed)
 		return false;
+	size_t had = s->put.out.len;
+	body_search_more(&s->put, &s->plan, view_of(s->body.p, s->body.len), &s->found);
+	x->gathered += bytes.len + s->put.out.len - had;
 	/* Its windows are given back when it is its turn. */
 	if (x->gatherer == s)
 		h2_flow_left(x, s, SIDE_SERVER, 0);
@@ -274,18 +298,23 @@ h2_request_data(struct h2_exchange *x, struct h2_stream *s, struct view bytes)
 static bool
 put_in(struct h2_exchange *x, struct h2_stream *s)
 {
-	size_t left = 2 * (size_t)SUBSTITUTE_BODY - x->bodies;
-	struct clear out = {.max = left < SUBSTITUTE_BODY ? left : SUBSTITUTE_BODY};
+	size_t left = 2 * (size_t)SUBSTITUTE_BODY - x->bodies, had = s->put.out.len;
+	struct view body = view_of(s->body.p, s->body.len);
 	bool ok = true;
 
-	substitute_body(&s->plan, view_of(s->body.p, s->body.len), s->kind, &out, &s->found);
-	clear_free(&s->body);
+	if (s->put.done > 0) {
+		if (!hold(x, s, body.len - s->put.done))
+			return true;
+		body_search_end(&s->put, body);
+		x->gathered += s->put.out.len - had;
+		body = view_of(s->put.out.p, s->put.out.len);
+	}
 	h2_leaks(x, s);
-	if (!s->refused && out.failed)
+	if (!s->refused && (s->put.out.failed || body.len > left))
 		h2_refuse_with(x, s, 413, "with its secrets this request's body is too long");
 	if (!s->refused)
-		ok = h2_flow_add(x, s, SIDE_SERVER, view_of(out.p, out.len));
-	clear_free(&out);
+		ok = h2_flow_add(x, s, SIDE_SERVER, body);
+	h2_gathered_free(x, s);
 	return ok;
 }
 

@@ -68,6 +68,9 @@ struct exchange_env {
 	bool (*leaked)(void *ctx, const struct request *r, const struct request_leak *l,
 		       struct request_answer *out);
 	void (*done)(void *ctx, const struct request_record *r);
+	/* So many bytes more (less) of bodies that are gathered, to put secrets into: false: there is no room for more, and nothing has
+	 * changed.  NULL: each exchange has its own bounds alone. */
+	bool (*room)(void *ctx, ptrdiff_t more);
 	/* Unpredictable bytes, NULL: none are needed. */
 };
 

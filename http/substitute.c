@@ -111,20 +111,28 @@ meet(struct text *t, const struct scan_hit *h)
 	}
 }
 
+/* From what the scan has seen on. */
 static void
-put_in(struct text *t)
+meet_all(struct text *t, struct scan *scan)
 {
 	struct scan_hit hit[SCAN_HITS];
-	struct scan scan;
 
-	substitute_watching(t->plan, &scan);
-	for (size_t at = 0, used; at < t->bytes.len; at += used) {
+	for (size_t at = (size_t)scan->at, used; at < t->bytes.len; at += used) {
 		uint32_t n =
-		    scan_bytes(&scan, view_of(t->bytes.p + at, t->bytes.len - at), hit, SCAN_HITS, &used);
+		    scan_bytes(scan, view_of(t->bytes.p + at, t->bytes.len - at), hit, SCAN_HITS, &used);
 
 		for (uint32_t i = 0; i < n; i++)
 			meet(t, &hit[i]);
 	}
+}
+
+static void
+put_in(struct text *t)
+{
+	struct scan scan;
+
+	substitute_watching(t->plan, &scan);
+	meet_all(t, &scan);
 	if (t->done < t->bytes.len)
 		clear_add(t->out, t->bytes.p + t->done, t->bytes.len - t->done);
 }
@@ -254,22 +262,64 @@ substitute_body_kind(struct view type)
 	return BODY_PLAIN;
 }
 
+/* A placeholder's bytes, each escaped as "\\u0041". */
+#define LONGEST (6u * SECRET_PLACEHOLDER_MAX)
+
+void
+body_search_begin(struct body_search *b, const struct secret_plan *p, enum body_kind kind, size_t max)
+{
+	*b = (struct body_search){.kind = kind, .out = {.max = max}};
+	substitute_watching(p, &b->scan);
+}
+
+void
+body_search_more(struct body_search *b, const struct secret_plan *p, struct view body, struct substitution *s)
+{
+	struct text t = {.plan = p,
+			 .bytes = body,
+			 .place = SECRET_BODY,
+			 .forms = FORM(SCAN_RAW),
+			 .out = &b->out,
+			 .s = s,
+			 .done = b->done};
+
+	if (b->kind == BODY_JSON) {
+		t.forms |= FORM(SCAN_JSON);
+		t.escape = escape_json;
+	} else if (b->kind == BODY_FORM) {
+		t.forms |= FORM(SCAN_PERCENT);
+		t.escape = escape_percent;
+	}
+	meet_all(&t, &b->scan);
+	/* The rest is copied on the way as well, but for what the next piece may be the end of. */
+	if (t.done > 0 && body.len > t.done + LONGEST) {
+		clear_add(&b->out, body.p + t.done, body.len - LONGEST - t.done);
+		t.done = body.len - LONGEST;
+	}
+	b->done = t.done;
+}
+
+void
+body_search_end(struct body_search *b, struct view body)
+{
+	if (b->done == body.len)
+		return;
+	clear_reserve(&b->out, body.len - b->done);
+	clear_add(&b->out, body.p + b->done, body.len - b->done);
+	b->done = body.len;
+}
+
 void
 substitute_body(const struct secret_plan *p, struct view body, enum body_kind kind, struct clear *out,
 		struct substitution *s)
 {
-	struct text t = {
-	    .plan = p, .bytes = body, .place = SECRET_BODY, .forms = FORM(SCAN_RAW), .out = out, .s = s};
+	struct body_search b;
 
-	if (kind == BODY_JSON) {
-		t.forms |= FORM(SCAN_JSON);
-		t.escape = escape_json;
-	} else if (kind == BODY_FORM) {
-		t.forms |= FORM(SCAN_PERCENT);
-		t.escape = escape_percent;
-	}
-	clear_reserve(out, body.len);
-	put_in(&t);
+	body_search_begin(&b, p, kind, out->max);
+	b.out = *out;
+	body_search_more(&b, p, body, s);
+	body_search_end(&b, body);
+	*out = b.out;
 }
 
 bool

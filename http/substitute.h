@@ -54,6 +54,22 @@ enum body_kind substitute_body_kind(struct view content_type);
 /* A whole body. */
 void substitute_body(const struct secret_plan *p, struct view body, enum body_kind kind, struct clear *out,
 		     struct substitution *s);
+/*
+ * The same for a body that comes in pieces and is gathered: each is searched as it comes, so that none costs more than its own length.
+ * `body` is always all of it so far.
+ */
+struct body_search {
+	struct scan scan;
+	enum body_kind kind;
+	size_t
+	    done; /* bytes that are in out, or were replaced; 0: nothing was put in, the body stays as it is */
+	struct clear out; /* grows only once something is put in; with the end it is the new body */
+};
+void body_search_begin(struct body_search *b, const struct secret_plan *p, enum body_kind kind, size_t max);
+void body_search_more(struct body_search *b, const struct secret_plan *p, struct view body,
+		      struct substitution *s);
+/* out.failed: it would be longer than max, or no memory. */
+void body_search_end(struct body_search *b, struct view body);
 /* Does the plan put anything into bodies?  Then they are gathered (SUBSTITUTE_BODY). */
 bool substitute_wants_body(const struct secret_plan *p);
 

@@ -304,6 +304,23 @@ leaked(void *ctx, const struct request *r, const struct request_leak *l, struct 
 	return false;
 }
 
+/* --- bodies that are gathered ------------------------------------------------------------------------------------ */
+
+static bool
+room(void *ctx, ptrdiff_t more)
+{
+	struct requests *rs = ctx;
+	struct sluice *gw = rs->gw;
+
+	if (more > 0 && (size_t)more > REQUESTS_BODIES - gw->bodies) {
+		gw_limit(gw, GW_BODIES_FULL,
+			 "too many bodies that secrets are put into: a request was refused", 0);
+		return false;
+	}
+	gw->bodies = (size_t)((ptrdiff_t)gw->bodies + more);
+	return true;
+}
+
 /* --- the log of requests ----------------------------------------------------------------------------------------- */
 
 /* "api.example" of "API.example:443": the host as policy compares it, where it is a name. */
@@ -391,7 +408,8 @@ requests_new(struct sluice *gw, struct tcp_flow *tf, const struct requests_of *o
 	rs->told[0].status = 400;
 	rs->told[1].status = 403;
 	rs->told[2].status = 421;
-	rs->env = (struct exchange_env){.ctx = rs, .judge = judge_one, .leaked = leaked, .done = done};
+	rs->env = (struct exchange_env){
+	    .ctx = rs, .judge = judge_one, .leaked = leaked, .done = done, .room = room};
 	return rs;
 }
 

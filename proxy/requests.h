@@ -19,6 +19,9 @@ struct requests_of {
 	bool http;       /* what is spoken is HTTP; false: it is opaque, and only searched for placeholders */
 };
 
+#define REQUESTS_BODIES \
+	(64u << 20) /* bytes of bodies that secrets are put into, all connections of a gateway together */
+
 /* Lives until requests_free(); the flow outlives it.  NULL: no memory. */
 struct requests *requests_new(struct sluice *gw, struct tcp_flow *tf, const struct requests_of *of);
 void requests_free(struct requests *r);

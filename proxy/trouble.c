@@ -157,6 +157,7 @@ static const char *const count_names[GW_COUNTS] = {
     [GW_REQUESTS] = "requests",
     [GW_REQUESTS_REFUSED] = "requests refused",
     [GW_SECRETS_REFUSED] = "placeholders where they may not be",
+    [GW_BODIES_FULL] = "requests refused for want of room: bodies with secrets",
     [GW_BYTES_TO_HOST] = "bytes to host",
     [GW_BYTES_TO_GUEST] = "bytes to guest",
 };

@@ -510,6 +510,7 @@ end_intercept(void)
 		if (open_flows(FLOW_TCP) == 0) {
 			assert_int_equal(x->open, 0);
 			assert_int_equal(x->handshakes, 0);
+			assert_int_equal(bed->gw->bodies, 0);
 			assert_null(x->queue[QUEUE_PLACE].first);
 			assert_null(x->queue[QUEUE_TURN].first);
 		}

@@ -134,6 +134,72 @@ exchange_frames(struct conn *c, struct h2_peer *p)
 	} while (nghttp2_session_want_write(p->session));
 }
 
+/* What all connections gather together has a bound, and all of it is given back. */
+static void
+bodies_have_room(void **state)
+{
+	static const char head[] = "POST /in HTTP/1.1\r\nHost: " NAME "\r\nContent-Length: 1000\r\n\r\n";
+	static const char request[] = ":method: POST\n:scheme: https\n:authority: " NAME "\n:path: /two\n";
+	char body[1001];
+
+	(void)state;
+	memset(body, '.', sizeof(body) - 1);
+	body[sizeof(body) - 1] = '\0';
+	begin_with_secret(SLUICE_SECRET_BODY, false);
+	struct conn *c = http_to(1000, NAME);
+	guest_writes(c, head);
+	guest_writes(c, body + 600);
+	assert_int_equal(bed->gw->bodies, 400);
+	assert_int_equal(c->nserved, 0);
+	guest_writes(c, body + 400);
+	assert_true(c->nserved > 1000);
+	assert_int_equal(bed->gw->bodies, 0);
+	c->nserved = 0;
+	server_writes(c, "HTTP/1.1 204 No Content\r\n\r\n");
+	c->nheard = 0;
+	/* Others have nearly all: it is refused once that is known. */
+	bed->gw->bodies = REQUESTS_BODIES - 500;
+	guest_writes(c, head);
+	guest_writes(c, body + 600);
+	assert_int_equal(bed->gw->bodies, REQUESTS_BODIES - 100);
+	assert_int_equal(c->nheard, 0);
+	guest_writes(c, body + 400);
+	assert_true(is_in(c->heard, c->nheard, "HTTP/1.1 503 "));
+	assert_true(is_in(c->heard, c->nheard, "too many such bodies"));
+	assert_int_equal(c->nserved, 0);
+	assert_int_equal(bed->gw->bodies, REQUESTS_BODIES - 500);
+	assert_int_equal(counted(GW_BODIES_FULL), 1);
+
+	memcpy(body + 700, PLACEHOLDER, strlen(PLACEHOLDER));
+	/* The copy with the values counts as well, and one that is left in the middle counts no more. */
+	c = open_tls_to(1001, &(struct far_options){.name = NAME, .offer = {1, {"h2"}}});
+	struct h2_peer *p = h2_peer_new(&(struct h2_peer_options){.server = false});
+	struct h2_seen *s = h2_peer_request(p, request, body + 700, 300);
+	exchange_frames(c, p);
+	assert_true(s->ended);
+	assert_non_null(strstr(s->head, ":status: 503\n"));
+	assert_int_equal(c->nserved, 0);
+	assert_int_equal(bed->gw->bodies, REQUESTS_BODIES - 500);
+	assert_int_equal(counted(GW_BODIES_FULL), 2);
+	bed->gw->bodies = 0;
+	s = h2_peer_request(p, request, body + 700, 300);
+	exchange_frames(c, p);
+	assert_true(is_in(c->served, c->nserved, VALUE "....."));
+	assert_int_equal(bed->gw->bodies, 0);
+	c->nserved = 0;
+	server_writes(c, "HTTP/1.1 204 No Content\r\n\r\n");
+	exchange_frames(c, p);
+	assert_non_null(strstr(s->head, ":status: 204\n"));
+	h2_peer_open(p, request, body + 900);
+	exchange_frames(c, p);
+	assert_int_equal(bed->gw->bodies, 100);
+	peer_send(&c->p, TCP_RST | TCP_ACK, NULL, 0);
+	bed_settle(bed);
+	assert_int_equal(bed->gw->bodies, 0);
+	h2_peer_free(p);
+	end_intercept();
+}
+
 /* A guest that offers nothing else, a server that says nothing about protocols: each has its own. */
 static void
 http2_alone_to_an_old_server(void **state)
@@ -179,6 +245,7 @@ main(void)
 	    cmocka_unit_test_setup(value_goes_and_stays_outside, fresh_intercept),
 	    cmocka_unit_test_setup(body_has_the_value, fresh_intercept),
 	    cmocka_unit_test_setup(leak_to_another_host, fresh_intercept),
+	    cmocka_unit_test_setup(bodies_have_room, fresh_intercept),
 	    cmocka_unit_test_setup(http2_alone_to_an_old_server, fresh_intercept),
 	};
 

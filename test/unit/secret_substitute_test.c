@@ -23,6 +23,36 @@ two(unsigned places)
 
 enum what { HEADER, TARGET, PLAIN, JSON, FORM };
 
+/* However a body is cut, the same comes of it. */
+static void
+same_in_pieces(const struct secret_plan *p, struct view body, enum body_kind kind, const struct clear *whole,
+	       const struct substitution *found)
+{
+	for (size_t piece = 1; piece <= body.len; piece++) {
+		struct substitution s = {.replaced = 0};
+		struct body_search b;
+
+		body_search_begin(&b, p, kind, 4096);
+		for (size_t n = 0; n < body.len;) {
+			n = body.len - n < piece ? body.len : n + piece;
+			/* What has not come yet cannot be looked at. */
+			uint8_t *so_far = malloc(n);
+			assert_non_null(so_far);
+			memcpy(so_far, body.p, n);
+			body_search_more(&b, p, view_of(so_far, n), &s);
+			free(so_far);
+		}
+		body_search_end(&b, body);
+		assert_int_equal(b.out.len, whole->len);
+		assert_memory_equal(b.out.p, whole->p, whole->len);
+		assert_int_equal(s.replaced, found->replaced);
+		assert_int_equal(s.leaks, found->leaks);
+		assert_int_equal(s.leak, found->leak);
+		assert_int_equal(s.leaked, found->leaked);
+		clear_free(&b.out);
+	}
+}
+
 static struct substitution
 put(const struct secret_plan *p, enum what what, const char *name, const char *text, const char *want)
 {
@@ -35,6 +65,8 @@ put(const struct secret_plan *p, enum what what, const char *name, const char *t
 		substitute_target(p, kit_view(text), &out, &s);
 	else
 		substitute_body(p, kit_view(text), (enum body_kind)(what - PLAIN), &out, &s);
+	if (what >= PLAIN)
+		same_in_pieces(p, kit_view(text), (enum body_kind)(what - PLAIN), &out, &s);
 	assert_clear(&out, want);
 	clear_free(&out);
 	assert_null(out.p);
@@ -459,6 +491,56 @@ long_bodies(void **state)
 	secret_set_drop(s);
 }
 
+static void
+append(struct clear *to, const char *text)
+{
+	clear_add(to, text, strlen(text));
+}
+
+/* What is sure is copied on the way; the longest escapes reach back over the cut. */
+static void
+long_bodies_in_pieces(void **state)
+{
+	static const char escaped[] = "\\u0070\\u006C\\u0061\\u0063\\u0065\\u0068\\u006f\\u006c\\u0064-0";
+	static const size_t piece[] = {1, 61, 4096, 6144, 6145, 16384, 100000};
+	struct secret_set *set = kit_set();
+	struct clear body = {.max = SIZE_MAX}, want = {.max = SIZE_MAX};
+
+	(void)state;
+	kit_add(set, "placehold-0", "<the value>", NULL, SECRET_BODY);
+	assert_true(secret_set_seal(set));
+	struct secret_plan p = kit_plan(set, "a.test");
+	for (unsigned i = 0; i < 40; i++) {
+		append(&body, i % 2 ? escaped : "placehold-0");
+		append(&want, "<the value>");
+		for (unsigned k = 0; k < i * 37; k++) {
+			append(&body, "placehold-");
+			append(&want, "placehold-");
+		}
+	}
+	for (size_t k = 0; k < sizeof(piece) / sizeof(piece[0]); k++) {
+		struct substitution s = {.replaced = 0};
+		struct body_search b;
+
+		body_search_begin(&b, &p, BODY_JSON, 1u << 20);
+		for (size_t n = 0; n < body.len;) {
+			n = body.len - n < piece[k] ? body.len : n + piece[k];
+			body_search_more(&b, &p, view_of(body.p, n), &s);
+		}
+		assert_true(body.len - b.done <= 6 * SECRET_PLACEHOLDER_MAX);
+		body_search_end(&b, view_of(body.p, body.len));
+		assert_false(b.out.failed);
+		assert_int_equal(b.out.len, want.len);
+		assert_memory_equal(b.out.p, want.p, want.len);
+		assert_int_equal(s.replaced, 1);
+		assert_false(s.leak);
+		clear_free(&b.out);
+	}
+	clear_free(&body);
+	clear_free(&want);
+	secret_set_drop(set);
+}
+
 int
 main(void)
 {
@@ -476,6 +558,7 @@ main(void)
 	    cmocka_unit_test(values_in_one_another),
 	    cmocka_unit_test(only_where_it_is_asked_for),
 	    cmocka_unit_test(long_bodies),
+	    cmocka_unit_test(long_bodies_in_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
