@@ -89,7 +89,6 @@ enum gateway_count {
 	GW_REQUESTS_REFUSED,
 	GW_SECRETS_REFUSED,
 	GW_BODIES_FULL, /* requests refused: no room for their bodies */
-	GW_BODIES_FULL, /* requests refused: no room for their bodies */
 	GW_BYTES_TO_HOST,
 	GW_BYTES_TO_GUEST,
 	GW_COUNTS,
@@ -195,7 +194,6 @@ struct sluice { /* "the gateway" */
 	struct dns_service *dns;
 	struct interception *intercept;
 	struct secret_store *secrets;
-	size_t bodies; /* bytes of bodies that they are put into: at most REQUESTS_BODIES */
 	size_t bodies; /* bytes of bodies that they are put into: at most REQUESTS_BODIES */
 	atomic_bool
 	    opens_tls; /* or may: what the guest must trust matters.  Set from any thread, never back */
