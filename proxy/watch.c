@@ -323,20 +323,22 @@ open_tls(struct sluice *gw, struct tcp_flow *tf, const struct hello *h, const st
 	return got == AGAIN ? refuse_it(gw, tf, SLUICE_REASON_FULL, "no room to open it", IN_TLS, now) : got;
 }
 
-/* Through a proxy: what a name alone allows is allowed if it is opened. */
-static void
-judge_through_proxy(struct sluice *gw, struct tcp_flow *tf, const struct hello *h, struct judgment *j)
+/* Is it to be opened?  Through a proxy what a name alone allows is allowed if it is. */
+static bool
+is_opened(struct sluice *gw, struct tcp_flow *tf, const struct hello *h, struct judgment *j)
 {
 	const struct name *told = h->has_name ? &h->name : NULL;
 	struct tunnel *t = tf->flow.tunnel;
-	struct judgment opened;
 
-	t->opened = true;
-	judge_told(gw, &tf->flow, told, "sni", &opened);
-	if (!judge_refuses(&opened) && intercept_wants(gw, tf, h, opened.verdict == VERDICT_PEEK))
-		*j = opened;
-	else
+	if (t)
+		t->opened = true;
+	judge_told(gw, &tf->flow, told, told ? "sni" : "", j);
+	/* The server answers for the name that can be read: one that is hidden beside it reaches nobody. */
+	if (!judge_refuses(j) && intercept_wants(gw, tf, h, j->verdict == VERDICT_PEEK))
+		return true;
+	if (t)
 		t->opened = false;
+	return false;
 }
 
 /* A ClientHello that is whole. */
@@ -351,11 +353,7 @@ judge_hello(struct sluice *gw, struct tcp_flow *tf, const struct hello *h, usec_
 	if (t && t->name.len && told && !name_eq(told, &t->name))
 		return refuse_it(gw, tf, SLUICE_REASON_NAME, "TLS tells another name than CONNECT did",
 				 IN_TLS, now);
-	judge_told(gw, &tf->flow, told, told ? "sni" : "", &j);
-	if (t)
-		judge_through_proxy(gw, tf, h, &j);
-	/* The server answers for the name that can be read: one that is hidden beside it reaches nobody. */
-	if (!judge_refuses(&j) && intercept_wants(gw, tf, h, j.verdict == VERDICT_PEEK))
+	if (is_opened(gw, tf, h, &j))
 		return open_tls(gw, tf, h, &j, now);
 	if (h->ech && w->decides)
 		return refuse_it(gw, tf, SLUICE_REASON_ECH, NULL, IN_TLS, now);

@@ -310,6 +310,62 @@ no_name_service_behind_it(void **state)
 	end_intercept();
 }
 
+/* A proxy that is allowed by its name, which this gateway gave the guest. */
+static void
+a_proxy_by_name(void **state)
+{
+	(void)state;
+	rules("none", "allow to proxy.example", "allow to " NAME, NULL);
+	begin();
+	resolved("proxy.example", PROXY, 300);
+	struct conn *c = tunnel_for(1000, ASKS);
+	seal(c, &(struct far_options){.name = NAME});
+	assert_true(c->guest_done && c->server_done);
+	/* Names that are its targets' do not pass for its own. */
+	is_refused(1001, "elsewhere.example:443", "403", "elsewhere.example");
+	is_refused(1002, "proxy.example:22", "403", "proxy.example");
+	end_intercept();
+}
+
+/* What passes unopened proves nothing. */
+static void
+a_bypassed_name(void **state)
+{
+	static const char *const bypass[] = {NAME};
+
+	(void)state;
+	conf.gateway.intercept_bypass = bypass;
+	conf.gateway.nintercept_bypass = 1;
+	begin_named();
+	struct conn *c = tunnel_for(1000, ASKS);
+	seal(c, &(struct far_options){.name = NAME});
+	expect_alert(c, TLS_ALERT_DENIED);
+	end_intercept();
+}
+
+/* Nobody looks into what such a proxy carries. */
+static void
+a_proxy_over_tls(void **state)
+{
+	(void)state;
+	rules("none", "allow to " PROXY, "allow to other.example", "allow to " TARGET, NULL);
+	begin();
+	struct conn *c = open_tls_to(1000, &(struct far_options){.name = NAME});
+	guest_writes(c, "CONNECT other.example:443 HTTP/1.1\r\nHost: other.example:443\r\n\r\n");
+	assert_int_equal(c->nserved, 0);
+	assert_true(c->nheard > 12);
+	assert_memory_equal(c->heard, "HTTP/1.1 403", 12);
+	c = open_tls_to(1001, &(struct far_options){.name = NAME});
+	guest_writes(c, "CONNECT " TARGET ":443 HTTP/1.1\r\nHost: " TARGET ":443\r\n\r\n");
+	assert_memory_equal(c->served, "CONNECT " TARGET ":443 HTTP/1.1\r\n", 36);
+	c->nserved = 0;
+	server_writes(c, AGREED);
+	heard_text(c, AGREED);
+	guest_writes(c, "\x16\3\1 and so on");
+	served(c, "\x16\3\1 and so on");
+	end_intercept();
+}
+
 /* --- an address --------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -547,6 +603,9 @@ main(void)
 	    TEST(by_name_alone_elsewhere_is_refused),
 	    TEST(a_deny_is_a_deny),
 	    TEST(no_name_service_behind_it),
+	    TEST(a_proxy_by_name),
+	    TEST(a_bypassed_name),
+	    TEST(a_proxy_over_tls),
 	    TEST(an_address_is_judged_as_in_a_syn),
 	    TEST(what_is_not_opened_passes),
 	    TEST(a_hasty_hello),
