@@ -403,6 +403,38 @@ nothing_of_the_guest_leaves_but_its_question(void **state)
 	assert_int_equal(dns_precheck(view_of(out, len), true), PRECHECK_OK);
 }
 
+/* Padded, whatever the name's length, to a multiple of 128; and still a query. */
+static void
+padded_queries(void **state)
+{
+	uint8_t out[512];
+
+	(void)state;
+	for (unsigned n = 1; n <= 63; n++) {
+		char name[80];
+		struct dns_query q = {.rd = true, .type = DNS_A, .class = 1};
+
+		snprintf(name, sizeof(name), "%.*s.example", (int)n,
+			 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnop");
+		assert_true(name_parse(name, strlen(name), &q.name));
+		size_t bare = dns_query_write(&q, 7, true, out, sizeof(out));
+		size_t len = dns_query_write_padded(&q, 7, true, out, sizeof(out));
+		assert_int_equal(len % DNS_PADDED, 0);
+		assert_true(len >= bare + 4 && len < bare + 4 + DNS_PADDED);
+		assert_int_equal(dns_precheck(view_of(out, len), true), PRECHECK_OK);
+		/* RFC 7830 3: option 12, zeroes. */
+		assert_int_equal(out[bare] << 8 | out[bare + 1], 12);
+		assert_int_equal((size_t)(out[bare + 2] << 8 | out[bare + 3]), len - bare - 4);
+		assert_int_equal((size_t)(out[bare - 2] << 8 | out[bare - 1]), len - bare);
+		for (size_t i = bare + 4; i < len; i++)
+			assert_int_equal(out[i], 0);
+		/* It fits exactly, or not at all; without EDNS there is nothing to pad. */
+		assert_int_equal(dns_query_write_padded(&q, 7, true, out, len), len);
+		assert_int_equal(dns_query_write_padded(&q, 7, true, out, len - 1), 0);
+		assert_int_equal(dns_query_write_padded(&q, 7, false, out, sizeof(out)), bare - 11);
+	}
+}
+
 static void
 only_the_very_answer_is_one(void **state)
 {
@@ -485,6 +517,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(padded_queries),
 	    cmocka_unit_test(no_header_and_responses_are_ignored),
 	    cmocka_unit_test(anything_but_one_question_is_a_format_error_that_gives_the_id_back),
 	    cmocka_unit_test(other_opcodes_are_not_implemented_and_given_back),
