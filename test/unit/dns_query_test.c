@@ -7,6 +7,8 @@
 #include "dns/precheck.h"
 #include "test/unit/dns_msg_kit.h"
 
+#include <stdio.h>
+
 static struct message m;
 static struct dns_query q;
 static struct naive_dns seen;
@@ -407,13 +409,11 @@ nothing_of_the_guest_leaves_but_its_question(void **state)
 static void
 padded_queries(void **state)
 {
-	uint8_t out[512];
-
 	(void)state;
 	for (unsigned n = 1; n <= 63; n++) {
 		char name[80];
-		struct dns_query q = {.rd = true, .type = DNS_A, .class = 1};
 
+		q = (struct dns_query){.rd = true, .type = DNS_A, .class = 1};
 		snprintf(name, sizeof(name), "%.*s.example", (int)n,
 			 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnop");
 		assert_true(name_parse(name, strlen(name), &q.name));
