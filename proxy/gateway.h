@@ -185,11 +185,11 @@ struct sluice { /* "the gateway" */
 	_Atomic(struct settings *) settings_next; /* left by sluice_reload(); taken at the next turn */
 	struct surroundings where;
 	struct name host_name; /* DNS_HOST_NAME */
-	struct addr *own;  /* where.own, as the host last said: sorted, and our own link-local address */
-	bool own_watched;  /* the host tells of changes */
-	usec_t own_at;     /* when it is to be asked anew all the same; TIME_NEVER */
-	uint64_t own_turn; /* the turn in which it was last asked whether they changed */
-	bool rejudge;      /* they changed: flows are judged again at the next turn */
+	struct addr *own;      /* where.own, as the host last said: sorted, and our own link-local address */
+	bool own_watched;      /* the host tells of changes */
+	usec_t own_at;         /* when it is to be asked anew all the same; TIME_NEVER */
+	uint64_t own_turn;     /* the turn in which it was last asked whether they changed */
+	bool rejudge;          /* they changed: flows are judged again at the next turn */
 	struct evidence *evidence;
 	struct dns_service *dns;
 	struct interception *intercept;
