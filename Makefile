@@ -199,7 +199,7 @@ endef
 WRAPPED := malloc realloc calloc aligned_alloc free mmap munmap socket epoll_create1 epoll_ctl eventfd timerfd_create
 ALLOCATED := malloc calloc realloc
 $(foreach b,release asan cov,build/$(b)/test/unit/setup_fault_test): TEST_LIBS += $(WRAPPED:%=-Wl,--wrap=%)
-$(foreach t,policy intercept,$(foreach b,release asan cov,build/$(b)/test/unit/$(t)_fault_test)): TEST_LIBS += $(ALLOCATED:%=-Wl,--wrap=%)
+$(foreach t,policy intercept dns_tls,$(foreach b,release asan cov,build/$(b)/test/unit/$(t)_fault_test)): TEST_LIBS += $(ALLOCATED:%=-Wl,--wrap=%)
 $(foreach b,release asan cov,build/$(b)/test/unit/secret_fault_test): TEST_LIBS += $(ALLOCATED:%=-Wl,--wrap=%)
 
 $(foreach b,release asan cov tls36,build/$(b)/test/unit/tls_fault_test): TEST_LIBS += $(ALLOCATED:%=-Wl,--wrap=%) -Wl,--wrap=free

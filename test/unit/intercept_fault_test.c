@@ -4,113 +4,7 @@
  * Only the gateway's own fail: those made in its turns.  Each time the connection works or ends, whoever is concerned hears of it, all that was
  * there is given back (the sanitizer counts), and the next connection works.
  */
-#include "test/bed/bed.h"
-
-#define ENOUGH 100000u
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-static unsigned left = ENOUGH; /* allocations until one fails; ENOUGH: none will */
-static bool failed, in_turn;
-
-static bool
-runs_out(void)
-{
-	if (!in_turn || left == ENOUGH || left-- > 0)
-		return false;
-	left = ENOUGH;
-	failed = true;
-	return true;
-}
-
-void *
-__wrap_malloc(size_t n)
-{
-	return runs_out() ? NULL : __real_malloc(n);
-}
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-	return runs_out() ? NULL : __real_calloc(n, size);
-}
-
-void *
-__wrap_realloc(void *p, size_t n)
-{
-	return runs_out() ? NULL : __real_realloc(p, n);
-}
-
-/* The bed's own frames are not the gateway's: as many turns as it takes, none of what is around them. */
-static void
-turns_that_fail(struct bed *b)
-{
-	if (left != ENOUGH) {
-		in_turn = true;
-		gw_turn(b->gw, true, true, bed_now(b));
-		for (unsigned i = 0; i < 100 && left != ENOUGH && b->gw->flows.ready_first; i++)
-			gw_turn(b->gw, false, true, bed_now(b));
-		in_turn = false;
-	}
-	bed_settle(b);
-}
-#define bed_settle(b) turns_that_fail(b)
-
-#include "test/unit/intercept_kit.h"
-
-/* What the bed and the host of memory need for themselves is not the gateway's. */
-static void (*real_send)(void *ctx, const struct frame *f);
-static const struct host_ops *real_ops;
-static struct host_ops ops;
-
-static void
-bed_send(void *ctx, const struct frame *f)
-{
-	bool was = in_turn;
-
-	in_turn = false;
-	real_send(ctx, f);
-	in_turn = was;
-}
-
-static ssize_t
-host_writev(struct host *h, int fd, const struct iovec *iov, int n)
-{
-	bool was = in_turn;
-
-	in_turn = false;
-	ssize_t r = real_ops->writev(h, fd, iov, n);
-	in_turn = was;
-	return r;
-}
-
-static int
-host_events(struct host *h, struct host_event *ev, int n)
-{
-	bool was = in_turn;
-
-	in_turn = false;
-	int r = real_ops->events(h, ev, n);
-	in_turn = was;
-	return r;
-}
-
-static void
-spare_the_bed(void)
-{
-	real_send = bed->gw->sink.send;
-	bed->gw->sink.send = bed_send;
-	real_ops = bed->gw->host->ops;
-	ops = *real_ops;
-	ops.writev = host_writev;
-	ops.events = host_events;
-	bed->gw->host->ops = &ops;
-}
+#include "test/unit/fault_kit.h"
 
 /* Both directions, more than one record, then both ends; n: what of the guest's is HTTP. */
 static void
@@ -183,12 +77,67 @@ requests(void **state)
 		   (const char *const[]){"allow https GET " NAME "/ok", NULL}, false);
 }
 
+/* CONNECT, the proxy's answer, then the same through it. */
+static void
+tunnels(void **state)
+{
+	static const char asks[] = "CONNECT " NAME ":443 HTTP/1.1\r\nHost: " NAME ":443\r\n\r\n";
+	static const char agreed[] = "HTTP/1.1 200 OK\r\n\r\n";
+	unsigned n;
+
+	(void)state;
+	for (n = 0, failed = true; failed; n++) {
+		struct far_options o = {.name = NAME};
+		struct addr a = addr_of(PUBLIC4);
+		struct name name = name_of(NAME);
+		uint8_t got[256];
+
+		fresh_intercept(NULL);
+		rules("none", "allow to " NAME, "allow to " PUBLIC4, NULL);
+		begin();
+		spare_the_bed();
+		struct conn *c = connect_tcp(1000, PUBLIC4, 3128);
+		failed = false;
+		left = n;
+		guest_send(c, asks, sizeof(asks) - 1);
+		pump();
+		if (vhost_recv(bed->vhost, c->fd, got, sizeof(got)) > 0) {
+			vhost_send(bed->vhost, c->fd, agreed, sizeof(agreed) - 1);
+			pump();
+		}
+		if (c->nin - c->in_at == sizeof(agreed) - 1 &&
+		    memcmp(c->in + c->in_at, agreed, sizeof(agreed) - 1) == 0) {
+			c->in_at = c->nin;
+			c->guest = tls_client_new(far.tls, &(struct tls_io){guest_recv, guest_send, c},
+						  &(struct tls_client){.name = &name, .now = bed_now(bed)});
+			c->server = tls_server_new(far.tls, &(struct tls_io){server_recv, server_send, c},
+						   far_leaf(&o, &a), "");
+			pump();
+			talk(c, "\1no HTTP");
+		}
+		/* Without a word, or in good order: never as bytes that nobody judged. */
+		left = ENOUGH;
+		pump();
+		if (!c->rst)
+			guest_fin(c);
+		if (vhost_closed(bed->vhost, c->fd) == 0)
+			vhost_send_eof(bed->vhost, c->fd);
+		wait_for(30 * USEC_PER_SEC);
+		pump();
+		assert_null(peer_flow(&c->p));
+		end_intercept();
+		assert_true(n < 2000);
+	}
+	assert_true(n > 10);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(opaque),
 	    cmocka_unit_test(requests),
+	    cmocka_unit_test(tunnels),
 	};
 
 	return cmocka_run_group_tests_name("interception without memory", tests, far_begin, far_end);
