@@ -120,7 +120,10 @@ struct host_ops {
 	/* poll(2); the only call that sleeps.  timeout in microseconds, rounded up to what the kernel takes */
 	int (*poll)(struct host *h, struct pollfd *fds, int n, usec_t timeout);
 	usec_t (*now)(struct host *h);
-	usec_t (*wall)(struct host *h); /* microseconds since 1970: for captures, and for the dates of certificates */
+	usec_t (*work)(
+	    struct host *h); /* CPU time this thread has used: what others took in between does not count */
+	usec_t (*wall)(
+	    struct host *h); /* microseconds since 1970: for captures, and for the dates of certificates */
 	void (*random)(struct host *h, void *to, size_t n);
 	/* plain descriptors: the wake eventfd, a tap */
 	ssize_t (*fd_readv)(struct host *h, int fd, const struct iovec *iov, int n);

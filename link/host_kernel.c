@@ -447,6 +447,16 @@ kernel_now(struct host *h)
 }
 
 static usec_t
+kernel_work(struct host *h)
+{
+	struct timespec t;
+
+	(void)h;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t); /* cannot fail: the clock exists since Linux 2.6.12 */
+	return (usec_t)t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000;
+}
+
+static usec_t
 kernel_wall(struct host *h)
 {
 	struct timespec ts;
@@ -614,6 +624,7 @@ static const struct host_ops kernel_ops = {
     .event_fd = kernel_event_fd,
     .poll = kernel_poll,
     .now = kernel_now,
+    .work = kernel_work,
     .wall = kernel_wall,
     .random = kernel_random,
     .fd_readv = kernel_readv,

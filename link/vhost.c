@@ -452,6 +452,7 @@ static const struct host_ops vhost_ops = {
     .event_fd = vhost_event_fd,
     .poll = vhost_poll,
     .now = vhost_now,
+    .work = vhost_now,
     .wall = vhost_now, /* its world began when its clock did */
     .random = vhost_random,
     .fd_readv = vhost_fd_readv,

@@ -244,12 +244,12 @@ dns_secure_step(struct dns_secure *s, usec_t now)
 		return read_hello(s, now);
 	if (!intercept_turn_left(gw, &s->denied))
 		return DNS_SECURE_MORE;
-	usec_t began = gw->host->ops->now(gw->host);
+	usec_t began = gw->host->ops->work(gw->host);
 	if (s->stage == STAGE_LEAF)
 		is = make_leaf(s, now);
 	else if (s->stage == STAGE_HANDSHAKE)
 		is = shake_hands(s);
-	intercept_turn_took(gw, gw->host->ops->now(gw->host) - began, s->stage == STAGE_OPEN);
+	intercept_turn_took(gw, gw->host->ops->work(gw->host) - began, s->stage == STAGE_OPEN);
 	return is;
 }
 

@@ -299,9 +299,9 @@ intercepted_ready(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 	if (c->queue == QUEUE_PLACE || !turn_begin(c))
 		return;
 
-	usec_t began = gw->host->ops->now(gw->host);
+	usec_t began = gw->host->ops->work(gw->host);
 	enum then then = intercept_step(c, now, &records);
-	usec_t worked = gw->host->ops->now(gw->host) - began;
+	usec_t worked = gw->host->ops->work(gw->host) - began;
 
 	turn_end(x, worked, records);
 	if (then == THEN_AGAIN)

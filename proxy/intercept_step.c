@@ -109,7 +109,7 @@ costs_too_much(struct intercepted *c, usec_t began, usec_t now)
 {
 	struct sluice *gw = c->passage.gw;
 
-	c->worked += gw->host->ops->now(gw->host) - began;
+	c->worked += gw->host->ops->work(gw->host) - began;
 	if (c->worked < HANDSHAKE_WORK && c->steps < HANDSHAKE_STEPS)
 		return false;
 	bad_server_add(c, now);
@@ -126,7 +126,7 @@ static enum then
 step_server(struct intercepted *c, usec_t now)
 {
 	struct sluice *gw = c->passage.gw;
-	usec_t began = gw->host->ops->now(gw->host);
+	usec_t began = gw->host->ops->work(gw->host);
 
 	/* A guest that has nothing more to say will never finish its own. */
 	if (c->passage.first_at == c->passage.nfirst && tcp_at_eof(&c->passage.tf->tcp))
@@ -186,7 +186,7 @@ step_verify(struct intercepted *c, usec_t now)
 {
 	struct sluice *gw = c->passage.gw;
 	struct tls_end *e = c->passage.end[SIDE_SERVER].tls;
-	usec_t began = gw->host->ops->now(gw->host);
+	usec_t began = gw->host->ops->work(gw->host);
 	struct verify_answer a;
 
 	c->verified = must_verify(c);
@@ -275,7 +275,7 @@ more_time(void *ctx)
 	const struct intercepted *c = ctx;
 	struct sluice *gw = c->passage.gw;
 
-	return gw->host->ops->now(gw->host) - c->began < FLOW_WORK;
+	return gw->host->ops->work(gw->host) - c->began < FLOW_WORK;
 }
 
 static struct passage_budget
@@ -283,7 +283,7 @@ budget(struct intercepted *c)
 {
 	struct sluice *gw = c->passage.gw;
 
-	c->began = gw->host->ops->now(gw->host);
+	c->began = gw->host->ops->work(gw->host);
 	return (struct passage_budget){
 	    .records = FLOW_RECORDS, .more = more_time, .ctx = c, .scratch = c->x->scratch};
 }
