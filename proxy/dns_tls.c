@@ -93,7 +93,7 @@ stays_until(struct dns_tls *c, usec_t at)
 static usec_t
 clock_of(const struct dns_tls *c)
 {
-	return c->gw->host->ops->now(c->gw->host);
+	return c->gw->host->ops->work(c->gw->host);
 }
 
 /* --- the end of one ------------------------------------------------------------------------------------------ */
