@@ -461,6 +461,17 @@ no_agreement_is_an_answer(void **state)
 	end_intercept();
 }
 
+/* Whether or not anything else of the connection to the proxy decides. */
+static void
+begin_decided(bool decided)
+{
+	if (decided)
+		rules("none", "deny to evil.example", "allow to " PROXY, "allow to " NAME, NULL);
+	else
+		rules("none", "allow to " PROXY, "allow to " NAME, NULL);
+	begin();
+}
+
 static void
 behind_other_requests_is_refused(void **state)
 {
@@ -468,16 +479,19 @@ behind_other_requests_is_refused(void **state)
 	static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
 	(void)state;
-	begin_named();
-	struct conn *c = to_proxy(1000);
-	guest_says(c, get);
-	proxy_has(c, get);
-	proxy_says(c, ok);
-	guest_has(c, ok, sizeof(ok) - 1);
-	guest_says(c, ASKS);
-	proxy_has(c, "");
-	assert_true(c->fin || c->rst);
-	end_intercept();
+	for (int decided = 0; decided < 2; decided++) {
+		fresh_intercept(state);
+		begin_decided(decided);
+		struct conn *c = to_proxy(1000);
+		guest_says(c, get);
+		proxy_has(c, get);
+		proxy_says(c, ok);
+		guest_has(c, ok, sizeof(ok) - 1);
+		guest_says(c, ASKS);
+		proxy_has(c, "");
+		assert_true(c->fin || c->rst);
+		end_intercept();
+	}
 }
 
 /* However slowly it is spelt. */
@@ -486,18 +500,20 @@ a_slow_one_does_not_slip_by(void **state)
 {
 	static const char *const t[] = {"C", "CONN", "connect " NAME, "GET / HT"};
 
-	(void)state;
-	begin_named();
-	for (uint16_t i = 0; i < 4; i++) {
-		struct conn *c = to_proxy((uint16_t)(1000 + i));
+	for (int decided = 0; decided < 2; decided++) {
+		fresh_intercept(state);
+		begin_decided(decided);
+		for (uint16_t i = 0; i < 4; i++) {
+			struct conn *c = to_proxy((uint16_t)(1000 + i));
 
-		guest_says(c, t[i]);
-		wait_for(6 * USEC_PER_SEC);
-		pump();
-		assert_true(c->fin || c->rst);
-		assert_int_equal(vhost_closed(bed->vhost, c->fd), 2);
+			guest_says(c, t[i]);
+			wait_for(6 * USEC_PER_SEC);
+			pump();
+			assert_true(c->fin || c->rst);
+			assert_int_equal(vhost_closed(bed->vhost, c->fd), 2);
+		}
+		end_intercept();
 	}
-	end_intercept();
 }
 
 /* With nothing that could depend on it, a proxy is a host like any other. */
@@ -550,6 +566,32 @@ secrets_are_for_the_target(void **state)
 	guest_writes(c, "GET / HTTP/1.1\r\nHost: " NAME "\r\nAuthorization: Bearer " HOLDER "\r\n\r\n");
 	c->served[c->nserved] = '\0';
 	assert_non_null(strstr((const char *)c->served, "Authorization: Bearer value-of-the-key\r\n"));
+	end_intercept();
+}
+
+/* The same where nothing but the certificate says whose it is; in the clear nothing does. */
+static void
+secrets_need_a_certificate(void **state)
+{
+	static struct sluice_secret plain;
+
+	(void)state;
+	plain = key[0];
+	plain.plain = true;
+	conf.gateway.secrets = &plain;
+	conf.gateway.nsecrets = 1;
+	rules("all", NULL);
+	begin();
+	struct conn *c = tunnel_for(1000, ASKS);
+	seal(c, &(struct far_options){.name = NAME});
+	assert_true(c->guest_done && c->server_done);
+	guest_writes(c, "GET / HTTP/1.1\r\nHost: " NAME "\r\nAuthorization: Bearer " HOLDER "\r\n\r\n");
+	c->served[c->nserved] = '\0';
+	assert_non_null(strstr((const char *)c->served, "Authorization: Bearer value-of-the-key\r\n"));
+
+	c = tunnel_for(1001, "CONNECT " NAME ":80 HTTP/1.1\r\nHost: " NAME ":80\r\n\r\n");
+	guest_says(c, "GET / HTTP/1.1\r\nHost: " NAME "\r\nAuthorization: Bearer " HOLDER "\r\n\r\n");
+	expect_answer(c, "403", "the placeholder of KEY may not go to");
 	end_intercept();
 }
 
@@ -614,6 +656,7 @@ main(void)
 	    TEST(a_slow_one_does_not_slip_by),
 	    TEST(nobody_looks_where_nobody_needs_to),
 	    TEST(secrets_are_for_the_target),
+	    TEST(secrets_need_a_certificate),
 	    TEST(new_rules_end_it),
 	};
 
