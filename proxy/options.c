@@ -276,7 +276,7 @@ take_no_dhcp(struct setup *su, struct sluice_options *o, const char *value)
 	X("nameserver", 0, "ADDR[:PORT]", take_nameserver,                                                \
 	  "      --nameserver ADDR[:PORT]\n"                                                              \
 	  "                            where names are asked; may be given again (those of\n"             \
-	  "                            /etc/resolv.conf); tls://ADDR#NAME: over TLS\n")                                              \
+	  "                            /etc/resolv.conf); tls://ADDR#NAME: over TLS\n")                   \
 	X("mac", 0, "MAC", take_mac,                                                                      \
 	  "      --mac MAC             the guest's Ethernet address (the one it has)\n")                  \
 	X("hostname", 0, "NAME", take_hostname,                                                           \

@@ -38,7 +38,7 @@ struct passage {
 	uint32_t nfirst, first_at;
 	struct passage_end end[2]; /* by enum side; SIDE_CLIENT: the guest */
 	bool heard;                /* the guest has said something */
-	bool tunnels; /* stop where a server has agreed to a CONNECT */
+	bool tunnels;              /* stop where a server has agreed to a CONNECT */
 	struct exchange *exchange; /* NULL: not known yet: passage_first() */
 	uint8_t *kept[2];          /* from that side: bytes the exchange did not take yet; malloc()ed */
 	uint32_t nkept[2], kept_at[2];

@@ -45,7 +45,7 @@ struct tls_end {
 	bool closed;      /* and went */
 
 	/* Failure. */
-	int error; /* 0, -EPROTO, or what tls_io said */
+	int error;   /* 0, -EPROTO, or what tls_io said */
 	bool costly; /* ours to end: going on would have cost too much */
 	uint8_t peer_alert;
 	char why[WHY_TEXT];
