@@ -3,7 +3,7 @@
  *
  * Each time the guest is answered in the end, with what it asked for or SERVFAIL; nothing is left, and the next question is answered.
  */
-#include "test/unit/fault_kit.h"
+#include "test/unit/gateway_fault_kit.h"
 
 #include "test/unit/intercept_kit.h"
 

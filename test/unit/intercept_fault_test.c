@@ -4,7 +4,7 @@
  * Only the gateway's own fail: those made in its turns.  Each time the connection works or ends, whoever is concerned hears of it, all that was
  * there is given back (the sanitizer counts), and the next connection works.
  */
-#include "test/unit/fault_kit.h"
+#include "test/unit/gateway_fault_kit.h"
 
 /* Both directions, more than one record, then both ends; n: what of the guest's is HTTP. */
 static void

@@ -498,7 +498,7 @@ behind_other_requests_is_refused(void **state)
 static void
 a_slow_one_does_not_slip_by(void **state)
 {
-	static const char *const t[] = {"C", "CONN", "connect " NAME, "GET / HT"};
+	static const char *const t[] = {"C", "CONN", ("connect " NAME), "GET / HT"};
 
 	for (int decided = 0; decided < 2; decided++) {
 		fresh_intercept(state);
