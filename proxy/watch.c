@@ -26,6 +26,8 @@
  *                                                     what two readers could end differently is refused; else it passes, at once
  *     a ClientHello of a name that is not opened      passes, at once
  *     a ClientHello or head that is unfinished in time, or breaks off     passes then
+ *     a word and nothing more for 200 ms              passes; reset if the host's first answer is HTTP's (a CONNECT may
+ *                                                     stand in what nobody has read)
  *     a ClientHello that breaks the protocol          is refused with an alert: no TLS follows from it
  *
  * A refusal is told in the guest's protocol where that can be done cleanly: to the first flight, if the host has said nothing
@@ -44,9 +46,10 @@
 #include "proxy/refused_page.h"
 #include "tls/hello.h"
 
-#define WATCH_TIME (5 * USEC_PER_SEC) /* from the first byte of a flight or a head to its last */
-#define WATCH_HOLD HTTP_HEAD_MAX      /* bytes held at most */
-#define STATUS_LEN 12u                /* "HTTP/1.1 101" */
+#define WATCH_TIME (5 * USEC_PER_SEC)   /* from the first byte of a flight or a head to its last */
+#define WORD_TIME (200 * USEC_PER_MSEC) /* ... where nothing decides and only a word has come */
+#define WATCH_HOLD HTTP_HEAD_MAX        /* bytes held at most */
+#define STATUS_LEN 12u                  /* "HTTP/1.1 101" */
 #define TLS_HANDSHAKE 22
 
 enum step { STEP_FIRST, STEP_TLS, STEP_HEAD, STEP_LENGTH, STEP_CHUNKED, STEP_TUNNEL, STEP_OVER };
@@ -56,6 +59,9 @@ struct watch {
 	bool starved; /* the pool had no room for what has come */
 	bool
 	    decides; /* what comes decides; else all is allowed, and only what is to be opened is looked for */
+	bool word;   /* `until` is WORD_TIME's */
+	bool unread;  /* a word that passed unread: what the host says first tells whether it was HTTP */
+	bool is_http; /* ... and it was */
 	uint8_t *hold;
 	uint32_t room, from, passed, to;
 	uint32_t read;     /* STEP_TLS: up to here the reader has had them */
@@ -242,6 +248,31 @@ refuse_it(struct sluice *gw, struct tcp_flow *tf, enum sluice_reason reason, con
 static enum outcome decide_without_name(struct sluice *gw, struct tcp_flow *tf, enum answer_in in,
 					usec_t now);
 
+/* Many protocols begin with a word that waits for an answer.  What may become a CONNECT is none. */
+static bool
+is_word(struct view v)
+{
+	static const char connect[] = "CONNECT";
+	size_t n = v.len < sizeof(connect) - 1 ? v.len : sizeof(connect) - 1;
+	bool begins = true;
+
+	for (size_t i = 0; i < n; i++)
+		begins &= (v.p[i] & ~0x20) == connect[i];
+	return !begins && v.len > 0 && !memchr(v.p, ' ', v.len);
+}
+
+/* It passes, and all behind it, unless the host's answer is HTTP's: then there may be a CONNECT in what nobody has read. */
+static enum outcome
+pass_unread(struct watch *w)
+{
+	w->unread = true;
+	w->nstatus = 0;
+	w->until = TIME_NEVER;
+	w->step = STEP_LENGTH;
+	w->left = UINT64_MAX;
+	return AGAIN;
+}
+
 /* A flight that is unfinished: it may be late, or too long, or there is no memory for it. */
 static enum outcome
 wait_for_more(struct sluice *gw, struct tcp_flow *tf, enum answer_in in, usec_t now)
@@ -253,12 +284,16 @@ wait_for_more(struct sluice *gw, struct tcp_flow *tf, enum answer_in in, usec_t 
 		w->until = TIME_NEVER;
 		return WAIT;
 	}
-	if (w->until == TIME_NEVER)
-		w->until = now + WATCH_TIME;
+	bool word = !w->decides && in == IN_HTTP && w->requests == 0 && is_word(unjudged_view(w));
+	if (w->until == TIME_NEVER || (w->word && !word))
+		w->until = now + (word ? WORD_TIME : WATCH_TIME);
+	w->word = word;
 	if (w->to - w->from >= WATCH_HOLD)
 		return refuse_it(gw, tf, SLUICE_REASON_BAD_QUERY, "a first flight that is too long", in, now);
 	if (now < w->until)
 		return WAIT;
+	if (word && tunnel_follows(gw))
+		return pass_unread(w);
 	/* A CONNECT may stand behind a slow request. */
 	if (!w->decides && !(in == IN_HTTP && tunnel_follows(gw)))
 		return decide_without_name(gw, tf, in, now);
@@ -531,11 +566,14 @@ rest_of_body(struct tcp_flow *tf)
 }
 
 static enum outcome
-read_length(struct tcp_flow *tf)
+read_length(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 {
 	struct watch *w = tf->watch;
 	uint32_t n = unjudged(w) < w->left ? unjudged(w) : (uint32_t)w->left;
 
+	if (w->is_http)
+		return refuse_it(gw, tf, SLUICE_REASON_BAD_QUERY, "a request whose beginning came too slowly",
+				 IN_NOTHING, now);
 	pass(w, n);
 	w->left -= n;
 	if (w->left > 0)
@@ -624,7 +662,7 @@ take_step(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 	case STEP_HEAD:
 		return read_head(gw, tf, now);
 	case STEP_LENGTH:
-		return read_length(tf);
+		return read_length(gw, tf, now);
 	case STEP_CHUNKED:
 		return read_chunks(gw, tf, now);
 	case STEP_TUNNEL:
@@ -723,11 +761,34 @@ watch_wrote(struct tcp_flow *tf, size_t n)
 	return n - held;
 }
 
+/* The first the host says to a word that passed unread. */
+static bool
+heard_unread(struct watch *w, struct view bytes)
+{
+	static const char http[] = "HTTP/1.";
+	size_t n = sizeof(http) - 1;
+
+	while (bytes.len && w->nstatus < n) {
+		w->status[w->nstatus++] = (char)*bytes.p++;
+		bytes.len--;
+	}
+	if (memcmp(w->status, http, w->nstatus) != 0)
+		w->step = STEP_OVER;
+	else if (w->nstatus < n)
+		return false;
+	else
+		w->is_http = true;
+	w->unread = false;
+	return true;
+}
+
 bool
 watch_heard(struct tcp_flow *tf, struct view bytes)
 {
 	struct watch *w = tf->watch;
 
+	if (w->unread)
+		return heard_unread(w, bytes);
 	/* An answer to a request that has not gone out whole is another's. */
 	if (w->step != STEP_TUNNEL || w->passed > w->from)
 		return false;

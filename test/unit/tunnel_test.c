@@ -516,6 +516,38 @@ a_slow_one_does_not_slip_by(void **state)
 	}
 }
 
+/* Where nothing decides, protocols that begin with a word are hardly delayed; HTTP that begins so is reset when it shows. */
+static void
+words_pass_that_are_no_requests(void **state)
+{
+	(void)state;
+	fresh_intercept(state);
+	begin_decided(0);
+	struct conn *c = to_proxy(1000);
+	guest_says(c, "HELLO");
+	proxy_has(c, "");
+	wait_for(300 * USEC_PER_MSEC);
+	pump();
+	proxy_has(c, "HELLO");
+	proxy_says(c, "WELCOME");
+	guest_has(c, "WELCOME", 7);
+	assert_null(peer_flow(&c->p)->watch);
+	guest_says(c, "CONNECT nothing");
+	proxy_has(c, "CONNECT nothing");
+
+	c = to_proxy(1001);
+	guest_says(c, "GE");
+	wait_for(300 * USEC_PER_MSEC);
+	pump();
+	proxy_has(c, "GE");
+	guest_says(c, "T / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+	proxy_says(c, "HTT");
+	assert_false(c->rst);
+	proxy_says(c, "P/1.1 200 OK\r\n\r\n");
+	assert_true(c->rst);
+	end_intercept();
+}
+
 /* With nothing that could depend on it, a proxy is a host like any other. */
 static void
 nobody_looks_where_nobody_needs_to(void **state)
@@ -654,6 +686,7 @@ main(void)
 	    TEST(no_agreement_is_an_answer),
 	    TEST(behind_other_requests_is_refused),
 	    TEST(a_slow_one_does_not_slip_by),
+	    TEST(words_pass_that_are_no_requests),
 	    TEST(nobody_looks_where_nobody_needs_to),
 	    TEST(secrets_are_for_the_target),
 	    TEST(secrets_need_a_certificate),
