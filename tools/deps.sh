@@ -43,6 +43,7 @@ test|cmd socat|socat|socat|socat|small servers
 test bench demo-vmm|cmd dnsmasq|dnsmasq-base|dnsmasq|dnsmasq|a name server
 test|cmd nghttp nghttpd h2load|nghttp2-client nghttp2-server|nghttp2|nghttp2|HTTP/2 from both sides
 test|cmd node|nodejs|nodejs|nodejs|a guest program, servers of HTTP/2 and WebSockets
+test|roots|ca-certificates|ca-certificates|ca-certificates|certificates that a system trusts
 test|cmd wget|wget|wget|wget|a guest program
 test bench|cmd openssl|openssl|openssl|openssl|certificates, a guest program
 test bench demo|cmd ps|procps|procps-ng|procps|watching processes
@@ -66,6 +67,7 @@ present()
 	case $1 in
 	cmd) shift; for c; do command -v "$c" >/dev/null 2>&1 || return 1; done ;;
 	header) echo "#include <$2>" | cc -E -o /dev/null - 2>/dev/null ;;
+	roots) [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ] ;;
 	musl) command -v musl-gcc >/dev/null 2>&1 || ldd --version 2>&1 | grep -qi musl ;;
 	link) echo 'int main(void) { return 0; }' | cc "$2" -x c -o /dev/null - 2>/dev/null ;;
 	fuzzer) echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
