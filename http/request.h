@@ -71,7 +71,6 @@ struct exchange_env {
 	/* So many bytes more (less) of bodies that are gathered, to put secrets into: false: there is no room for more, and nothing has
 	 * changed.  NULL: each exchange has its own bounds alone. */
 	bool (*room)(void *ctx, ptrdiff_t more);
-	/* Unpredictable bytes, NULL: none are needed. */
 };
 
 /*
