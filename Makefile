@@ -6,8 +6,9 @@
 #   cli/*.c                                             the program; main() is in cli/main.c
 #   vmm/*.c                                             the small VMM (x86-64 only); main() is in vmm/main.c
 #   test/bed/*.c                                        helpers every test program may use
+#   test/sim/*.c                                        the simulated world, for every test program as well
 #   test/{unit,sim,script,replay,live}/*_test.c         one test program each
-#   test/{sim,script,replay,live}/*.c                   any other: a helper program of those tests
+#   test/{script,replay,live}/*.c                       any other: a helper program of those tests
 #   test/fuzz/fuzz_*.c                                  one fuzz target each
 #   test/bench/*.c                                      one program each, with common.c
 #
@@ -48,11 +49,11 @@ LAYERS   := stack link policy dns tls http proxy
 LIB_C    := $(wildcard $(LAYERS:=/*.c))
 CLI_C    := $(wildcard cli/*.c)
 VMM_C    := $(if $(filter x86_64,$(shell uname -m)),$(wildcard vmm/*.c))
-BED_C    := $(wildcard test/bed/*.c)
+BED_C    := $(wildcard test/bed/*.c) $(filter-out %_test.c,$(wildcard test/sim/*.c))
 FUZZ_C   := $(wildcard test/fuzz/fuzz_*.c)
 FUZZ_C   := $(filter-out $(if $(VMM_C),,test/fuzz/fuzz_image.c),$(FUZZ_C))
 BENCH_C  := $(filter-out test/bench/common.c,$(wildcard test/bench/*.c))
-TEST_C   := $(wildcard test/unit/*_test.c test/sim/*.c test/script/*.c test/replay/*.c test/live/*.c)
+TEST_C   := $(wildcard test/unit/*_test.c test/sim/*_test.c test/script/*.c test/replay/*.c test/live/*.c)
 TEST_C   := $(filter-out $(if $(VMM_C),,test/unit/vmm_%),$(TEST_C))
 
 PROGRAM  := $(if $(wildcard cli/main.c),sluice) $(if $(VMM_C),sluice-vmm)
@@ -113,7 +114,7 @@ build/fuzz/test/bed/%.o: fuzz.cc = $(CLANG) -O2 -g $(SANITIZE)
 plain.cc        = $(CC) -O2 -g -U_FORTIFY_SOURCE -fno-stack-protector -fno-pie -fcf-protection=none
 plain.cc       := $(if $(filter x86_64,$(shell uname -m)),$(plain.cc),$(filter-out -fcf-protection=none,$(plain.cc)))
 # Libraries the gateway is made with (docs/design.md section 9); vmm/ and every embedder get them through it.
-LIBS            = -lldns -lyaml -ljansson -lnghttp2 $(MBED_LD)
+LIBS            = -lldns -lyaml -ljansson -lnghttp2 -lseccomp $(MBED_LD)
 TEST_LIBS       = $(LIBS) -lcmocka -lpcap -lm -pthread
 
 # --- the packages a goal needs ----------------------------------------------------------------------

@@ -671,6 +671,38 @@ SLUICE_API int sluice_options_level(const struct sluice_options *o);
 SLUICE_API const char *sluice_options_help(void);
 SLUICE_API void sluice_options_free(struct sluice_options *o);
 
+/* --- confinement ----------------------------------------------------------------------------------- */
+
+/* What can be taken away. */
+enum sluice_confined {
+	SLUICE_CONFINED_PRIVILEGES = 1, /* no new privileges; capabilities, but for those the gateway needs */
+	SLUICE_CONFINED_CALLS = 2,      /* system calls: an allow-list (seccomp(2)) */
+	SLUICE_CONFINED_FILES = 4, /* files: what is named here, and the host's resolver file (landlock(7)) */
+};
+
+struct sluice_confine {
+	size_t size;
+	/* What to leave as it is: bits of enum sluice_confined. */
+	unsigned without;
+	/* Every thread of the process, and not this one and those it starts from now on alone. */
+	bool all_threads;
+	/* Paths that may still be read, files or directories with all that is or will be beneath them; and directories
+	 * beneath which files and sockets may be made, written and removed.  Each list ends with NULL, or is NULL. */
+	const char *const *read, *const *write;
+};
+SLUICE_API void sluice_confine_init(struct sluice_confine *c);
+/*
+ * From now on the calling thread can do only what a running gateway does: no program is executed, no file opened that is
+ * not named, no kind of socket made that a flow does not need, nobody else's memory looked at.  To be called by the thread that runs
+ * the gateway, after sluice_new() and before its first turn; a call that is not allowed ends the process (SIGSYS).  What a
+ * reload reads must be named, and be read by a thread that has this confinement or none.
+ *
+ * The parts that hold now, bits of enum sluice_confined: fewer than asked for where the kernel has none of it (the
+ * sentence in err says what is missing; it is empty otherwise).  -1 and a sentence: the call itself is wrong, or something was
+ * refused that this kernel has; what had been taken away by then stays so.
+ */
+SLUICE_API int sluice_confine(struct sluice *s, const struct sluice_confine *c, char *err, size_t errlen);
+
 /* --- what it is doing ------------------------------------------------------------------------------ */
 
 struct sluice_stats {

@@ -16,6 +16,7 @@ build|header yaml.h|libyaml-dev|libyaml-devel|yaml-dev|the configuration file
 build|header jansson.h|libjansson-dev|jansson-devel|jansson-dev|JSON
 build|header mbedtls/ssl.h|libmbedtls-dev|mbedtls-devel|mbedtls-dev|TLS
 build|header nghttp2/nghttp2.h|libnghttp2-dev|libnghttp2-devel|nghttp2-dev|HTTP/2
+build|header seccomp.h|libseccomp-dev|libseccomp-devel|libseccomp-dev|confinement
 build|cmd ld objcopy|binutils|binutils|binutils|the archive with one object
 test check|cmd make g++ pkg-config|build-essential pkg-config|gcc-c++ make pkgconf|build-base pkgconf|building and using the installed library
 test check|header cmocka.h|libcmocka-dev|libcmocka-devel|cmocka-dev|unit tests
