@@ -673,29 +673,40 @@ SLUICE_API void sluice_options_free(struct sluice_options *o);
 
 /* --- confinement ----------------------------------------------------------------------------------- */
 
-/* What can be taken away. */
+/* What can be taken away; docs/confinement.md has the whole. */
 enum sluice_confined {
 	SLUICE_CONFINED_PRIVILEGES = 1, /* no new privileges; capabilities, but for those the gateway needs */
 	SLUICE_CONFINED_CALLS = 2,      /* system calls: an allow-list (seccomp(2)) */
 	SLUICE_CONFINED_FILES = 4, /* files: what is named here, and the host's resolver file (landlock(7)) */
 };
+#define SLUICE_CONFINED_ALL 7u
 
 struct sluice_confine {
 	size_t size;
 	/* What to leave as it is: bits of enum sluice_confined. */
 	unsigned without;
-	/* Every thread of the process, and not this one and those it starts from now on alone. */
+	/* Every thread of the process, and not this one and those it starts from now on alone.  Where there are others, not
+	 * all of it can be had (capabilities, files): call it before they are started. */
 	bool all_threads;
+	/* The connect hook gives a mark or a device: what that wants is kept (CAP_NET_ADMIN, CAP_NET_RAW). */
+	bool ways;
 	/* Paths that may still be read, files or directories with all that is or will be beneath them; and directories
-	 * beneath which files and sockets may be made, written and removed.  Each list ends with NULL, or is NULL. */
+	 * beneath which files may be made, written and removed.  Each must exist.  Each list ends with NULL, or is NULL. */
 	const char *const *read, *const *write;
+	/* System calls of the caller's own (of its hooks, of a loop of its own), whatever their arguments, by name as in
+	 * "wait4"; those this machine does not have are passed over.  Ends with NULL, or is NULL. */
+	const char *const *calls;
 };
+/* Everything, of this thread, with nothing besides.  Must be called before any field is set. */
 SLUICE_API void sluice_confine_init(struct sluice_confine *c);
 /*
- * From now on the calling thread can do only what a running gateway does: no program is executed, no file opened that is
- * not named, no kind of socket made that a flow does not need, nobody else's memory looked at.  To be called by the thread that runs
- * the gateway, after sluice_new() and before its first turn; a call that is not allowed ends the process (SIGSYS).  What a
- * reload reads must be named, and be read by a thread that has this confinement or none.
+ * From now on the calling thread, and those it starts, can do only what a running gateway does: no program is executed, no
+ * file opened that is not named, no kind of socket made that a flow does not need, nobody else's memory looked at.  To be called by the
+ * thread that runs the gateway, after sluice_new() and before its first turn; a call that is not allowed ends the process
+ * (SIGSYS).  It cannot be undone; a second call takes away more, never less.  What a reload reads must be named, and be read
+ * by a thread that has this confinement or none.
+ *
+ * s: whose needs are met (its link, the resolver file); NULL: those of any gateway.  c NULL: the defaults.
  *
  * The parts that hold now, bits of enum sluice_confined: fewer than asked for where the kernel has none of it (the
  * sentence in err says what is missing; it is empty otherwise).  -1 and a sentence: the call itself is wrong, or something was
