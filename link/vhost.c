@@ -355,6 +355,8 @@ vhost_file_version(struct host *h, const char *path)
 {
 	const struct vhost_path *p = find_path(vhost_of(h), path);
 
+	if (vhost_failing(vhost_of(h), OP_FILE_VERSION, NULL) < 0)
+		return -1;
 	return p ? p->version : -1;
 }
 

@@ -89,5 +89,12 @@ bool vhost_set_addrs(struct vhost *v, const struct addr *a, size_t n);
 /* Fail the n-th call from now of one operation (its name in struct host_ops) with this errno, once;
  * nth 1 is the next.  After an EAGAIN so made, readiness is told again, as if it had been true. */
 void vhost_fail(struct vhost *v, const char *op, int nth, int error);
+/* The same, but the call does only a part of what it could: half of the bytes, one of many datagrams or events.  Of readv,
+ * writev, recvmmsg, sendmmsg, fd_readv, fd_writev and events; readiness is told again then, too. */
+void vhost_cut(struct vhost *v, const char *op, int nth);
+/* Calls of an operation since the beginning, those that failed with them. */
+uint64_t vhost_calls(const struct vhost *v, const char *op);
+/* How many were told to fail and have; whose descriptor the last of them was about (-1: about none). */
+uint64_t vhost_failed(const struct vhost *v, int *fd);
 
 #endif

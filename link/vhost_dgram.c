@@ -152,6 +152,7 @@ vhost_sendmmsg(struct host *h, int fd, struct host_dgram *d, int n)
 	if (!s || s->kind == HOST_TCP)
 		return s ? -EOPNOTSUPP : -EBADF;
 	int rc = vhost_failing(v, OP_SENDMMSG, s);
+	n = v->partly && n > 1 ? 1 : n;
 	for (int i = 0; i < n && rc == 0; i++) {
 		rc = send_run(v, s, &d[i]);
 		if (rc < 0 && i > 0)
@@ -230,6 +231,7 @@ receive(struct host *h, int fd, struct host_dgram *d, int n, enum vhost_op op)
 		rc = vhost_take_error(s);
 	if (rc < 0)
 		return rc;
+	n = v->partly && n > 1 ? 1 : n;
 	while (got < n && s->dgrams_in.first)
 		receive_run(s, &d[got++]);
 	return got > 0 ? got : -EAGAIN;

@@ -149,6 +149,7 @@ vhost_events(struct host *h, struct host_event *out, int n)
 
 	if (rc < 0)
 		return rc;
+	n = v->partly && n > 1 ? 1 : n;
 	if (v->addrs_watched && v->addrs_changed && n > 0)
 		out[got++] = (struct host_event){.token = v->addrs_token, .readable = true};
 	while (got < n && v->ready_first) {

@@ -264,31 +264,78 @@ static const char *const op_name[] = {
     [OP_POLL] = "poll",
     [OP_FD_READV] = "fd_readv",
     [OP_FD_WRITEV] = "fd_writev",
+    [OP_FILE_VERSION] = "file_version",
     [OP_FILE_READ] = "file_read",
     [OP_ADDRS] = "addrs",
     [OP_ADDRS_WATCH] = "addrs_watch",
 };
 static_assert(sizeof(op_name) / sizeof(op_name[0]) == OPS, "every call has its name");
 
-void
-vhost_fail(struct vhost *v, const char *op, int nth, int error)
+static enum vhost_op
+op_named(const char *name)
 {
 	int which = 0;
 
-	while (which < OPS && strcmp(op_name[which], op) != 0)
+	while (which < OPS && strcmp(op_name[which], name) != 0)
 		which++;
-	assert(which < OPS && nth >= 1 && v->nfailure < VHOST_FAILURES);
-	v->failure[v->nfailure].op = (enum vhost_op)which;
+	assert(which < OPS);
+	return (enum vhost_op)which;
+}
+
+static void
+fail_later(struct vhost *v, enum vhost_op op, int nth, int error)
+{
+	assert(nth >= 1 && v->nfailure < VHOST_FAILURES);
+	v->failure[v->nfailure].op = op;
 	v->failure[v->nfailure].countdown = nth;
 	v->failure[v->nfailure].error = error;
 	v->nfailure++;
+}
+
+void
+vhost_fail(struct vhost *v, const char *op, int nth, int error)
+{
+	assert(error > 0);
+	fail_later(v, op_named(op), nth, error);
+}
+
+void
+vhost_cut(struct vhost *v, const char *op, int nth)
+{
+	enum vhost_op o = op_named(op);
+
+	assert(o == OP_READV || o == OP_WRITEV || o == OP_RECVMMSG || o == OP_SENDMMSG || o == OP_EVENTS ||
+	       o == OP_FD_READV || o == OP_FD_WRITEV);
+	fail_later(v, o, nth, 0);
+}
+
+uint64_t
+vhost_calls(const struct vhost *v, const char *op)
+{
+	return v->calls[op_named(op)];
+}
+
+uint64_t
+vhost_failed(const struct vhost *v, int *fd)
+{
+	*fd = v->failed_fd;
+	return v->failed;
+}
+
+size_t
+vhost_part(const struct vhost *v, size_t n)
+{
+	return v->partly && n > 1 ? n / 2 : n;
 }
 
 int
 vhost_failing(struct vhost *v, enum vhost_op op, struct vhost_sock *s)
 {
 	int error = 0;
+	uint64_t failed = v->failed;
 
+	v->calls[op]++;
+	v->partly = false;
 	for (size_t i = 0; i < v->nfailure;) {
 		if (v->failure[i].op != op || --v->failure[i].countdown > 0) {
 			i++;
@@ -296,8 +343,11 @@ vhost_failing(struct vhost *v, enum vhost_op op, struct vhost_sock *s)
 		}
 		error = v->failure[i].error;
 		v->failure[i] = v->failure[--v->nfailure];
+		v->failed++;
+		v->failed_fd = s ? s->fd : -1;
+		v->partly = error == 0;
 	}
-	if (error == EAGAIN && s)
+	if ((error == EAGAIN || v->partly) && s && v->failed != failed)
 		vhost_notify(v, s);
 	return -error;
 }

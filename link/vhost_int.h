@@ -133,6 +133,7 @@ enum vhost_op {
 	OP_POLL,
 	OP_FD_READV,
 	OP_FD_WRITEV,
+	OP_FILE_VERSION,
 	OP_FILE_READ,
 	OP_ADDRS,
 	OP_ADDRS_WATCH,
@@ -163,8 +164,11 @@ struct vhost {
 	struct {
 		enum vhost_op op;
 		int countdown;
-		int error;
+		int error; /* 0: it does a part */
 	} failure[VHOST_FAILURES];
+	uint64_t calls[OPS], failed;
+	int failed_fd;
+	bool partly; /* the call that is being made does a part */
 };
 
 static inline struct vhost *
@@ -180,6 +184,8 @@ struct vhost_sock *vhost_sock_new(struct vhost *v, int *err);      /* lowest fre
 uint16_t vhost_new_port(struct vhost *v, const struct vhost_sock *s);
 /* 0, or the negative errno a call has been told to fail with; s may be NULL. */
 int vhost_failing(struct vhost *v, enum vhost_op op, struct vhost_sock *s);
+/* What a call that was asked about with vhost_failing() does of n bytes. */
+size_t vhost_part(const struct vhost *v, size_t n);
 int vhost_take_error(struct vhost_sock *s); /* 0 or -errno */
 enum vhost_answer vhost_answer_of(const struct vhost *v, enum host_kind kind, const struct endpoint *to);
 

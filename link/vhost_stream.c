@@ -167,10 +167,10 @@ vhost_accept(struct host *h, int fd, struct endpoint *peer)
 /* --- bytes ----------------------------------------------------------------------------------------- */
 
 static ssize_t
-take_bytes(struct vhost_sock *s, const struct iovec *iov, int n)
+take_bytes(const struct vhost *v, struct vhost_sock *s, const struct iovec *iov, int n)
 {
 	size_t want = vhost_iov_len(iov, n);
-	size_t len = s->in.len < want ? s->in.len : want;
+	size_t len = vhost_part(v, s->in.len < want ? s->in.len : want);
 
 	vhost_scatter(iov, n, 0, len ? s->in.p + s->in.at : NULL, len);
 	s->in.at += len;
@@ -179,11 +179,13 @@ take_bytes(struct vhost_sock *s, const struct iovec *iov, int n)
 }
 
 static ssize_t
-put_bytes(struct vhost_sock *s, const struct iovec *iov, int n)
+put_bytes(const struct vhost *v, struct vhost_sock *s, const struct iovec *iov, int n)
 {
+	size_t want = vhost_iov_len(iov, n);
 	size_t room = s->out_max - (s->out.len < s->out_max ? s->out.len : s->out_max);
 	ssize_t put = 0;
 
+	room = vhost_part(v, room < want ? room : want);
 	for (int i = 0; i < n && room > 0; i++) {
 		size_t len = iov[i].iov_len < room ? iov[i].iov_len : room;
 
@@ -192,9 +194,9 @@ put_bytes(struct vhost_sock *s, const struct iovec *iov, int n)
 		put += (ssize_t)len;
 		room -= len;
 	}
-	if ((size_t)put < vhost_iov_len(iov, n))
+	if ((size_t)put < want)
 		s->no_space = true;
-	return put > 0 || vhost_iov_len(iov, n) == 0 ? put : -EAGAIN;
+	return put > 0 || want == 0 ? put : -EAGAIN;
 }
 
 /* A datagram socket reads and writes one datagram a call. */
@@ -240,7 +242,7 @@ vhost_readv(struct host *h, int fd, const struct iovec *iov, int n)
 	if (s->state == VHOST_NEW || s->state == VHOST_LISTENING)
 		return -ENOTCONN;
 	if (s->in.len > 0)
-		return take_bytes(s, iov, n);
+		return take_bytes(v, s, iov, n);
 	rc = vhost_take_error(s);
 	if (rc < 0)
 		return rc;
@@ -267,7 +269,7 @@ vhost_writev(struct host *h, int fd, const struct iovec *iov, int n)
 		return rc;
 	if (s->state != VHOST_CONNECTED || s->out_eof)
 		return -EPIPE;
-	return put_bytes(s, iov, n);
+	return put_bytes(v, s, iov, n);
 }
 
 int
@@ -300,7 +302,7 @@ vhost_fd_readv(struct host *h, int fd, const struct iovec *iov, int n)
 	if (rc < 0)
 		return rc;
 	if (s->in.len > 0)
-		return take_bytes(s, iov, n);
+		return take_bytes(v, s, iov, n);
 	return s->in_eof ? 0 : -EAGAIN;
 }
 
@@ -313,5 +315,5 @@ vhost_fd_writev(struct host *h, int fd, const struct iovec *iov, int n)
 	if (!s || !s->plain)
 		return -EBADF;
 	int rc = vhost_failing(v, OP_FD_WRITEV, s);
-	return rc < 0 ? rc : put_bytes(s, iov, n);
+	return rc < 0 ? rc : put_bytes(v, s, iov, n);
 }

@@ -85,11 +85,13 @@ bed_new(const struct bed_conf *c)
 	if (!b->vhost)
 		die(err);
 	vhost_set_time(b->vhost, c->start);
+	if (b->conf.prepare)
+		b->conf.prepare(b->vhost, &b->conf.gateway);
 	b->mem = memlink_new(vhost_host(b->vhost), &c->lim);
 	if (!b->mem)
 		die(err);
 	memlink_on_frame(b->mem, sent, b);
-	b->gw = gw_new(&c->gateway, vhost_host(b->vhost), memlink_link(b->mem), err, sizeof(err));
+	b->gw = gw_new(&b->conf.gateway, vhost_host(b->vhost), memlink_link(b->mem), err, sizeof(err));
 	if (!b->gw)
 		die(err);
 	for (int fam = 0; fam < FAMILIES; fam++) {

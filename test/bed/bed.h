@@ -30,6 +30,8 @@ struct bed_conf {
 	usec_t start;  /* the clock's first reading */
 	struct link_limits lim;
 	struct sluice_config gateway; /* guest_mac set; small tables and 16 MiB, for speed */
+	/* Between the host's making and the gateway's; may change what the gateway is told.  NULL: nothing is done. */
+	void (*prepare)(struct vhost *v, struct sluice_config *c);
 };
 
 /* A frame from the gateway. */

@@ -723,6 +723,33 @@ any_call_can_be_made_to_fail_once(void **state)
 	assert_int_equal(write_text(h, fd, "x"), 1);
 }
 
+/* Half of the bytes, and readiness is told again; calls and failures are counted. */
+static void
+any_read_and_write_can_fall_short_once(void **state)
+{
+	struct host *h = vhost_host(*state);
+	struct iovec iov = {(char[8]){0}, 8};
+	struct host_event ev;
+	int fd = open_socket(*state, HOST_TCP), hit;
+
+	assert_int_equal(h->ops->connect(h, fd, &server), 0);
+	h->ops->arm(h, fd, 1);
+	h->ops->events(h, &ev, 1);
+	vhost_cut(*state, "writev", 2);
+	assert_int_equal(write_text(h, fd, "whole"), 5);
+	assert_int_equal(vhost_failed(*state, &hit), 0);
+	assert_int_equal(write_text(h, fd, "halves"), 3);
+	assert_int_equal(h->ops->events(h, &ev, 1), 1);
+	assert_int_equal(vhost_recv_len(*state, fd), 8);
+	vhost_send(*state, fd, "bytes", 5);
+	vhost_cut(*state, "readv", 1);
+	assert_int_equal(h->ops->readv(h, fd, &iov, 1), 2);
+	assert_int_equal(h->ops->readv(h, fd, &iov, 1), 3);
+	assert_int_equal(vhost_failed(*state, &hit), 2);
+	assert_int_equal(hit, fd);
+	assert_int_equal(vhost_calls(*state, "readv"), 2);
+}
+
 static void
 luck_is_the_seeds(void **state)
 {
@@ -811,6 +838,7 @@ main(void)
 	    T(errors_queue_with_their_source),
 	    T(ttl_is_remembered),
 	    T(any_call_can_be_made_to_fail_once),
+	    T(any_read_and_write_can_fall_short_once),
 	    T(luck_is_the_seeds),
 	    T(time_moves_only_when_told),
 	    T(files_and_pipes_are_memory_too),
