@@ -62,14 +62,14 @@ grow(struct vhost *v)
 	return true;
 }
 
-/* Linear over the open ones: a virtual host has hundreds, seldom thousands. */
 struct vhost_sock *
 vhost_sock_new(struct vhost *v, int *err)
 {
-	size_t i = 0;
+	size_t i = v->full;
 
 	while (i < v->nsock && v->sock[i] && v->sock[i]->open)
 		i++;
+	v->full = i;
 	*err = EMFILE;
 	if (i == v->nsock && !grow(v))
 		return NULL;
@@ -105,6 +105,9 @@ leave_open_list(struct vhost *v, struct vhost_sock *s)
 	*(s->open_prev ? &s->open_prev->open_next : &v->open_first) = s->open_next;
 	*(s->open_next ? &s->open_next->open_prev : &v->open_last) = s->open_prev;
 	v->nopen--;
+	v->nbound -= s->bound;
+	if ((size_t)(s->fd - VHOST_FIRST_FD) < v->full)
+		v->full = (size_t)(s->fd - VHOST_FIRST_FD);
 }
 
 int
@@ -128,6 +131,8 @@ clashes(const struct vhost_sock *a, const struct vhost_sock *b, const struct end
 static bool
 is_taken(const struct vhost *v, const struct vhost_sock *s, const struct endpoint *at)
 {
+	if (v->nbound == 0)
+		return false;
 	for (const struct vhost_sock *o = v->open_first; o; o = o->open_next)
 		if (o->bound && clashes(s, o, at))
 			return true;
@@ -199,6 +204,7 @@ vhost_bind(struct host *h, int fd, const struct endpoint *at)
 	if (at->port == 0)
 		s->local.port = vhost_new_port(v, s);
 	s->bound = true;
+	v->nbound++;
 	return 0;
 }
 

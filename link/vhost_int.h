@@ -149,7 +149,8 @@ struct vhost {
 
 	struct vhost_sock **sock; /* by descriptor - VHOST_FIRST_FD; kept after close, for the far end */
 	size_t nsock;
-	size_t nopen;
+	size_t full; /* all places before this one are open */
+	size_t nopen, nbound;
 	struct vhost_sock *open_first, *open_last;
 	struct vhost_sock *ready_first, **ready_last;
 

@@ -124,6 +124,7 @@ vhost_listen(struct host *h, int fd, int backlog)
 		return -EINVAL;
 	if (s->local.port == 0)
 		s->local.port = vhost_new_port(v, s);
+	v->nbound += !s->bound;
 	s->bound = true;
 	s->state = VHOST_LISTENING;
 	s->backlog = backlog < 1 ? 1 : backlog;
