@@ -667,6 +667,12 @@ SLUICE_API void sluice_options_forget(struct sluice_options *o);
  * (logging.level, an enum sluice_log_level; -1: not said). */
 SLUICE_API const char *sluice_options_events(const struct sluice_options *o);
 SLUICE_API int sluice_options_level(const struct sluice_options *o);
+/*
+ * Every file that these options name and that a reload reads: configurations, rules, lists that rules name (@file:), PEM files.  Also of
+ * options that were refused: what they had named by then.  For sluice_confine(); a file may be told twice.
+ */
+SLUICE_API void sluice_options_files(const struct sluice_options *o, void (*told)(void *ctx, const char *path),
+				     void *ctx);
 /* Lines for a --help, from the same table; static. */
 SLUICE_API const char *sluice_options_help(void);
 SLUICE_API void sluice_options_free(struct sluice_options *o);
