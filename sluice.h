@@ -697,8 +697,9 @@ struct sluice_confine {
 	/* The connect hook gives a mark or a device: what that wants is kept (CAP_NET_ADMIN, CAP_NET_RAW). */
 	bool ways;
 	/* Paths that may still be read, files or directories with all that is or will be beneath them; and directories
-	 * beneath which files may be made, written and removed.  Each must exist.  Each list ends with NULL, or is NULL. */
-	const char *const *read, *const *write;
+	 * beneath which files may be made, written and removed, or files that may be written.  Directories beneath which files and sockets
+	 * may be removed, and nothing else.  Each must exist.  Each list ends with NULL, or is NULL. */
+	const char *const *read, *const *write, *const *remove;
 	/* System calls of the caller's own (of its hooks, of a loop of its own), whatever their arguments, by name as in
 	 * "wait4"; those this machine does not have are passed over.  Ends with NULL, or is NULL. */
 	const char *const *calls;
