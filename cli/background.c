@@ -30,7 +30,7 @@ await_child(int from, pid_t child)
 }
 
 int
-background_leave(void)
+background_leave(int *nowhere)
 {
 	int ends[2];
 
@@ -49,14 +49,13 @@ background_leave(void)
 	}
 	close(ends[0]);
 	setsid();
+	*nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
 	return ends[1];
 }
 
 void
-background_ready(int fd, int keep_stderr)
+background_ready(int fd, int nowhere, int keep_stderr)
 {
-	int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
-
 	for (int stream = STDIN_FILENO; nowhere >= 0 && stream <= STDERR_FILENO - !!keep_stderr; stream++)
 		dup2(nowhere, stream);
 	if (nowhere > STDERR_FILENO)

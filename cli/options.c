@@ -68,6 +68,14 @@ take_root(struct options *o, const char *value, struct failure *f)
 }
 
 static int
+take_no_sandbox(struct options *o, const char *value, struct failure *f)
+{
+	(void)value, (void)f;
+	o->no_sandbox = true;
+	return 0;
+}
+
+static int
 take_verbose(struct options *o, const char *value, struct failure *f)
 {
 	(void)value, (void)f;
@@ -191,6 +199,8 @@ static const struct option options[] = {
     {"quiet", 'q', NULL, EVERY, take_quiet, "errors only"},
     {"stats", 0, "[json]", RUN | SERVE, take_stats, "a summary on stderr at the end; =json: as one line"},
     {"pid", 0, "FILE", RUN | SERVE, take_pid, "write the pid of sluice to FILE when it is ready"},
+    {"no-sandbox", 0, NULL, RUN | SERVE | REPLAY, take_no_sandbox,
+     "for debugging: the program keeps all rights of its user"},
     {"help", 'h', NULL, EVERY | CA | 1 << VERB_NONE, take_help, "this text"},
     {"version", 0, NULL, 1 << VERB_NONE, take_version, "the version"},
 };

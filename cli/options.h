@@ -57,6 +57,7 @@ struct options {
 	bool one_off;   /* serve */
 	bool root;      /* run */
 	bool json;      /* check, explain */
+	bool no_sandbox;
 
 	/* In passt's place. */
 	bool background;      /* no -f: once the gateway stands the caller goes on */

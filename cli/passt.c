@@ -81,6 +81,14 @@ take_vhost_user(struct place *p, const char *value, struct failure *f)
 }
 
 static int
+take_no_sandbox(struct place *p, const char *value, struct failure *f)
+{
+	(void)value, (void)f;
+	p->o->no_sandbox = true;
+	return 0;
+}
+
+static int
 take_help(struct place *p, const char *value, struct failure *f)
 {
 	(void)value, (void)f;
@@ -352,6 +360,8 @@ static const struct passt_option table[] = {
     {"help", 'h', false, take_help, NULL},
     {"version", 0, false, take_version, NULL},
     {"print-capabilities", 0, false, take_capabilities, NULL},
+    /* sluice's own, in its place too */
+    {"no-sandbox", 0, false, take_no_sandbox, NULL},
     {"runas", 0, true, NULL,
      "sluice stays the user it was started as; start it as that one (setpriv --reuid)"},
     /* the link */

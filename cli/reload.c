@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/diagnose.h"
+#include "cli/sandbox.h"
 
 void
 reload_init(struct reload *r, const struct options *o, const struct log *log, struct sluice *s)
@@ -51,10 +52,12 @@ read_in_thread(void *arg)
 	const char *what = r->o->config_file ? r->o->config_file : "the policy";
 	uint64_t one = 1;
 
-	if (read_again(r, &o, &d, &f) < 0)
+	if (read_again(r, &o, &d, &f) < 0) {
+		o.no_sandbox = r->o->no_sandbox;
+		sandbox_explain(&o, r->log);
 		log_say(r->log, SLUICE_LOG_ERROR, "%s: not reloaded%s%s: nothing has changed", what,
 			f.text[0] ? ", " : "", f.text);
-	else if (r->log->level > SLUICE_LOG_ERROR) /* no error, but somebody is waiting for it */
+	} else if (r->log->level > SLUICE_LOG_ERROR) /* no error, but somebody is waiting for it */
 		log_say(r->log, SLUICE_LOG_ERROR, "%s: reloaded", what);
 	options_free(&o);
 	ssize_t n = write(r->done, &one, sizeof(one));

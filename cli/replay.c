@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/diagnose.h"
+#include "cli/sandbox.h"
 #include "cli/setup.h"
 #include "cli/verbs.h"
 
@@ -19,6 +20,10 @@ verb_replay(const struct options *o, const struct log *log)
 	setup_config(o, log, &cfg);
 	cfg.diagnostic = diagnose_hook;
 	cfg.diagnostic_ctx = &told;
+	if (sandbox_enter_replay(o, log, &f) < 0) {
+		log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
+		return STATUS_CANNOT;
+	}
 	if (sluice_replay(&cfg, o->replay_in, o->replay_out, &st, why.text, sizeof(why.text)) < 0) {
 		diagnosed(&told, why.text, &f);
 		if (f.text[0])

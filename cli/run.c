@@ -32,6 +32,7 @@
 #include "cli/init.h"
 #include "cli/netns.h"
 #include "cli/reload.h"
+#include "cli/sandbox.h"
 #include "cli/setup.h"
 #include "cli/trust.h"
 #include "cli/verbs.h"
@@ -301,9 +302,23 @@ linger(struct run *r)
 	}
 }
 
+/* The gateway stands: the sandbox, and then the command. */
+static int
+enter(struct run *r, int pid_file, struct failure *f)
+{
+	reload_init(&r->reload, r->o, r->log, r->s);
+	if (sandbox_enter(r->s, r->o, r->log, f) < 0 || setup_write_pid_file(r->o, pid_file, f) < 0)
+		return -1;
+	if (channel_send(r->channel, &(struct channel_message){.kind = CHANNEL_GO}) < 0)
+		return failed(f, "the guest's first process is gone; somebody killed it, start again");
+	return 0;
+}
+
 static int
 start(struct run *r, struct failure *f)
 {
+	int pid_file;
+
 	if (hooks_open(&r->hooks, &r->o->way, r->o->events, f) < 0 || start_helper(r, f) < 0)
 		return -1;
 	struct sluice_config cfg;
@@ -314,11 +329,12 @@ start(struct run *r, struct failure *f)
 		close(r->tap.fd);
 		return -1;
 	}
-	if (setup_pid_file(r->o, f) < 0 || trust_send(r->channel, r->s, r->o, f) < 0)
+	if (setup_open_pid_file(r->o, &pid_file, f) < 0)
 		return -1;
-	if (channel_send(r->channel, &(struct channel_message){.kind = CHANNEL_GO}) < 0)
-		return failed(f, "the guest's first process is gone; somebody killed it, start again");
-	return 0;
+	if (trust_send(r->channel, r->s, r->o, f) == 0 && enter(r, pid_file, f) == 0)
+		return 0;
+	setup_remove_pid_file(r->o);
+	return -1;
 }
 
 int
@@ -354,7 +370,6 @@ verb_run(const struct options *o, const struct log *log)
 		log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
 	if (started == 0) {
 		signal(SIGPIPE, SIG_IGN);
-		reload_init(&r.reload, o, log, r.s);
 		until_command_ends(&r);
 		linger(&r);
 		reload_done(&r.reload);

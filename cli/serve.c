@@ -14,6 +14,7 @@
 #include "cli/background.h"
 #include "cli/link.h"
 #include "cli/reload.h"
+#include "cli/sandbox.h"
 #include "cli/setup.h"
 #include "cli/verbs.h"
 
@@ -110,13 +111,29 @@ say_serving(const struct options *o, const struct log *log, uint32_t mtu)
 	log_say(log, SLUICE_LOG_INFO, "serving %s: guest%s%s, MTU %u", o->link.text, guest[0], guest[1], mtu);
 }
 
+/* The gateway is built: what is left of the start, and the sandbox. */
+static int
+finish(const struct options *o, const struct log *log, struct sluice *s, struct reload *reload,
+       struct failure *f)
+{
+	int fd;
+
+	if (setup_open_pid_file(o, &fd, f) < 0)
+		return -1;
+	reload_init(reload, o, log, s);
+	if (sandbox_enter(s, o, log, f) == 0 && setup_write_pid_file(o, fd, f) == 0)
+		return 0;
+	setup_remove_pid_file(o);
+	return -1;
+}
+
 /* Everything stands when this returns 0, and whoever waits for it knows. */
 static int
 start(const struct options *o, const struct log *log, struct hooks *hooks, struct sluice_config *cfg,
-      struct sluice **s, struct failure *f)
+      struct reload *reload, struct sluice **s, struct failure *f)
 {
 	struct rlimit before;
-	int starter = -1;
+	int starter = -1, nowhere = -1;
 
 	if (open_log_file(o, f) < 0)
 		return -1;
@@ -127,18 +144,18 @@ start(const struct options *o, const struct log *log, struct hooks *hooks, struc
 	if (!*s)
 		return -1;
 	if (o->background) {
-		starter = background_leave();
+		starter = background_leave(&nowhere);
 		if (starter < 0)
 			failed(f, "cannot go into the background: %s; stay in front with --foreground",
 			       strerror(-starter));
 	}
-	if ((o->background && starter < 0) || setup_pid_file(o, f) < 0) {
+	if ((o->background && starter < 0) || finish(o, log, *s, reload, f) < 0) {
 		sluice_free(*s);
 		return -1;
 	}
 	say_serving(o, log, cfg->mtu);
 	if (starter >= 0)
-		background_ready(starter, o->log_file != NULL);
+		background_ready(starter, nowhere, o->log_file != NULL);
 	return 0;
 }
 
@@ -203,13 +220,12 @@ verb_serve(const struct options *o, const struct log *log)
 	catch_bus_errors();
 	int signals = setup_signals(handled, &mask);
 	double begin = setup_now();
-	if (start(o, log, &hooks, &cfg, &s, &f) < 0) {
+	if (start(o, log, &hooks, &cfg, &reload, &s, &f) < 0) {
 		if (f.text[0])
 			log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
 		hooks_done(&hooks);
 		return STATUS_CANNOT;
 	}
-	reload_init(&reload, o, log, s);
 	int status = last_words(o, log, s, serve(s, &reload, signals));
 	reload_done(&reload);
 	setup_print_stats(o, s, setup_now() - begin);

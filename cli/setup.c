@@ -160,19 +160,27 @@ setup_gateway(const struct options *o, const struct log *log, struct hooks *hook
 
 /* --- the pid file ---------------------------------------------------------------------------------- */
 
+static int
+pid_file_failed(const struct options *o, struct failure *f)
+{
+	return failed(f, "--pid %s: cannot be written: %s; name a file in a folder of yours", o->pid_file,
+		      strerror(errno));
+}
+
 int
-setup_pid_file(const struct options *o, struct failure *f)
+setup_open_pid_file(const struct options *o, int *fd, struct failure *f)
+{
+	*fd = o->pid_file ? open(o->pid_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666) : -1;
+	return o->pid_file && *fd < 0 ? pid_file_failed(o, f) : 0;
+}
+
+int
+setup_write_pid_file(const struct options *o, int fd, struct failure *f)
 {
 	if (!o->pid_file)
 		return 0;
-	FILE *to = fopen(o->pid_file, "we");
-	if (to) {
-		fprintf(to, "%d\n", (int)getpid());
-		if (fclose(to) == 0)
-			return 0;
-	}
-	return failed(f, "--pid %s: cannot be written: %s; name a file in a folder of yours", o->pid_file,
-		      strerror(errno));
+	int n = dprintf(fd, "%d\n", (int)getpid());
+	return close(fd) < 0 || n < 0 ? pid_file_failed(o, f) : 0;
 }
 
 void

@@ -39,8 +39,12 @@ void setup_tap(const struct iface *tap, struct sluice_config *cfg);
 struct sluice *setup_gateway(const struct options *o, const struct log *log, struct hooks *hooks,
 			     struct sluice_config *cfg, struct failure *f);
 
-/* Our pid in a file; nothing without --pid.  And away with it. */
-int setup_pid_file(const struct options *o, struct failure *f);
+/*
+ * Our pid in a file; nothing without --pid (*fd is -1).  Opened while files can be opened, written (and closed) when all is ready.
+ * And away with it.
+ */
+int setup_open_pid_file(const struct options *o, int *fd, struct failure *f);
+int setup_write_pid_file(const struct options *o, int fd, struct failure *f);
 void setup_remove_pid_file(const struct options *o);
 
 /* A descriptor from which the signals of the list (ended by 0) are read; they are blocked. */

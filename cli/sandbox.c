@@ -1,0 +1,187 @@
+/*
+ * sandbox.c - what stays open, and what is said of it
+ */
+#include "cli/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/sandbox_int.h"
+
+/* --- what is said ---------------------------------------------------------------------------------- */
+
+static void
+say_lost(const struct log *log)
+{
+	log_say(log, SLUICE_LOG_WARNING,
+		"--no-sandbox: whoever takes over this process can run programs, read and write every file "
+		"of user %u "
+		"and reach every host; leave it out when you have found what you look for",
+		(unsigned)geteuid());
+}
+
+/* "A, B, C", cut where it gets long. */
+static void
+list(char *to, size_t size, const struct sandbox_paths *paths)
+{
+	size_t used = 0;
+
+	snprintf(to, size, "none but the resolver's");
+	for (size_t i = 0; i < paths->n && used < size; i++)
+		used += (size_t)snprintf(to + used, size - used, "%s%s", i ? ", " : "", paths->text[i]);
+}
+
+static void
+say_held(const struct log *log, int held, const char *missing, const struct sandbox_paths *read)
+{
+	char files[512] = "";
+
+	list(files, sizeof(files), read);
+	if (held)
+		log_say(log, SLUICE_LOG_INFO, "confined:%s%s%s%s",
+			held & SLUICE_CONFINED_PRIVILEGES ? " no privileges," : "",
+			held & SLUICE_CONFINED_CALLS ? " no system calls but a gateway's," : "",
+			held & SLUICE_CONFINED_FILES ? " files that can be read: " : " all files of its user",
+			held & SLUICE_CONFINED_FILES ? files : "");
+	if (missing[0] && held)
+		log_say(log, SLUICE_LOG_WARNING, "not all of the sandbox can be had: %s", missing);
+}
+
+/* --- what stays ------------------------------------------------------------------------------------ */
+
+/* Beside a gateway's: run waits for its helper, stops with it, and gives the terminal back; a starter's streams are closed. */
+static const char *const calls_of_run[] = {"wait4",   "waitid",  "kill",   "ioctl",
+					   "getpgid", "getpgrp", "getpid", NULL};
+static const char *const calls_of_serve[] = {"dup2", "dup3", NULL};
+
+static void
+add_file(void *ctx, const char *path)
+{
+	sandbox_paths_add_file(ctx, path);
+}
+
+static int
+confine(struct sluice *s, const struct sluice_confine *c, const struct sandbox_paths *read,
+	const struct log *log, struct failure *f)
+{
+	struct failure why = {.text = ""};
+	int held = read->failed ? -1 : sluice_confine(s, c, why.text, sizeof(why.text));
+
+	if (held < 0)
+		return failed(f, "the sandbox cannot be made: %s; --no-sandbox goes without it",
+			      read->failed ? "no memory" : why.text);
+	say_held(log, held, why.text, read);
+	return 0;
+}
+
+int
+sandbox_enter(struct sluice *s, const struct options *o, const struct log *log, struct failure *f)
+{
+	struct sandbox_paths read = {0}, remove = {0};
+	struct sluice_confine c;
+	int error = 0;
+
+	if (o->no_sandbox) {
+		say_lost(log);
+		return 0;
+	}
+	if (o->reloads)
+		sandbox_each_file(o, add_file, &read);
+	if (o->pid_file)
+		sandbox_paths_add_folder_of(&remove, o->pid_file);
+	if (o->verb == VERB_SERVE && o->link.path)
+		sandbox_paths_add_folder_of(&remove, o->link.path);
+	sluice_confine_init(&c);
+	c.read = (const char *const *)read.text;
+	c.remove = (const char *const *)remove.text;
+	c.ways = o->way.device4 || o->way.device6;
+	c.calls = o->verb == VERB_RUN ? calls_of_run : calls_of_serve;
+	sandbox_catch_forbidden_calls();
+	if (o->verb == VERB_RUN)
+		error = sandbox_narrow_calls();
+	read.failed |= remove.failed;
+	int r = error ? failed(f, "the sandbox cannot be made: %s; --no-sandbox goes without it",
+			       strerror(-error))
+		      : confine(s, &c, &read, log, f);
+	sandbox_paths_free(&read);
+	sandbox_paths_free(&remove);
+	return r;
+}
+
+/* --- replay ---------------------------------------------------------------------------------------- */
+
+/* A file that can be named to the kernel has to be there.  Why it cannot be made the library will say. */
+static void
+make_output(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+int
+sandbox_enter_replay(const struct options *o, const struct log *log, struct failure *f)
+{
+	struct sandbox_paths read = {0}, write = {0};
+	struct sluice_confine c;
+
+	if (o->no_sandbox) {
+		say_lost(log);
+		return 0;
+	}
+	if (o->config.ca_dir && sluice_ca_make(o->config.ca_dir, f->text, sizeof(f->text)) < 0)
+		return -1;
+	if (access(o->replay_in, R_OK) == 0)
+		make_output(o->replay_out);
+	sandbox_each_file(o, add_file, &read);
+	sandbox_paths_add(&read, o->replay_in);
+	if (o->config.ca_dir)
+		sandbox_paths_add(&read, o->config.ca_dir);
+	sandbox_paths_add(&write, o->replay_out);
+	sluice_confine_init(&c);
+	c.read = (const char *const *)read.text;
+	c.write = (const char *const *)write.text;
+	read.failed |= write.failed;
+	sandbox_catch_forbidden_calls();
+	int r = confine(NULL, &c, &read, log, f);
+	sandbox_paths_free(&read);
+	sandbox_paths_free(&write);
+	return r;
+}
+
+/* --- reload ---------------------------------------------------------------------------------------- */
+
+static void
+explain_file(void *ctx, const char *path)
+{
+	const struct log *log = ctx;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd >= 0) {
+		close(fd);
+		return;
+	}
+	/* Permission there is, says access(2), which knows nothing of the sandbox. */
+	if (errno == EACCES && access(path, R_OK) == 0)
+		log_say(log, SLUICE_LOG_ERROR,
+			"%s: the sandbox has no room for it: only files that were named at the start, and "
+			"what is beside "
+			"them, can be read; start sluice again to read this one",
+			path);
+}
+
+void
+sandbox_explain(const struct options *o, const struct log *log)
+{
+	union {
+		const struct log *in;
+		void *out;
+	} ctx = {log};
+
+	if (!o->no_sandbox)
+		sandbox_each_file(o, explain_file, ctx.out);
+}
