@@ -208,9 +208,9 @@ read_token_target(struct rule_reader *r, size_t from, size_t end, const struct m
 	if (msb_add_group(r, m, from, len))
 		return;
 	t = (struct rule_target){.column = (unsigned)from + 1};
-	if (len > 7 && memcmp(text, "domain=", 7) == 0)
+	if (len >= 7 && memcmp(text, "domain=", 7) == 0)
 		good = reader_name(r, from + 7, len - 7, false, &t);
-	else if (len > 7 && memcmp(text, "suffix=", 7) == 0)
+	else if (len >= 7 && memcmp(text, "suffix=", 7) == 0)
 		good = reader_name(r, from + 7, len - 7, true, &t);
 	else if (!memchr(text, '.', len) && !memchr(text, '/', len) && !memchr(text, ':', len)) {
 		reader_error(r, from, len,
