@@ -67,7 +67,7 @@ vhost_sock_new(struct vhost *v, int *err)
 {
 	size_t i = v->full;
 
-	while (i < v->nsock && v->sock[i] && v->sock[i]->open)
+	while (i < v->nsock && v->sock[i] && (v->sock[i]->open || v->once))
 		i++;
 	v->full = i;
 	*err = EMFILE;

@@ -44,6 +44,10 @@ void vhost_settle(struct vhost *v, int fd, int error);
 
 /* The n-th socket the gateway opened and still has (kind < 0: any kind), or -1. */
 int vhost_find(const struct vhost *v, int kind, int n);
+/* From now on no number is given out twice: what is known of a socket is not lost, and 65,536 is all there ever are. */
+void vhost_number_once(struct vhost *v);
+/* What an open or closed socket is; -1: none had that number. */
+int vhost_kind(const struct vhost *v, int fd);
 /* Where it is connected to. */
 bool vhost_peer(const struct vhost *v, int fd, struct endpoint *to);
 size_t vhost_open_count(const struct vhost *v);

@@ -71,6 +71,20 @@ vhost_find(const struct vhost *v, int kind, int n)
 	return -1;
 }
 
+void
+vhost_number_once(struct vhost *v)
+{
+	v->once = true;
+}
+
+int
+vhost_kind(const struct vhost *v, int fd)
+{
+	const struct vhost_sock *s = vhost_sock(v, fd);
+
+	return s && !s->plain ? (int)s->kind : -1;
+}
+
 bool
 vhost_peer(const struct vhost *v, int fd, struct endpoint *to)
 {

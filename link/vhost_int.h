@@ -170,6 +170,7 @@ struct vhost {
 	uint64_t calls[OPS], failed;
 	int failed_fd;
 	bool partly; /* the call that is being made does a part */
+	bool once;   /* no descriptor is given out twice */
 };
 
 static inline struct vhost *
