@@ -198,7 +198,7 @@ digits(const uint8_t *label, bool hex)
 {
 	unsigned v = 0;
 
-	if (label[0] == 0 || label[0] > (hex ? 1 : 3))
+	if (label[0] > (hex ? 1 : 3))
 		return 256;
 	for (unsigned i = 1; i <= label[0]; i++) {
 		uint8_t c = label[i];
