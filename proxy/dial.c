@@ -11,6 +11,8 @@
 #include "proxy/gateway.h"
 #include "proxy/option_values.h"
 
+#define ROOM_TRIES 64u /* flows looked at for a descriptor that can be given up */
+
 static struct addr
 loopback(enum family fam)
 {
@@ -218,16 +220,66 @@ dial_open_as(struct sluice *gw, struct flow *f, const struct route *r, uint64_t 
 	return rc;
 }
 
+/* The oldest of a kind that may go and has a descriptor: those the gateway itself answers have none.  Looked for among the oldest
+ * alone, as a guest decides how many of those there are. */
+static struct flow *
+oldest_with_file(const struct sluice *gw, enum flow_kind kind)
+{
+	struct flow *f = flow_oldest(&gw->flows, kind);
+
+	for (unsigned i = 0; f && f->fd < 0; f = f->age_next)
+		if (++i == ROOM_TRIES)
+			return NULL;
+	return f;
+}
+
+/* The kind of flow that has the most of those that may go (half-open connections, or any flow of datagrams or echoes) gives one:
+ * so a flood takes its descriptors from itself.  False: there is none. */
+static bool
+flow_makes_room(struct sluice *gw)
+{
+	static const struct {
+		enum gateway_count count;
+		const char *what;
+	} told[FLOW_KINDS] = {
+	    [FLOW_TCP] = {GW_TCP_EVICTED, "no descriptor left: a half-open connection made room"},
+	    [FLOW_UDP] = {GW_UDP_EVICTED, "no descriptor left: the UDP flow quiet longest made room"},
+	    [FLOW_PING] = {GW_PING_EVICTED, "no descriptor left: the ping flow quiet longest made room"},
+	};
+	struct flow *victim = NULL;
+	uint32_t most = 0;
+
+	for (int k = 0; k < FLOW_KINDS; k++) {
+		struct flow *f = oldest_with_file(gw, (enum flow_kind)k);
+
+		if (f && gw->flows.kind[k].aged > most) {
+			most = gw->flows.kind[k].aged;
+			victim = f;
+		}
+	}
+	if (!victim)
+		return false;
+	gw_limit(gw, told[victim->kind].count, told[victim->kind].what, 0);
+	gw_end(gw, victim, SLUICE_REASON_FULL);
+	return true;
+}
+
 bool
 gw_files_left(struct sluice *gw)
 {
 	return gw->files < gw->max_files || dns_make_room(gw);
 }
 
+bool
+gw_make_room(struct sluice *gw)
+{
+	return gw_files_left(gw) || flow_makes_room(gw);
+}
+
 int
 gw_socket(struct sluice *gw, enum host_kind kind, enum family fam, const struct host_socket_opts *o)
 {
-	if (!gw_files_left(gw))
+	if (!gw_make_room(gw))
 		return -EMFILE;
 
 	int fd = gw->host->ops->socket(gw->host, kind, fam, o);

@@ -157,6 +157,28 @@ flow_mark_ready(struct flow_table *t, struct flow *f)
 	t->ready_last = f;
 }
 
+void
+flows_begin_ready(struct flow_table *t)
+{
+	t->ready_until = t->ready_last;
+}
+
+struct flow *
+flows_next_ready(struct flow_table *t)
+{
+	struct flow *f = t->ready_first;
+
+	if (!t->ready_until)
+		return NULL;
+	if (t->ready_until == f)
+		t->ready_until = NULL;
+	t->ready_first = f->ready_next;
+	if (!t->ready_first)
+		t->ready_last = NULL;
+	f->is_ready = false;
+	return f;
+}
+
 /* Linear, but a flow is seldom deleted while it waits: ready() itself deletes most, out of the list. */
 static void
 unready(struct flow_table *t, struct flow *f)
@@ -174,6 +196,9 @@ unready(struct flow_table *t, struct flow *f)
 	*at = f->ready_next;
 	if (t->ready_last == f)
 		t->ready_last = prev;
+	/* Without one before it, all that are left came later. */
+	if (t->ready_until == f)
+		t->ready_until = prev;
 	f->is_ready = false;
 }
 
@@ -196,6 +221,7 @@ flow_unage(struct flow_table *t, struct flow *f)
 		k->newest = f->age_prev;
 	f->age_prev = f->age_next = NULL;
 	f->aged = false;
+	k->aged--;
 }
 
 void
@@ -213,6 +239,7 @@ flow_touch(struct flow_table *t, struct flow *f)
 		k->oldest = f;
 	k->newest = f;
 	f->aged = true;
+	k->aged++;
 }
 
 /* --- deadlines --------------------------------------------------------------------------------------- */

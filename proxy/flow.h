@@ -70,6 +70,7 @@ struct flow_kind_table {
 	uint32_t open;
 	struct flow *free;
 	struct flow *oldest, *newest; /* the age list */
+	uint32_t aged;                /* in it */
 };
 
 struct flow_table {
@@ -79,8 +80,9 @@ struct flow_table {
 	struct flow *found; /* the last one flow_find() found, if it is still there */
 	struct flow_kind_table kind[FLOW_KINDS];
 	struct flow *ready_first, *ready_last;
-	uint64_t numbers;   /* given to flows so far */
-	struct flow **heap; /* binary heap by heap_key */
+	struct flow *ready_until; /* of those that run in this turn, the last; NULL: none is left */
+	uint64_t numbers;         /* given to flows so far */
+	struct flow **heap;       /* binary heap by heap_key */
 	uint32_t nheap;
 };
 
@@ -103,6 +105,10 @@ uint64_t flow_token(const struct flow_table *t, const struct flow *f);
 struct flow *flow_by_token(const struct flow_table *t, uint64_t token);
 
 void flow_mark_ready(struct flow_table *t, struct flow *f);
+/* Those that are ready now, one by one, and not those that become ready meanwhile: NULL when all have been.  Any may be
+ * deleted while they run. */
+void flows_begin_ready(struct flow_table *t);
+struct flow *flows_next_ready(struct flow_table *t);
 
 /* Put (back) at the young end of its kind's age list, or take it out. */
 void flow_touch(struct flow_table *t, struct flow *f);

@@ -319,6 +319,8 @@ int gw_socket(struct sluice *gw, enum host_kind kind, enum family fam, const str
 void gw_close(struct sluice *gw, int *fd, bool reset);
 /* May there be one more?  What the name service keeps open for later makes room. */
 bool gw_files_left(struct sluice *gw);
+/* The same, but a flow that may go makes room, too. */
+bool gw_make_room(struct sluice *gw);
 
 /* --- the kinds of flow ---------------------------------------------------------------------------------- */
 

@@ -206,22 +206,13 @@ host_events(struct sluice *gw, usec_t now)
 
 /* --- flows ------------------------------------------------------------------------------------------------ */
 
+/* Those that become ready again wait for the next turn. */
 static void
 run_ready(struct sluice *gw, usec_t now)
 {
-	/* Those that become ready again wait for the next turn. */
-	const struct flow *last = gw->flows.ready_last;
-
-	for (bool done = !last; !done;) {
-		struct flow *f = gw->flows.ready_first;
-
-		gw->flows.ready_first = f->ready_next;
-		if (!gw->flows.ready_first)
-			gw->flows.ready_last = NULL;
-		f->is_ready = false;
-		done = f == last;
+	flows_begin_ready(&gw->flows);
+	for (struct flow *f; (f = flows_next_ready(&gw->flows));)
 		f->ops->ready(gw, f, now);
-	}
 }
 
 static void

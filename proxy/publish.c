@@ -174,10 +174,11 @@ publish_lost(struct sluice *gw, const struct listener *l, const struct endpoint 
 	event_unplaced(gw, &t, client, SLUICE_REASON_FULL);
 }
 
-/* No descriptor for the next client: the spare one is given up to take it and turn it away.  0 when that
- * was done, -EAGAIN when there was no client, else why not even that could be done. */
+/* No descriptor for the next client: the spare one is given up to see whether there is one.  At our own limit a flow that may go
+ * then makes room; else the client is turned away.  0 when that was done, -EAGAIN when there was no client, else why not even that
+ * could be done. */
 static int
-turn_away(struct sluice *gw, struct listener *l, int error, usec_t now)
+take_with_spare(struct sluice *gw, struct listener *l, int error, usec_t now)
 {
 	const struct host_ops *host = gw->host->ops;
 	struct endpoint client;
@@ -185,12 +186,14 @@ turn_away(struct sluice *gw, struct listener *l, int error, usec_t now)
 	gw_close(gw, &gw->spare_fd, false);
 	int fd = host->accept(gw->host, l->fd, &client);
 	int outcome = fd < 0 ? fd : 0;
-	if (fd != -EAGAIN)
+	gw->files += fd >= 0;
+	if (fd >= 0 && gw->files >= gw->max_files && gw_make_room(gw)) {
+		tcp_flow_publish(gw, l, fd, &client, now);
+	} else if (fd != -EAGAIN) {
 		gw_limit(gw, GW_PUBLISH_FULL, "a client of a published port was turned away", error);
-	if (fd >= 0) {
-		gw->files++;
+		if (fd >= 0)
+			publish_lost(gw, l, &client, now);
 		gw_close(gw, &fd, true);
-		publish_lost(gw, l, &client, now);
 	}
 	gw->spare_fd = gw_socket(gw, HOST_UDP, FAMILY_V4, &(struct host_socket_opts){0});
 	return outcome;
@@ -220,7 +223,7 @@ take_clients(struct sluice *gw, struct listener *l, usec_t now)
 		if (fd == -ECONNABORTED || fd == -EPROTO)
 			continue; /* that client is gone already; the next one may not be */
 		if (fd != -EAGAIN)
-			fd = turn_away(gw, l, -fd, now);
+			fd = take_with_spare(gw, l, -fd, now);
 		if (fd == -EAGAIN)
 			return;
 		if (fd < 0) {

@@ -401,9 +401,11 @@ they_make_room(void **state)
 	expect_silence();
 	assert_int_equal(open_flows(FLOW_UDP), 2);
 	assert_int_equal(counted(GW_UDP_FULL), 0);
+	/* Then a flow does. */
 	guest_udp(4003, &to, "x", 1);
 	expect_silence();
-	assert_int_equal(counted(GW_UDP_FULL), 1);
+	assert_int_equal(counted(GW_UDP_FULL), 0);
+	assert_int_equal(counted(GW_UDP_EVICTED), 1);
 	end();
 }
 

@@ -164,6 +164,38 @@ ready_flows_leave_in_order_also_when_one_is_deleted(void **state)
 	assert_ptr_equal(t->ready_last, f[1]);
 }
 
+/* Those that are ready run once each, not those that become ready meanwhile, whoever is deleted by whom. */
+static void
+the_ready_run_whoever_is_deleted(void **state)
+{
+	struct flow_table *t = *state;
+
+	for (unsigned by = 0; by < 4; by++) {
+		for (unsigned gone = 0; gone < 4; gone++) {
+			struct flow *f[5];
+			unsigned ran = 0;
+
+			for (unsigned i = 0; i < 5; i++)
+				f[i] = new_at(t, 10 * by + i, TIME_NEVER);
+			for (unsigned i = 0; i < 4; i++)
+				flow_mark_ready(t, f[i]);
+			flows_begin_ready(t);
+			for (struct flow *r; (r = flows_next_ready(t)); ran++) {
+				assert_true(ran < 4 && r != f[4]);
+				flow_mark_ready(t, r == f[by] ? f[4] : r);
+				if (r == f[by])
+					flow_delete(t, f[gone]);
+			}
+			assert_int_equal(ran, gone > by ? 3 : 4);
+			for (unsigned i = 0; i < 5; i++)
+				if (i != gone)
+					flow_delete(t, f[i]);
+			assert_null(t->ready_first);
+			assert_null(t->ready_last);
+		}
+	}
+}
+
 static void
 a_deadline_that_moved_away_does_not_wake(void **state)
 {
@@ -221,6 +253,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(random_against_model, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_stale_token_names_nobody, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_oldest_is_the_one_untouched_longest, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_ready_run_whoever_is_deleted, setup, teardown),
 	    cmocka_unit_test_setup_teardown(ready_flows_leave_in_order_also_when_one_is_deleted, setup,
 					    teardown),
 	    cmocka_unit_test_setup_teardown(a_deadline_that_moved_away_does_not_wake, setup, teardown),

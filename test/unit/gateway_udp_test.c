@@ -169,7 +169,66 @@ own_limit_of_descriptors(void **state)
 		guest_udp(port, &to, "x", 1);
 	expect_silence();
 	assert_int_equal(open_flows(FLOW_UDP), 2);
-	assert_int_equal(counted(GW_UDP_FULL), 2);
+	assert_int_equal(counted(GW_UDP_EVICTED), 2);
+	assert_int_equal(counted(GW_UDP_FULL), 0);
+	end();
+}
+
+/* What is open is never taken: with nothing else, the datagram is not served. */
+static void
+descriptors_of_the_open(void **state)
+{
+	struct endpoint to = at(BED_ELSEWHERE_V4, 7000);
+
+	(void)state;
+	conf.gateway.max_files = 3;
+	begin();
+	for (uint16_t port = 5001; port <= 5002; port++) {
+		struct peer p = peer_to(port, at(BED_ELSEWHERE_V4, 7));
+
+		peer_open(&p);
+	}
+	guest_udp(5003, &to, "x", 1);
+	expect_silence();
+	assert_int_equal(open_flows(FLOW_UDP), 0);
+	assert_int_equal(open_flows(FLOW_TCP), 2);
+	assert_int_equal(counted(GW_UDP_FULL), 1);
+	end();
+}
+
+/* Whatever wants the next descriptor, the kind that has the most gives it, its oldest first: a flood pays for itself. */
+static void
+the_kind_with_the_most_makes_room(void **state)
+{
+	struct endpoint to = at(BED_ELSEWHERE_V4, 7000);
+	struct peer p[4];
+
+	(void)state;
+	conf.gateway.max_files = 7; /* the spare one, and six */
+	begin();
+	vhost_default(bed->vhost, VHOST_SILENT);
+	for (uint16_t i = 0; i < 4; i++) {
+		p[i] = peer_to((uint16_t)(4000 + i), at(BED_ELSEWHERE_V4, 7));
+		peer_send(&p[i], TCP_SYN, NULL, 0);
+	}
+	for (uint16_t port = 5001; port <= 5003; port++)
+		guest_udp(port, &to, "x", 1);
+	expect_silence();
+	assert_null(peer_flow(&p[0]));
+	assert_non_null(peer_flow(&p[1]));
+	for (uint16_t port = 5004; port <= 5005; port++)
+		guest_udp(port, &to, "x", 1);
+	p[0] = peer_to(4010, at(BED_ELSEWHERE_V4, 7));
+	peer_send(&p[0], TCP_SYN, NULL, 0);
+	expect_silence();
+	/* 3 and 3: of equals TCP; then UDP has more. */
+	assert_null(peer_flow(&p[1]));
+	assert_non_null(peer_flow(&p[0]));
+	assert_int_equal(open_flows(FLOW_TCP), 3);
+	assert_int_equal(open_flows(FLOW_UDP), 3);
+	assert_int_equal(counted(GW_TCP_EVICTED), 2);
+	assert_int_equal(counted(GW_UDP_EVICTED), 2);
+	assert_int_equal(counted(GW_TCP_FULL) + counted(GW_UDP_FULL), 0);
 	end();
 }
 
@@ -667,6 +726,8 @@ main(void)
 	    TEST(the_quietest_makes_room),
 	    TEST(full_is_never_refused),
 	    TEST(own_limit_of_descriptors),
+	    TEST(descriptors_of_the_open),
+	    TEST(the_kind_with_the_most_makes_room),
 	    TEST(what_the_host_says_at_once),
 	    TEST(a_turn_is_one_call),
 	    TEST(a_run_that_is_not_taken_goes_singly),
