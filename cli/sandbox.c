@@ -46,7 +46,7 @@ say_held(const struct log *log, int held, const char *missing, const struct sand
 			held & SLUICE_CONFINED_CALLS ? " no system calls but a gateway's," : "",
 			held & SLUICE_CONFINED_FILES ? " files that can be read: " : " all files of its user",
 			held & SLUICE_CONFINED_FILES ? files : "");
-	if (missing[0] && held)
+	if (missing[0])
 		log_say(log, SLUICE_LOG_WARNING, "not all of the sandbox can be had: %s", missing);
 }
 
