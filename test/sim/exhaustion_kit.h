@@ -113,8 +113,9 @@ is_over(uint64_t kept)
 	assert_int_equal(gw->flows.kind[FLOW_TCP].open, 1);
 	assert_int_equal(gw->flows.kind[FLOW_UDP].open + gw->flows.kind[FLOW_PING].open, 0);
 	assert_int_equal(gw->files, files_first);
-	/* A send ring that nobody needs has gone back. */
-	assert_true(gw->pool.used <= pool_first);
+	/* All that is left of the pool is the old connection's. */
+	const struct tcp *old = &bed_tcp(s->bed, &s->talk.t)->tcp;
+	assert_int_equal(gw->pool.used, old->rcv.cap + old->snd.cap);
 	assert_in_range(siege_heap(s), 0, heap_first + kept + HEAP_NOISE);
 	/* The old connection is served as on the first day. */
 	s->talk.took = (struct siege_times){0};
