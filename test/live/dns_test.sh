@@ -28,6 +28,8 @@ nameserver 127.0.0.1 53 11.0.1.1
 nameserver ::1 53 11.0.1.2
 nameserver 127.0.0.1 5353 11.0.1.3
 resolv_conf 127.0.0.1
+# A gateway that confines itself keeps to the folders there are when it starts.
+mkdir -p /run/systemd/resolve
 
 # --- the gateway's DNS address ----------------------------------------------------------------------------
 
@@ -56,7 +58,6 @@ for proto in +notcp +tcp; do
 	check "the next one where the first refuses, $proto" 11.0.1.1 "$(asks @$N4 $proto a.example)"
 done
 # systemd-resolved's stub, which is not there.
-mkdir -p /run/systemd/resolve
 echo 'nameserver ::1' >/run/systemd/resolve/resolv.conf
 resolv_conf 127.0.0.53
 await '[ "$(asks @$N4 a.example)" = 11.0.1.2 ]'
