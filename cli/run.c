@@ -193,7 +193,10 @@ restore_terminal(const struct run *r)
 		return;
 	pid_t group = tcgetpgrp(r->terminal);
 	if (group > 0 && group != getpgrp() && kill(-group, 0) < 0 && errno == ESRCH) {
-		signal(SIGTTOU, SIG_IGN);
+		sigset_t set;
+		sigemptyset(&set);
+		sigaddset(&set, SIGTTOU); /* else it would stop us, who are not in front */
+		sigprocmask(SIG_BLOCK, &set, NULL);
 		tcsetpgrp(r->terminal, getpgrp());
 	}
 }
@@ -306,6 +309,7 @@ linger(struct run *r)
 static int
 enter(struct run *r, int pid_file, struct failure *f)
 {
+	signal(SIGPIPE, SIG_IGN);
 	reload_init(&r->reload, r->o, r->log, r->s);
 	if (sandbox_enter(r->s, r->o, r->log, f) < 0 || setup_write_pid_file(r->o, pid_file, f) < 0)
 		return -1;
@@ -369,7 +373,6 @@ verb_run(const struct options *o, const struct log *log)
 	if (started < 0 && f.text[0])
 		log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
 	if (started == 0) {
-		signal(SIGPIPE, SIG_IGN);
 		until_command_ends(&r);
 		linger(&r);
 		reload_done(&r.reload);

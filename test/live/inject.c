@@ -279,9 +279,12 @@ make_call(const struct attempt *a, bool deliver, char *how, size_t size)
 	if (ptrace(PTRACE_GETREGS, target, 0, &r) < 0)
 		give_up("look at the registers");
 	long result = (long)r.rax;
-	if (WSTOPSIG(status) == SIGSYS)
+	if (WSTOPSIG(status) == SIGSYS) {
 		snprintf(how, size, "refused SIGSYS");
-	else if (result == -EPERM || result == -EACCES || result == -ENOSYS)
+		/* The trap of the step itself is still to come. */
+		if (ptrace(PTRACE_SINGLESTEP, target, 0, 0) < 0 || !wait_stop())
+			give_up("step on");
+	} else if (result == -EPERM || result == -EACCES || result == -ENOSYS)
 		snprintf(how, size, "refused %s",
 			 result == -ENOSYS  ? "ENOSYS"
 			 : result == -EPERM ? "EPERM"
