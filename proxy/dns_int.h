@@ -195,6 +195,9 @@ bool dns_pend(struct sluice *gw, const struct dns_from *from, const struct dns_q
 /* Told to all who wait: p is gone. */
 void dns_pending_fail(struct sluice *gw, struct dns_pending *p, usec_t now);
 void dns_pending_done(struct sluice *gw, struct dns_pending *p);
+/* Those who do not keep waiting are forgotten. */
+void dns_each_asker(struct sluice *gw,
+		    bool (*keeps)(struct sluice *gw, const struct dns_asker *a, usec_t now), usec_t now);
 /* A connection of the guest ended: nobody waits there any more. */
 void dns_forget(struct sluice *gw, uint64_t flow);
 void dns_forget_all(struct sluice *gw);
@@ -294,6 +297,8 @@ void dns_secure_shut(struct dns_secure *s);
 
 /* A message of len bytes that lies in gw->dns->out behind its prefix. */
 void dns_udp_say(struct sluice *gw, const struct dns_from *from, size_t len);
+/* Policy has changed: may a question to a resolver of the guest's own still be asked there?  If not it is told. */
+bool dns_udp_may_go_on(struct sluice *gw, const struct tuple *t, usec_t now);
 void dns_tcp_say(struct sluice *gw, const struct dns_from *from, size_t len, usec_t now);
 
 #endif

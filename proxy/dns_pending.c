@@ -58,6 +58,17 @@ drop(struct sluice *gw, struct dns_asker *a)
 }
 
 void
+dns_each_asker(struct sluice *gw, bool (*keeps)(struct sluice *gw, const struct dns_asker *a, usec_t now),
+	       usec_t now)
+{
+	for (struct dns_asker *a = gw->dns->oldest, *next; a; a = next) {
+		next = a->newer;
+		if (!keeps(gw, a, now))
+			drop(gw, a);
+	}
+}
+
+void
 dns_forget(struct sluice *gw, uint64_t flow)
 {
 	for (struct dns_asker *a = gw->dns->oldest, *next; a; a = next) {

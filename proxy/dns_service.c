@@ -335,6 +335,28 @@ dns_ask(struct sluice *gw, const struct dns_from *from, struct view msg, usec_t 
 	return dns_pend(gw, from, &q, chosen, now);
 }
 
+/* --- another policy --------------------------------------------------------------------------------------- */
+
+/* What came by TCP to a resolver of the guest's own ends with its connection. */
+static bool
+keeps_waiting(struct sluice *gw, const struct dns_asker *a, usec_t now)
+{
+	struct policy_answer p;
+
+	if (!judge_may_ask(gw->settings, a->from.t.proto, &a->q.name, &p)) {
+		refuse(gw, &a->from, &a->q, &a->q.name, &p, now);
+		return false;
+	}
+	return !a->pending->chosen || a->from.t.proto == IP_PROTO_TCP ||
+	       dns_udp_may_go_on(gw, &a->from.t, now);
+}
+
+void
+dns_rejudge(struct sluice *gw, usec_t now)
+{
+	dns_each_asker(gw, keeps_waiting, now);
+}
+
 /* --- time ------------------------------------------------------------------------------------------------- */
 
 usec_t

@@ -49,5 +49,7 @@ bool dns_make_room(struct sluice *gw);
 void dns_guest_left(struct sluice *gw);
 /* gw->settings are new: the cache is emptied; queries under way go on. */
 void dns_settings_changed(struct sluice *gw);
+/* Questions under way are judged again: those that may not be asked now are refused, and not asked any longer. */
+void dns_rejudge(struct sluice *gw, usec_t now);
 
 #endif

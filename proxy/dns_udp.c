@@ -19,6 +19,22 @@ whole(struct dns_service *d, const struct packet *pkt)
 	return view_of(d->in, (size_t)(w.p - d->in));
 }
 
+bool
+dns_udp_may_go_on(struct sluice *gw, const struct tuple *t, usec_t now)
+{
+	struct judgment j;
+
+	judge(gw, t, NULL, &j);
+	if (j.verdict == VERDICT_ALLOW)
+		return true;
+	j.reason = SLUICE_REASON_RELOAD;
+	judge_refused(gw, t, NULL, NULL, &j);
+	if (j.verdict != VERDICT_DROP)
+		stack_send_error_flow(&gw->stack, ICMP_ERR_PROHIBITED, 0,
+				      &gw->stack.cfg.net[addr_family(&t->guest.addr)].gateway, t, 0, now);
+	return false;
+}
+
 static bool
 may_ask_there(struct sluice *gw, const struct tuple *t, const struct packet *pkt, usec_t now)
 {

@@ -4,7 +4,7 @@
  * Whoever reloads builds the new settings whole, in a thread of his own, and leaves them in one atomic pointer; the
  * gateway takes them at the start of its next turn.  Then every flow is judged again, by the new rules and by what
  * allowed it before (its evidence, even if that has expired, and the name it told): what would be refused now ends as it
- * would have been refused at its beginning.  The same happens, without new settings, when the host's own addresses
+ * would have been refused at its beginning, and so does a question to a nameserver that is under way.  The same happens, without new settings, when the host's own addresses
  * change.
  */
 #include <stdio.h>
@@ -225,6 +225,8 @@ judge_take_settings(struct sluice *gw)
 		all |= !next->keep_flows;
 	}
 	gw->rejudge = false;
-	if (all)
-		each_flow(gw, rejudge);
+	if (!all)
+		return;
+	dns_rejudge(gw, gw->now);
+	each_flow(gw, rejudge);
 }

@@ -482,6 +482,54 @@ a_policy_that_changes(void **state)
 	end();
 }
 
+static void
+takes_new_policy(void)
+{
+	char err[256];
+
+	assert_int_equal(sluice_reload(bed->gw, &conf.gateway, err, sizeof(err)), 0);
+	bed_settle(bed);
+}
+
+/* What was asked under another policy is not asked again of anybody, nor believed when the answer comes. */
+static void
+P12_questions_under_way(void **state)
+{
+	(void)state;
+	begin();
+	asks(1, "a.example", DNS_A);
+	asks(2, "b.example", DNS_A);
+	asks_at("8.8.8.8", 3, "b.example");
+	assert_int_equal(server_sockets(HOST_UDP), 3);
+	rule("deny to a.example");
+	rule("deny to 8.8.8.8");
+	takes_new_policy();
+	assert_int_equal(hears_rcode(1, DNS_NXDOMAIN).ede, EDE_BLOCKED);
+	expect_error(ICMP4_UNREACHABLE, 13, 0, NULL);
+	assert_int_equal(server_sockets(HOST_UDP), 1);
+	/* The other goes on. */
+	server_answers(udp(SERVER_A), "93.184.216.1");
+	hears_address(2, "93.184.216.1");
+	assert_false(is_proved("a.example", "93.184.216.1"));
+	wait_for(5 * USEC_PER_SEC);
+	expect_silence();
+	end();
+}
+
+static void
+P12_questions_may_be_kept(void **state)
+{
+	(void)state;
+	begin();
+	asks(1, "a.example", DNS_A);
+	rule("deny to a.example");
+	conf.gateway.keep_flows = true;
+	takes_new_policy();
+	server_answers(udp(SERVER_A), "93.184.216.1");
+	hears_address(1, "93.184.216.1");
+	end();
+}
+
 int
 main(void)
 {
@@ -509,6 +557,8 @@ main(void)
 	    TEST(own_names_need_no_rule),
 	    TEST(own_names_can_be_denied),
 	    TEST(a_policy_that_changes),
+	    TEST(P12_questions_under_way),
+	    TEST(P12_questions_may_be_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
