@@ -95,6 +95,17 @@ first_ring(uint64_t memory, uint32_t max_tcp, uint32_t max_ring)
 	return first;
 }
 
+/* What is left for beginning: the smallest ring each way for every connection there may be, if half the pool is enough for that. */
+static uint32_t
+reserve(uint64_t memory, uint32_t max_tcp)
+{
+	uint64_t least = (uint64_t)max_tcp * 2 * POOL_BLOCK_MIN, bytes = memory / 8;
+
+	if (bytes < least)
+		bytes = least < memory / 2 ? least : memory / 2;
+	return (uint32_t)(bytes > UINT32_MAX ? UINT32_MAX : bytes);
+}
+
 static bool
 set_memory(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 {
@@ -128,7 +139,7 @@ set_memory(struct setup *su, const struct sluice_config *cfg, struct sluice *gw)
 	    .pool = &gw->pool,
 	    .ring_first = first_ring(memory, gw->flows.kind[FLOW_TCP].max, ring),
 	    .ring_max = ring,
-	    .reserve = (uint32_t)(memory / 8 > UINT32_MAX ? UINT32_MAX : memory / 8),
+	    .reserve = reserve(memory, gw->flows.kind[FLOW_TCP].max),
 	    .rto_min = 200 * USEC_PER_MSEC,
 	    .rto_max = 60 * USEC_PER_SEC,
 	    .delack = 40 * USEC_PER_MSEC,

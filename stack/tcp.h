@@ -80,7 +80,7 @@ struct tcp_conf {
 	struct pool *pool;
 	uint32_t ring_first; /* bytes of a ring's first block, both ways: a power of two >= 4 KiB */
 	uint32_t ring_max;   /* bytes a ring grows to, <= POOL_BLOCK_MAX */
-	uint32_t reserve;    /* bytes of the pool that growing (not starting) leaves alone */
+	uint32_t reserve;    /* bytes of the pool that only the smallest first blocks may take */
 	uint16_t mss[2];     /* what we announce, by enum family: MTU - 40, MTU - 60 */
 	uint32_t gso_max;    /* payload bytes of the largest segment the link takes; <= MSS: no GSO */
 	usec_t rto_min;      /* 200 ms */

@@ -143,4 +143,16 @@ void tcp_timers_rest(struct tcp *t, usec_t now);
 void tcp_probe_backoff(struct tcp *t, usec_t now);
 usec_t tcp_keepalive_at(const struct tcp *t);
 
+/*
+ * How large a ring begins.  The reserve is for beginning, in the smallest blocks: as it has two of those for every connection there
+ * may be, each of them has a ring both ways, whatever others hold.
+ */
+static inline uint32_t
+first_block(const struct tcp_conf *conf)
+{
+	bool plenty = conf->pool->size - conf->pool->used >= (size_t)conf->ring_first + conf->reserve;
+
+	return plenty ? conf->ring_first : POOL_BLOCK_MIN;
+}
+
 #endif

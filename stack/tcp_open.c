@@ -77,7 +77,7 @@ bool
 tcp_accept(struct tcp *t, uint32_t iss, usec_t now)
 {
 	assert(t->state == TCP_LISTEN);
-	if (!ring_grow(&t->rcv, t->conf->pool, t->conf->ring_first, 0))
+	if (!ring_grow(&t->rcv, t->conf->pool, first_block(t->conf), 0))
 		return false;
 	if (t->iss && seq_lt(iss, t->iss))
 		iss = t->iss;
@@ -92,7 +92,7 @@ tcp_connect(struct tcp *t, const struct tcp_conf *conf, uint8_t family, uint32_t
 {
 	struct ring rcv = {.base = NULL};
 
-	if (!ring_grow(&rcv, conf->pool, conf->ring_first, 0))
+	if (!ring_grow(&rcv, conf->pool, first_block(conf), 0))
 		return false;
 	tcp_begin(t, conf, family);
 	t->rcv = rcv;

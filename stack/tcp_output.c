@@ -390,7 +390,7 @@ tcp_writable(struct tcp *t, struct room out[2])
 		return 0;
 	if (t->snd.cap)
 		grow(t);
-	else if (!ring_grow(&t->snd, t->conf->pool, t->conf->ring_first, 0))
+	else if (!ring_grow(&t->snd, t->conf->pool, first_block(t->conf), 0))
 		return 0;
 	return ring_room(&t->snd, out);
 }
