@@ -176,6 +176,132 @@ T26_closed_windows(void **state)
 	all_leave();
 }
 
+/* --- memory that others hold ---------------------------------------------------------------------------------------- */
+
+#define HOARDERS (150u / SCALE)
+#define HOARD (4u << 20) /* bytes each sends, so that its window grows as far as it may */
+
+static struct hoarder {
+	uint32_t seq, ack, una, edge, sent;
+	uint8_t wscale;
+} hoarder[HOARDERS];
+
+static struct tuple
+hoarder_tuple(uint32_t n)
+{
+	return (struct tuple){
+	    {siege->bed->guest[FAMILY_V4], (uint16_t)(2000 + n)}, {addr_v4(0xcb007112), 9}, IP_PROTO_TCP};
+}
+
+static void
+hoarder_sends(struct siege *s, uint32_t n, uint8_t flags, size_t len)
+{
+	static const uint8_t bytes[1400];
+	struct tuple t = hoarder_tuple(n);
+
+	siege_segment(s, &t,
+		      &(struct tcp_hdr){.seq = hoarder[n].seq,
+					.ack = flags & TCP_ACK ? hoarder[n].ack : 0,
+					.flags = flags,
+					.wnd = 65535,
+					.mss = flags & TCP_SYN ? 1460 : 0,
+					.has_wscale = (flags & TCP_SYN) != 0,
+					.wscale = 5},
+		      bytes, len);
+	hoarder[n].seq += (uint32_t)len + (flags & TCP_SYN ? 1 : 0);
+}
+
+static void
+hoarder_hears(struct siege *s, const struct bed_frame *f, void *ctx)
+{
+	if (f->is.kind != STRICT_TCP || f->is.tcp.dport < 2000 || f->is.tcp.dport >= 2000 + HOARDERS) {
+		hears(s, f, ctx);
+		return;
+	}
+	struct hoarder *h = &hoarder[f->is.tcp.dport - 2000u];
+	if (f->is.tcp.flags & TCP_SYN) {
+		h->ack = f->is.tcp.seq + 1;
+		h->wscale = f->is.tcp.wscale;
+		h->edge = f->is.tcp.ack + f->is.tcp.wnd;
+		hoarder_sends(s, f->is.tcp.dport - 2000u, TCP_ACK, 0);
+	} else if (!(f->is.tcp.flags & TCP_RST)) {
+		h->edge = f->is.tcp.ack + ((uint32_t)f->is.tcp.wnd << h->wscale);
+	}
+}
+
+/* Each as far as its window goes; false: all have sent what they have. */
+static bool
+hoard(struct siege *s)
+{
+	bool more = false;
+
+	for (uint32_t n = 0; n < HOARDERS; n++) {
+		struct hoarder *h = &hoarder[n];
+
+		for (unsigned i = 0; i < 8 && h->sent < HOARD && h->edge - h->seq >= 1400; i++) {
+			hoarder_sends(s, n, TCP_ACK, 1400);
+			h->sent += 1400;
+		}
+		more |= h->sent < HOARD;
+		siege_turn(s);
+	}
+	return more;
+}
+
+/*
+ * Connections that were fast once keep their window, which was promised: they have as much of the memory as may be had.  All the
+ * others there may be begin after that, with something stuck in each: they have a ring each way all the same.
+ */
+static void
+T26_hoarders_leave_enough(void **state)
+{
+	(void)state;
+	memset(peer, 0, sizeof(peer));
+	memset(hoarder, 0, sizeof(hoarder));
+	window = 65535;
+	besiege(&(struct siege_conf){0});
+	siege->stranger = hoarder_hears;
+	siege_hush(siege);
+	for (uint32_t n = 0; n < HOARDERS; n++)
+		hoarder_sends(siege, n, TCP_SYN, 0);
+	siege_until(siege, siege_now(siege) + USEC_PER_SEC);
+	for (unsigned rounds = 0; hoard(siege); rounds++)
+		assert_true(rounds < 4000);
+	siege_until(siege, siege_now(siege) + USEC_PER_SEC);
+	uint64_t held = siege->bed->gw->pool.used;
+	siege->talk.mute = siege->fresh.mute = false;
+
+	const uint32_t others = PEERS - HOARDERS;
+	siege_flood(siege, others, opens, NULL);
+	siege_until(siege, siege_now(siege) + USEC_PER_SEC);
+	for (uint32_t n = 0; n < others; n++)
+		assert_true(peer[n].open);
+	window = 0;
+	for (uint32_t n = 0; n < others; n++) {
+		sends(siege, n, TCP_ACK, 0);
+		siege_turn(siege);
+		assert_int_equal(vhost_send(siege->bed->vhost, fd_of(n), "stuck", 5), 5);
+	}
+	siege_until(siege, siege_now(siege) + 10 * USEC_PER_SEC);
+	siege_report(siege, "hoarders of windows, and 3,850 others with closed ones");
+	print_message("the hoarders have %.1f MiB\n", (double)held / (1 << 20));
+#if SCALE == 1
+	assert_in_range(held, pool_max() / 2, pool_max());
+#endif
+	others_are_served();
+	assert_int_equal(siege_counted(siege, GW_TCP_FULL), 0);
+	window = 65535;
+	for (uint32_t n = 0; n < others; n++)
+		sends(siege, n, TCP_ACK, 0), siege_turn(siege);
+	siege_until(siege, siege_now(siege) + USEC_PER_SEC);
+	for (uint32_t n = 0; n < others; n++)
+		assert_int_equal(peer[n].had, 5);
+	for (uint32_t n = 0; n < HOARDERS; n++)
+		hoarder_sends(siege, n, TCP_RST, 0);
+	siege_flood(siege, others, leaves, NULL);
+	is_over(0);
+}
+
 /* One byte a minute each way, for ten minutes. */
 static void
 T26_a_byte_a_minute(void **state)
@@ -206,6 +332,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(T20_half_closed),
 	    cmocka_unit_test(T26_closed_windows),
+	    cmocka_unit_test(T26_hoarders_leave_enough),
 	    cmocka_unit_test(T26_a_byte_a_minute),
 	};
 
