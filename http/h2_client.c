@@ -37,7 +37,8 @@ on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *ctx
 	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
 	if (x->leaving || x->nstreams >= H2_STREAMS_KEPT || x->end[SIDE_SERVER].heads > H2_HEADS_REFUSE) {
-		/* Nothing was done for it: the client may try again (RFC 9113 8.7). */
+		/* Nothing was done for it: the client may try again (RFC 9113 8.7).  Its head is read past; no call tells its end. */
+		e->head_since = 0;
 		if (nghttp2_submit_rst_stream(session, 0, id, NGHTTP2_REFUSED_STREAM) != 0)
 			return no_memory(x);
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;

@@ -82,8 +82,6 @@ read_authority(const struct h2_exchange *x, struct request *r, const struct pseu
 {
 	struct authority at, also;
 
-	if (!p->has_authority && !p->has_host)
-		return (struct fault){400, "the request says neither :authority nor Host"};
 	if (!authority_read(r->authority, &at))
 		return (struct fault){400, "the authority is neither a name nor an address"};
 	/* RFC 9113 8.3.1 */

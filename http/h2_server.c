@@ -22,7 +22,8 @@ on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *ctx
 	h2_fields_clear(&x->heap, &e->in);
 	if (x->end[SIDE_CLIENT].heads <= H2_HEADS_REFUSE)
 		return 0;
-	/* The client does not read, and the server has more and more heads for it. */
+	/* The client does not read, and the server has more and more heads for it.  No call tells the end of this one. */
+	e->head_since = 0;
 	if (nghttp2_submit_rst_stream(session, 0, frame->hd.stream_id, NGHTTP2_ENHANCE_YOUR_CALM) != 0)
 		return no_memory(x);
 	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
