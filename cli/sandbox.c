@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/sandbox_int.h"
@@ -55,6 +56,9 @@ say_held(const struct log *log, int held, const char *missing, const struct sand
 /* Beside a gateway's: run waits for its helper, stops with it, and gives the terminal back; a starter's streams are closed. */
 static const char *const calls_of_run[] = {"wait4",   "waitid",  "kill",   "ioctl",
 					   "getpgid", "getpgrp", "getpid", NULL};
+/* A replay's gateway is made inside, and with it a host of the kernel's that only writes OUT; and its CA, if it has a folder. */
+static const char *const calls_of_replay[] = {"epoll_create1", "eventfd2", "flock", "renameat",
+					      "uname",         "geteuid",  NULL};
 static const char *const calls_of_serve[] = {"dup2", "dup3", NULL};
 
 static void
@@ -113,14 +117,19 @@ sandbox_enter(struct sluice *s, const struct options *o, const struct log *log, 
 
 /* --- replay ---------------------------------------------------------------------------------------- */
 
-/* A file that can be named to the kernel has to be there.  Why it cannot be made the library will say. */
-static void
-make_output(const char *path)
+/* What can be named to the kernel has to be there.  A capture that is not there is the library's to say, before it writes. */
+static int
+make_outputs(const struct options *o, struct failure *f)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-
-	if (fd >= 0)
-		close(fd);
+	if (access(o->replay_in, R_OK) < 0)
+		return 0;
+	int fd = open(o->replay_out, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return failed(f, "cannot write %s: %s", o->replay_out, strerror(errno));
+	close(fd);
+	if (o->config.ca_dir && mkdir(o->config.ca_dir, 0700) < 0 && errno != EEXIST)
+		return failed(f, "cannot make %s: %s", o->config.ca_dir, strerror(errno));
+	return 0;
 }
 
 int
@@ -133,18 +142,17 @@ sandbox_enter_replay(const struct options *o, const struct log *log, struct fail
 		say_lost(log);
 		return 0;
 	}
-	if (o->config.ca_dir && sluice_ca_make(o->config.ca_dir, f->text, sizeof(f->text)) < 0)
+	if (make_outputs(o, f) < 0)
 		return -1;
-	if (access(o->replay_in, R_OK) == 0)
-		make_output(o->replay_out);
 	sandbox_each_file(o, add_file, &read);
 	sandbox_paths_add(&read, o->replay_in);
-	if (o->config.ca_dir)
-		sandbox_paths_add(&read, o->config.ca_dir);
 	sandbox_paths_add(&write, o->replay_out);
+	if (o->config.ca_dir)
+		sandbox_paths_add(&write, o->config.ca_dir);
 	sluice_confine_init(&c);
 	c.read = (const char *const *)read.text;
 	c.write = (const char *const *)write.text;
+	c.calls = calls_of_replay;
 	read.failed |= write.failed;
 	sandbox_catch_forbidden_calls();
 	int r = confine(NULL, &c, &read, log, f);

@@ -81,7 +81,7 @@ static const struct attempt attempts[] = {
     {"mkdir", SYS_mkdir, {TEXT(FOLDER), 0700}},
     {"mknod", SYS_mknod, {TEXT(NEW_OUTSIDE), 0010600, 0}},
     {"rename", SYS_rename, {TEXT(FILE_OUTSIDE), TEXT(FILE_OUTSIDE)}},
-    {"remove-a-file", SYS_unlink, {TEXT(NEW_OUTSIDE)}},
+    {"remove-a-file", SYS_unlink, {TEXT(SHADOW)}},
     {"remove-by-unlinkat", SYS_unlinkat, {HERE, TEXT(FILE_OUTSIDE), 0}},
     {"chroot", SYS_chroot, {TEXT(ROOT)}},
     {"mount", SYS_mount, {TEXT(FOLDER), TEXT(FOLDER), 0, MS_ASYNC, 0}},
@@ -133,7 +133,7 @@ static const struct attempt attempts[] = {
     {"type-on-a-terminal", SYS_ioctl, {2, 0x5412, TEXT(LETTER)}},
     {"dumpable", SYS_prctl, {PR_SET_DUMPABLE, 1, 0, 0, 0}},
     /* last, as nothing comes after it */
-    {"execveat", SYS_execveat, {HERE, TEXT(NEW_OUTSIDE), 0, 0, 0}},
+    {"execveat", SYS_execveat, {HERE, TEXT(SHADOW), 0, 0, 0}},
     {"execve", SYS_execve, {TEXT(PROGRAM), ARGV, 0}},
 };
 
@@ -257,7 +257,8 @@ make_call(const struct attempt *a, bool deliver, char *how, size_t size)
 	if (ptrace(PTRACE_SETREGS, target, 0, &r) < 0)
 		give_up("fill the registers");
 	do {
-		if (ptrace(PTRACE_SINGLESTEP, target, 0, 0) < 0)
+		/* The trap of a step would be the end before the signal is. */
+		if (ptrace(deliver ? PTRACE_CONT : PTRACE_SINGLESTEP, target, 0, 0) < 0)
 			give_up("step");
 		status = wait_stop();
 		if (status >> 16 == PTRACE_EVENT_EXEC) {

@@ -148,14 +148,17 @@ await '[ -s user/pid ]'
 check 'an ordinary user: the same' '1 2 0 0' "$(confined "$user")"
 contains 'and it is said' 'confined: no privileges, no system calls but a gateway' "$(cat user.err)"
 
-# run_there NAME [OPTIONS]: a gateway with a command that waits for $W/NAME.over; its pid is in $gateway
+# run_there NAME: a gateway with a command that waits for $W/NAME.over; its pid is in $gateway
 run_there()
 {
-	local name=$1
-	shift
-	gateway "$name" "$SLUICE" run -r 'allow to @host' "$@" -- sh -c "grep NoNewPrivs /proc/self/status; while [ ! -e $W/$name.over ]; do sleep 0.05; done; bash -c 'read -r line </dev/tcp/10.0.2.2/7001; echo \$line'; exit 7" >"$name.out"
+	"$SLUICE" run --pid "$W/$1.pid" -r 'allow to @host' -- sh -c "grep NoNewPrivs /proc/self/status
+		while [ ! -e $W/$1.over ]; do sleep 0.05; done
+		bash -c 'read -r line </dev/tcp/10.0.2.2/7001; echo \$line'; exit 7" >"$1.out" 2>"$1.err" &
+	gateway=$!
+	await "[ -s $W/$1.pid ] || ended $gateway"
+	[ -s "$1.pid" ] || not_ok "run starts ($1)" "$(cat "$1.err")"
 }
-run_there run || exit
+run_there run
 check 'run: no new privileges, a filter, no capability' '1 2 0 0' "$(confined "$gateway")"
 : >run.over
 wait "$gateway"
@@ -189,7 +192,7 @@ if [ "$sanitized" = 0 ]; then
 	rm -f guest.pid
 
 	check 'G7 an ordinary user: nothing gets through' '' "$(attack user "$user")"
-	run_there attacked || exit
+	run_there attacked
 	check 'G7 run: nothing gets through' '' "$(attack run "$gateway")"
 	: >attacked.over
 	wait "$gateway"
