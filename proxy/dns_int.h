@@ -166,8 +166,12 @@ struct dns_service {
 		usec_t until;
 	} path[FAMILIES];
 
-	/* dns_tcp.c: bytes of answers that wait for room in a connection, of all connections. */
+	/* dns_tcp.c: bytes of answers that wait for room in a connection, of all connections; messages taken in a turn, and the
+	 * connections that wait because those were enough. */
 	size_t queued;
+	uint64_t turn;
+	unsigned taken;
+	struct dns_conn *wait_first, *wait_last;
 
 	uint8_t in[DNS_MESSAGE_MAX + 1];
 	uint8_t out[DNS_TCP_PREFIX + DNS_MESSAGE_MAX];

@@ -14,7 +14,10 @@
 
 #define DNS_FLIGHT 32u
 #define DNS_IDLE (30 * USEC_PER_SEC)
-#define DNS_TURN 64u        /* messages taken a turn */
+#define DNS_TURN \
+	64u /* messages taken a turn, of all connections: then the others wait for the next, in a queue */
+#define DNS_CONN_TURN 8u    /* ... of one connection */
+#define DNS_PIECES 256u     /* of messages, whole or not, looked at a turn: of one connection */
 #define DNS_QUERY_MAX 4096u /* of a query: what is longer is not one, and only its head is kept */
 #define DNS_QUEUED \
 	(4u << 20) /* bytes of answers that wait for room, of all connections: then the connection ends */
@@ -37,6 +40,8 @@ struct dns_conn {
 	size_t got, kept;
 	uint8_t *in; /* DNS_QUERY_MAX bytes while a message is only partly there */
 	struct queued *first, **last;
+	bool waits; /* in the queue for a turn's messages */
+	struct dns_conn *wait_prev, *wait_next;
 };
 
 bool
@@ -248,24 +253,72 @@ take(struct sluice *gw, struct tcp_flow *tf, struct dns_conn *c, struct view v, 
 	return n;
 }
 
+static void
+leave_queue(struct dns_service *d, struct dns_conn *c)
+{
+	if (!c->waits)
+		return;
+	c->waits = false;
+	*(c->wait_prev ? &c->wait_prev->wait_next : &d->wait_first) = c->wait_next;
+	*(c->wait_next ? &c->wait_next->wait_prev : &d->wait_last) = c->wait_prev;
+	c->wait_prev = c->wait_next = NULL;
+}
+
+static void
+join_queue(struct dns_service *d, struct dns_conn *c)
+{
+	if (c->waits)
+		return;
+	c->waits = true;
+	c->wait_prev = d->wait_last;
+	*(d->wait_last ? &d->wait_last->wait_next : &d->wait_first) = c;
+	d->wait_last = c;
+}
+
+/* May this connection, which has had `had` messages in this turn, have one more?  A segment holds many questions, so frames alone bound
+ * nothing; who was kept waiting comes first. */
+static bool
+is_its_turn(struct sluice *gw, struct dns_conn *c, unsigned had)
+{
+	struct dns_service *d = gw->dns;
+
+	if (d->turn != gw->count[GW_TURNS]) {
+		d->turn = gw->count[GW_TURNS];
+		d->taken = 0;
+	}
+	bool first = c->waits ? d->wait_first == c : !d->wait_first;
+	if (had == DNS_CONN_TURN)
+		leave_queue(d, c);
+	if (first && had < DNS_CONN_TURN && d->taken < DNS_TURN) {
+		d->taken++;
+		return true;
+	}
+	join_queue(d, c);
+	return false;
+}
+
 /* True: stopped by the budget, there is more to take. */
 static bool
 take_queries(struct sluice *gw, struct tcp_flow *tf, struct dns_conn *c, usec_t now)
 {
+	unsigned had = 0;
 	struct view v;
 
 	for (unsigned pieces = 0; c->flight < DNS_FLIGHT && !c->first && (v = peek(tf, c)).len > 0;
 	     pieces++) {
-		if (pieces == 4 * DNS_TURN)
+		if (pieces == DNS_PIECES || (c->nhead == 0 && !is_its_turn(gw, c, had)))
 			return true;
+		had += c->nhead == 0;
 
 		size_t n = take(gw, tf, c, v, now);
 		if (n == 0) {
+			leave_queue(gw->dns, c);
 			give_up(gw, tf);
 			return false;
 		}
 		consume(tf, c, n, now);
 	}
+	leave_queue(gw->dns, c);
 	return c->secure && dns_secure_has_more(c->secure);
 }
 
@@ -373,6 +426,7 @@ dns_tcp_close(struct sluice *gw, struct tcp_flow *tf)
 	if (!c)
 		return;
 	dns_forget(gw, flow_token(&gw->flows, &tf->flow));
+	leave_queue(gw->dns, c);
 	while (c->first) {
 		struct queued *q = c->first;
 
