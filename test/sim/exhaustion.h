@@ -95,7 +95,8 @@ struct siege_fresh {
 	struct siege_times named;
 };
 
-enum siege_names { NAMES_ANSWERED, NAMES_SILENT, NAMES_GARBAGE, NAMES_LATE };
+/* What nameservers do: answer all; answer only names that begin with "fresh"; answer after four messages that are no answer. */
+enum siege_names { NAMES_ANSWERED, NAMES_SILENT, NAMES_GARBAGE };
 
 /* Something a far end does later. */
 struct far_event {

@@ -89,7 +89,9 @@ nameserver(struct siege *s, int fd)
 	while (vhost_recv_dgram(s->bed->vhost, fd, q, sizeof(q), &len, NULL)) {
 		size_t n = name_answer(s, q, len < sizeof(q) ? len : sizeof(q), a);
 
-		if (s->names == NAMES_SILENT || n == 0)
+		bool fresh = len > 18 && memcmp(q + 13, "fresh", 5) == 0;
+
+		if ((s->names == NAMES_SILENT && !fresh) || n == 0)
 			continue;
 		if (s->names == NAMES_GARBAGE) {
 			for (unsigned i = 0; i < 4; i++) {
@@ -134,7 +136,7 @@ hears(struct siege *s, int fd)
 
 	if (!o || !vhost_peer(s->bed->vhost, fd, &to))
 		return;
-	if (to.port == 53 && s->names != NAMES_LATE) {
+	if (to.port == 53) {
 		nameserver(s, fd);
 	} else if (to.port == 7 || to.port == 9) {
 		stream_hears(s, fd, to.port);
