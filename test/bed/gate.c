@@ -516,6 +516,9 @@ wrote_tcp(struct gate *g, struct gate_conn *c, struct view bytes)
 {
 	const struct tcp_flow *tf = bed_tcp(g->bed, &c->tuple);
 
+	/* In a hello of our own the library tells the time. */
+	if (!tf || !tf->service)
+		gate_digest(g, bytes.p, bytes.len);
 	if (c->beyond)
 		return;
 	if (tf && tf->service && !c->inbound) {
@@ -541,8 +544,9 @@ spied_wrote(void *ctx, int fd, const struct iovec *iov, int n, size_t len)
 	if (!s)
 		return;
 	gate_digest(g, &fd, sizeof(fd));
-	gate_digest(g, bytes.p, bytes.len);
+	gate_digest(g, &len, sizeof(len));
 	if (s->kind == GATE_DNS) {
+		gate_digest(g, bytes.p, bytes.len);
 		gate_append(&s->out, &s->nout, &s->out_room, bytes);
 		if (s->nout >= 2 && s->nout == 2u + (size_t)(s->out[0] << 8 | s->out[1]))
 			gate_dns_asked(g, s, view_of(s->out + 2, s->nout - 2));
@@ -631,12 +635,21 @@ gate_hear(struct gate *g, const struct bed_frame *f)
 	}
 }
 
+/* Are its requests looked at, one by one? */
+static bool
+is_watched(const struct gate *g, const struct gate_conn *c)
+{
+	const struct tcp_flow *tf = bed_tcp(g->bed, &c->tuple);
+
+	return tf && (tf->watch || tf->service);
+}
+
 /* What a connection that lives may still be judged by. */
 static bool
 may_live(struct gate *g, struct gate_conn *c)
 {
 	struct policy_question q = gate_question(c);
-	bool unread = c->passed > 0 && (c->over || c->requests == 0) && !c->ngiven;
+	bool unread = c->passed > 0 && !is_watched(g, c) && !c->ngiven;
 
 	if (unread)
 		q.requests = CLAIM_NONE;
@@ -658,6 +671,8 @@ gate_rejudge(struct gate *g)
 		if (c->used && !c->inbound && c->fd >= 0 && !c->beyond && !may_live(g, c))
 			complain_of(g, "a connection outlives the policy that allowed it", IP_PROTO_TCP,
 				    &c->tuple.remote);
+		/* What nobody looks at any more is not looked at again. */
+		c->over |= c->used && c->passed > 0 && !is_watched(g, c);
 		if (c->used && c->fd >= 0)
 			gate_add_proofs(g, &c->tuple.remote.addr, c->proof, &c->nproof);
 	}

