@@ -1,0 +1,380 @@
+/*
+ * inside.h - what the files of the simulated world share
+ *
+ *	world.c      life, steps, what is judged at each
+ *	wire.c       the way of frames between guest and gateway
+ *	guest.c      the guest: what a frame is for, neighbours, datagrams, echoes, names
+ *	guest_tcp.c  its TCP
+ *	talk.c       conversations: their two ends as programs, sockets of the host
+ *	look.c       what the gateway may say on a conversation, held against what came to it
+ *	host.c       the host's datagram sockets and its nameserver
+ *	rules.c      policies, decided the plain way
+ *	plan.c       what a seed makes happen
+ *
+ * Places in a stream are 64-bit offsets: 0 is the SYN, 1 the first byte, and one past the last the FIN.
+ */
+#ifndef TEST_SIM_INSIDE_H
+#define TEST_SIM_INSIDE_H
+
+#include "test/sim/luck.h"
+#include "test/sim/world.h"
+
+enum way { UP, DOWN, WAYS }; /* from the guest, to the guest */
+
+/* --- runs of offsets ------------------------------------------------------------------------------------ */
+
+#define RUNS_MAX 128u
+
+/* [from, until) each, sorted, apart. */
+struct runs {
+	unsigned n;
+	struct run {
+		uint64_t from, until;
+	} run[RUNS_MAX];
+};
+/* False: there are too many. */
+bool runs_add(struct runs *r, uint64_t from, uint64_t until);
+bool runs_have(const struct runs *r, uint64_t from, uint64_t until);
+/* Where the run that has `at` ends; `at` where none has. */
+uint64_t runs_end(const struct runs *r, uint64_t at);
+
+/* --- the guest's TCP ------------------------------------------------------------------------------------- */
+
+enum guest_state { GUEST_NONE, GUEST_SYN_SENT, GUEST_SYN_RCVD, GUEST_OPEN, GUEST_DEAD };
+
+struct guest_tcp {
+	enum guest_state state;
+
+	/* Chosen by the seed. */
+	uint32_t iss, buffer, mss_told,
+	    flight;             /* flight: bytes at once under way, for want of a congestion window */
+	uint16_t first_segment; /* 0: as they fit */
+	uint8_t scale;          /* offered */
+	bool offers_scale, offers_sack, delays_acks, long_segments;
+
+	/* Sending. */
+	uint64_t una, nxt, max, edge; /* edge: what the gateway lets us send is before it */
+	uint64_t written;             /* bytes the program gave us */
+	bool shut;                    /* a FIN behind them */
+	uint32_t mss;
+	uint8_t their_scale;
+	bool scaled, sacks;
+	struct runs sacked;
+	unsigned dups, backoff, probes, syns;
+	bool again;      /* the segment at una, whatever else */
+	bool recovering; /* una < recover is being repaired */
+	uint64_t recover, repaired;
+	usec_t rexmit_at, probe_at;
+
+	/* Receiving. */
+	uint32_t irs;
+	uint64_t rcv, told; /* next offset; right edge told */
+	struct runs have;   /* beyond rcv */
+	uint64_t fin_at;    /* 0: not yet */
+	bool eof;           /* all before the FIN is here, and it */
+	uint64_t read;      /* bytes the program took */
+	unsigned owed;      /* segments to acknowledge */
+	bool ack_now, recent_gap;
+	usec_t ack_at, keep_at;
+	usec_t rtt;
+};
+
+/* What is known of the gateway's end from what went over the wire. */
+struct gateway_eye {
+	bool syn;           /* it has sent one */
+	uint32_t iss;       /* its */
+	uint64_t max;       /* end of what it has sent, ever */
+	uint64_t ack, edge; /* highest it told */
+	bool told;
+	uint8_t scale; /* its window's */
+	bool scaled;
+	bool fin;        /* it has sent one */
+	bool fin_came;   /* the guest's has come to it */
+	uint64_t fin_at; /* its offset */
+	bool rst;        /* ... */
+	/* What has come to it. */
+	bool heard;          /* the guest's SYN */
+	struct runs came;    /* of the guest's offsets */
+	uint64_t guest_edge; /* the highest it was told */
+	uint64_t guest_ack;
+	uint8_t guest_scale;
+};
+
+/* A question to the name service over TCP. */
+struct script {
+	unsigned name;
+	uint16_t id;
+	bool fin;
+	size_t up_len;
+	uint8_t up[80], down[600];
+};
+
+/* --- a conversation --------------------------------------------------------------------------------------- */
+
+enum host_state { HOST_NONE, HOST_DIALLED, HOST_OPEN, HOST_DEAD };
+
+/* One of its two programs. */
+struct program {
+	uint64_t wrote, read;
+	bool shut, eof, stalled;
+	usec_t write_at, read_at; /* not before */
+};
+
+struct talk {
+	struct sim_talk pub; /* first */
+	struct talk *next;   /* of those that are not over */
+	uint64_t key[WAYS];
+	struct guest_tcp tcp;
+	struct gateway_eye eye;
+	struct program prog[WAYS]; /* UP: the guest's, which writes upwards */
+	struct script *script;     /* NULL: none */
+	enum host_state host;
+	int fd;
+	struct endpoint client; /* published: from */
+	usec_t settle_at;
+	bool settled;
+	bool disturbed; /* anything but a complete conversation is fine */
+	bool forbidden; /* by a policy that was in force while it lived */
+	bool host_gone; /* the gateway closed its socket */
+	unsigned lost_in_row[WAYS];
+	unsigned dials, under_way; /* frames towards the gateway */
+};
+
+/* --- the wire --------------------------------------------------------------------------------------------- */
+
+struct dgram;
+struct ping;
+
+struct parcel {
+	struct parcel *next;
+	usec_t at;
+	bool spoiled, delicate;  /* delicate: neither spoiled, nor late, nor twice */
+	struct bed_frame *frame; /* DOWN; what follows is UP's */
+	struct talk *talk;       /* what it is of; NULL, as are the others: nothing that is followed */
+	struct tcp_hdr tcp;
+	size_t text; /* bytes of its payload */
+	struct dgram *dgram;
+	struct ping *ping;
+	struct offload off;
+	size_t len;
+	uint8_t bytes[];
+};
+
+struct wire {
+	struct luck luck;
+	struct parcel *first[WAYS], *last[WAYS];
+	usec_t delay[WAYS], quantum, late; /* late: by how much at most */
+	unsigned loss, twice, lag, spoil;  /* in 1,000 */
+	unsigned in_row[WAYS];             /* of frames that are of no conversation */
+	unsigned row_max;                  /* so many of one conversation and way are lost, not one more */
+	usec_t stall_every, stall_for, stall_at, stall_until; /* at: the next */
+	bool stall_room;                                      /* the link has no room, too */
+	usec_t room_back;                                     /* TIME_NEVER: there is room */
+};
+
+/* --- datagrams, echoes, names --------------------------------------------------------------------------- */
+
+struct dgram {
+	struct dgram *next;
+	uint32_t id;
+	enum family fam;
+	uint16_t from, to, len;
+	unsigned came, up, down; /* copies: at the gateway, at the host, at the guest */
+	bool echoed, allowed;
+};
+
+struct ping {
+	struct ping *next;
+	enum family fam;
+	uint16_t id, seq, len;
+	unsigned came, up, down;
+};
+
+struct question {
+	struct question *next;
+	enum family fam;
+	unsigned name;
+	uint16_t id, port; /* port: the guest's */
+	unsigned tries;
+	usec_t again_at;
+	bool answered, tcp;
+	unsigned rcode;
+};
+
+#define DGRAM_HEAD 8u
+#define QUESTION_MAX 64u
+
+/* How its nameserver answers for a name. */
+enum names_way { NAMES_PLAIN, NAMES_UNKNOWN, NAMES_LATE, NAMES_SILENT, NAMES_OTHER, NAMES_CUT, NAMES_WAYS };
+enum names_way names_way(unsigned n);
+struct addr names_addr(unsigned n, enum family fam);
+
+/* --- policies ----------------------------------------------------------------------------------------------- */
+
+enum plain { PLAIN_ALLOW, PLAIN_DENY, PLAIN_DROP };
+
+struct plain_rule {
+	enum plain what;
+	uint8_t proto; /* 0: any */
+	uint16_t first, last;
+};
+
+#define PLAIN_RULES 3u
+
+struct policy_plain {
+	bool none; /* profile "none", else "all" */
+	unsigned n;
+	struct plain_rule rule[PLAIN_RULES];
+};
+
+enum plain rules_decide(const struct policy_plain *p, uint8_t proto, uint16_t port);
+void rules_draw(struct luck *l, struct policy_plain *p);
+/* text: PLAIN_RULES lines of RULE_TEXT bytes. */
+#define RULE_TEXT 64u
+void rules_config(const struct policy_plain *p, struct sluice_config *cfg,
+		  struct sluice_rule rule[PLAIN_RULES], char text[PLAIN_RULES][RULE_TEXT]);
+
+/* --- the world --------------------------------------------------------------------------------------------- */
+
+#define SERVER_PORT 2000u    /* of a conversation's server: and its number */
+#define GUEST_PORT 10000u    /* the guest's end of it */
+#define CLIENT_PORT 40000u   /* the client's, of a published port */
+#define PUBLISHED_PORT 8000u /* and PUBLISHED of them */
+#define INNER_PORT 7000u     /* where they lead */
+#define PUBLISHED 4u
+#define UDP_PORT 3000u
+
+struct step_plan;
+
+struct sim {
+	struct sim_setting set;
+	struct sim_result res;
+	struct bed_conf conf;
+	struct bed *bed;
+	struct luck luck; /* the plan's */
+	struct luck guest_luck, host_luck;
+	struct wire wire;
+	usec_t begun;
+
+	struct talk **talk; /* by number */
+	struct sim_talk *talks, **last_talk;
+	struct talk *live; /* not over */
+	unsigned ntalk;
+	int next_fd; /* sockets of the host below it are known */
+	struct host_fd {
+		struct host_fd *next;
+		int fd;
+		enum host_kind kind;
+		struct endpoint peer;
+		bool closed;
+	} * fds; /* datagram sockets */
+
+	struct reply *replies; /* of the nameserver, under way */
+	bool neighbour;        /* the gateway has answered who it is */
+	bool stalled_names;
+	struct dgram *dgrams;
+	struct ping *pings;
+	struct question *questions;
+	uint32_t ndgram;
+	uint16_t nping, nquestion;
+
+	struct policy_plain policy;
+	char rule_text[PLAIN_RULES][RULE_TEXT];
+	struct sluice_rule rule[PLAIN_RULES];
+	bool keep_flows, was_reloaded;
+	bool quiet;     /* the plan is over: both ends ask whether the other is still there */
+	bool strangers; /* frames of a load's own */
+	bool shared;    /* how frames are lent to the gateway */
+	size_t span;
+	struct sluice_publish publish;
+	usec_t late_by; /* of what is being planned */
+
+	/* Turns. */
+	uint64_t events_open, events_closed;
+	uint64_t turns_second; /* turns in the second that began at ... */
+	usec_t second_at;
+	unsigned caused;     /* things that came from outside in it */
+	struct action *plan; /* the next first */
+	struct luck kick_luck;
+	usec_t stop_at; /* TIME_NEVER */
+	uint8_t buf[FRAME_MAX];
+	uint8_t big[65536];
+};
+
+void world_digest(struct sim *s, const void *p, size_t n);
+bool sim_has(const struct sim *s, unsigned what);
+
+/* wire.c */
+void wire_init(struct sim *s);
+void wire_free(struct sim *s);
+/* A frame of the guest's, a copy; to be filled in, and then sent. */
+struct parcel *wire_new(const uint8_t *p, size_t len, const struct offload *off);
+void wire_up(struct sim *s, struct parcel *p);
+/* A frame of the gateway's, taken over. */
+void wire_down(struct sim *s, struct bed_frame *f, struct talk *t);
+usec_t wire_next(const struct sim *s);
+struct parcel *wire_take(struct sim *s, enum way way); /* one that has arrived; to be freed */
+void wire_stall(struct sim *s);                        /* it stands still, or no longer */
+
+/* guest.c */
+void guest_hear(struct sim *s, const struct bed_frame *f, struct talk *t);
+void guest_free(struct sim *s);
+uint64_t dgram_key(const struct sim *s, uint32_t id, enum way way);
+/* The one whose bytes these are; NULL: none, or they are wrong. */
+struct dgram *dgram_of(struct sim *s, const uint8_t *p, size_t len, enum way way);
+struct ping *ping_of(struct sim *s, uint16_t seq, const uint8_t *body, size_t len);
+size_t question_write(uint8_t to[QUESTION_MAX], unsigned name, enum family fam, uint16_t id);
+void answer_judge(struct sim *s, unsigned name, enum family fam, uint16_t id, struct view v);
+void guest_act(struct sim *s);
+usec_t guest_next(const struct sim *s);
+void guest_greet(struct sim *s);
+void guest_came(struct sim *s, const struct parcel *p); /* a frame of the guest's is at the gateway */
+
+/* guest_tcp.c */
+void gtcp_start(struct sim *s, struct talk *t);
+void gtcp_hear(struct sim *s, struct talk *t, const struct strict *f);
+void gtcp_act(struct sim *s, struct talk *t); /* timers, and what is to be said */
+void gtcp_reset(struct sim *s, struct talk *t);
+usec_t gtcp_next(const struct sim *s, const struct talk *t);
+uint64_t gtcp_end(const struct guest_tcp *g); /* one past its FIN, or past its last byte without */
+/* A segment for which there is nobody. */
+void gtcp_stray(struct sim *s, const struct strict *f);
+
+/* talk.c */
+struct talk *talk_of(struct sim *s, const struct addr *remote, uint16_t remote_port, uint16_t guest_port);
+struct sim_talk *sim_talk_begin(struct sim *s, const struct sim_talk_conf *conf);
+struct talk *talk_at_port(struct sim *s, uint16_t server_port);
+void talk_guest_program(struct sim *s, struct talk *t);
+bool talk_host_act(struct sim *s, struct talk *t); /* true: something happened */
+usec_t talk_next(const struct sim *s, const struct talk *t);
+void talk_found(struct sim *s, int fd, const struct endpoint *peer);
+void talk_check_over(struct sim *s, struct talk *t);
+void talk_broke(struct sim *s, struct talk *t, const char *why);
+
+/* script.c */
+void script_ask(struct sim *s, enum family fam, unsigned name);
+void script_heard(struct sim *s, struct talk *t, uint64_t at, struct view v, bool fin);
+void script_judge(struct sim *s, struct talk *t);
+
+/* look.c */
+void look_sent(struct sim *s, struct talk *t, const struct bed_frame *f);
+void look_came(struct sim *s, const struct parcel *p);
+void look_turn(struct sim *s);
+void look_empty(struct sim *s);
+void look_pace(struct sim *s, unsigned turns, unsigned caused);
+void look_kick(struct sim *s);
+
+/* host.c */
+bool host_act(struct sim *s);
+usec_t host_next(const struct sim *s);
+void host_find(struct sim *s);
+void host_free(struct sim *s);
+
+/* plan.c */
+void plan_setting(struct sim *s);
+void plan_make(struct sim *s);
+void plan_act(struct sim *s);
+usec_t plan_next(const struct sim *s);
+void plan_free(struct sim *s);
+
+#endif
