@@ -303,14 +303,21 @@ take_ack(struct tcp *t, struct tcp_seg *s)
 	return !fin || fin_acked(t, s);
 }
 
+/* Does it speak of the window later than all others did?  RFC 9293 goes by its number, which says nothing of bytes sent
+ * again; an acknowledgment of more was made later, whatever it came with. */
+static bool
+is_newest(const struct tcp *t, uint32_t seq, uint32_t ack)
+{
+	return seq_lt(t->snd_wl2, ack) || seq_lt(t->snd_wl1, seq) || (t->snd_wl1 == seq && t->snd_wl2 == ack);
+}
+
 /* Fifth: the send window, by the newest segment that speaks of it (MUST-34: it may shrink). */
 static bool
 take_window(struct tcp *t, struct tcp_seg *s)
 {
 	uint32_t ack = s->hdr->ack;
 
-	if (seq_lt(ack, t->snd_una) ||
-	    !(seq_lt(t->snd_wl1, s->seq) || (t->snd_wl1 == s->seq && seq_le(t->snd_wl2, ack))))
+	if (seq_lt(ack, t->snd_una) || !is_newest(t, s->seq, ack))
 		return true;
 	t->snd_wl1 = s->seq;
 	t->snd_wl2 = ack;

@@ -75,10 +75,37 @@ the_window_lets_a_careful_sender_go_on(void **state)
 				never_wait(mss[m], ring, seed);
 }
 
+/* What the guest sends again has an old number and a new window: nothing goes beyond that. */
+static void
+a_window_told_with_bytes_sent_again(struct scene *s, uint32_t isn)
+{
+	begin(s, isn, &modern);
+	writes(s, 3000);
+	guest(s, TCP_ACK, 100, 0, 100); /* the 100 bytes before it are lost */
+	guest_hdr(s, &(struct tcp_hdr){.seq = s->irs + 201, .ack = s->iss + 1, .flags = TCP_ACK, .wnd = 3000},
+		  0);
+	while (kit_output(&s->t, s->now, &s->out))
+		;
+	uint32_t sent = s->t.snd_max;
+	assert_true(seq_lt(s->iss + 1, sent));
+	guest_hdr(s, &(struct tcp_hdr){.seq = s->irs + 1, .ack = sent, .flags = TCP_ACK, .wnd = 0}, 100);
+	assert_int_equal(s->t.snd_una, sent);
+	assert_int_equal(s->t.snd_wnd, 0);
+	finish(s);
+}
+
+static void
+windows_of_bytes_sent_again(void **state)
+{
+	(void)state;
+	at_every_isn(a_window_told_with_bytes_sent_again);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(the_window_lets_a_careful_sender_go_on)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(the_window_lets_a_careful_sender_go_on),
+					   cmocka_unit_test(windows_of_bytes_sent_again)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
