@@ -72,16 +72,36 @@ net_open(struct net *n, struct sluice_config *cfg, const struct memory *m, struc
 	return n->gateway ? 0 : -1;
 }
 
+static void
+say_without(struct net *n, const char *why)
+{
+	char line[300] = "the guest goes on without a network: ";
+
+	strncat(line, why, sizeof(line) - strlen(line) - 1);
+	n->log(n->log_ctx, SLUICE_LOG_ERROR, line);
+}
+
+/* This thread alone: whoever takes the gateway over from the network has what it has. */
+static bool
+confine(struct net *n)
+{
+	char why[256];
+	int held = sluice_confine(n->gateway, NULL, why, sizeof(why));
+
+	if (held < 0)
+		say_without(n, why);
+	else if (why[0])
+		n->log(n->log_ctx, SLUICE_LOG_WARNING, why);
+	return held >= 0;
+}
+
 static void *
 run(void *arg)
 {
 	struct net *n = arg;
-	char line[300] = "the guest goes on without a network: ";
 
-	if (sluice_run(n->gateway) < 0) {
-		strncat(line, sluice_error(n->gateway), sizeof(line) - strlen(line) - 1);
-		n->log(n->log_ctx, SLUICE_LOG_ERROR, line);
-	}
+	if (confine(n) && sluice_run(n->gateway) < 0)
+		say_without(n, sluice_error(n->gateway));
 	return NULL;
 }
 
