@@ -136,6 +136,8 @@ siege_talk_hears(struct siege *s, const struct bed_frame *f)
 			siege_complain(s, "the old connection has more bytes than it asked for");
 		}
 		talk_sends(s, TCP_ACK, 0);
+	} else if (f->is.tcp.seq == k->ack - 1) {
+		talk_sends(s, TCP_ACK, 0); /* a keep-alive */
 	}
 	return true;
 }
