@@ -25,10 +25,13 @@ look_at(struct sluice *gw, const char *path)
 
 	if (d->read && version == d->version)
 		return;
-	d->read = true;
-	d->version = version;
-
 	ssize_t n = h->ops->file_read(h, path, text, sizeof(text));
+
+	/* It is there and cannot be read now (no descriptor is left): what is known holds, and it is tried again. */
+	d->read = n >= 0 || version == -1;
+	if (!d->read)
+		return;
+	d->version = version;
 	dns_servers_file(gw->settings->servers, view_of(text, n > 0 ? (size_t)n : 0));
 }
 
