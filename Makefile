@@ -37,6 +37,9 @@ MBEDTLS =
 # Only the tests, fuzz targets or rows of the benchmark that are named here (a part of the name does).
 TEST   =
 FUZZ   =
+# One simulated world, or so many.
+SEED   =
+SEEDS  =
 BENCH  =
 # Seconds for each fuzz target; seconds and repetitions for each measurement.
 FUZZ_TIME  = 60
@@ -123,7 +126,7 @@ TEST_LIBS       = $(LIBS) -lcmocka -lpcap -lm -pthread
 # --- the packages a goal needs ----------------------------------------------------------------------
 
 GOALS := $(or $(MAKECMDGOALS),all)
-NEEDS := build $(if $(filter test test-tls36 coverage,$(GOALS)),test) $(if $(filter check,$(GOALS)),check) \
+NEEDS := build $(if $(filter test test-tls36 coverage sim sim-soak,$(GOALS)),test) $(if $(filter check,$(GOALS)),check) \
          $(if $(filter fuzz,$(GOALS)),fuzz) $(if $(filter bench,$(GOALS)),bench) \
          $(filter demo demo-vmm,$(GOALS))
 
@@ -136,7 +139,7 @@ run = $(if $(filter 1,$(V)),,@)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all test test-tls36 check bench demo demo-vmm fuzz coverage install clean help deps FORCE
+.PHONY: all test test-tls36 check sim sim-soak bench demo demo-vmm fuzz coverage install clean help deps FORCE
 
 all: build/mbedtls build/libsluice.a build/$(SONAME) $(PROGRAM:%=build/%)
 
@@ -149,6 +152,8 @@ help:
 #: make test [TEST=tcp]              every test, on the sanitizer build and on the release build
 #: make test-tls36                   those about TLS alone, with Mbed TLS 3.6 of a newer Debian suite (downloaded)
 #: make check                        structure, format, clang-tidy, cppcheck, gcc -fanalyzer
+#: make sim [SEEDS=100000]           simulated worlds, a seed each; SEED=n: one of them, told line by line
+#: make sim-soak                     new seeds until it is interrupted
 #: make bench [BENCH="tcp_up ..."] [BENCH_TIME=3] [BENCH_RUNS=3]   beside pasta and slirp4netns
 #: make fuzz [FUZZ=name] [FUZZ_TIME=60]                            each fuzz target so many seconds
 #: make coverage                     lines and branches the tests reach, per folder
@@ -330,6 +335,12 @@ check: all $(call objects,plain,$(LIB_C))
 
 fuzz: $(FUZZ_C:%.c=build/fuzz/%)
 	@tools/fuzz.sh '$(FUZZ_TIME)' '$(FUZZ)'
+
+sim: build/release/test/sim/seeds_test
+	@$< $(if $(SEED),--trace '$(SEED)') $(if $(SEEDS),--seeds '$(SEEDS)')
+
+sim-soak: build/release/test/sim/seeds_test
+	@$< --soak
 
 bench: all $(BENCH_C:%.c=build/release/%)
 	@test/bench/bench.sh -r '$(BENCH_RUNS)' -t '$(BENCH_TIME)' $(BENCH)
