@@ -120,7 +120,7 @@ build/fuzz/test/bed/%.o: fuzz.cc = $(CLANG) -O2 -g $(SANITIZE)
 plain.cc        = $(CC) -O2 -g -U_FORTIFY_SOURCE -fno-stack-protector -fno-pie -fcf-protection=none
 plain.cc       := $(if $(filter x86_64,$(shell uname -m)),$(plain.cc),$(filter-out -fcf-protection=none,$(plain.cc)))
 # Libraries the gateway is made with (docs/design.md section 9); vmm/ and every embedder get them through it.
-LIBS            = -lldns -lyaml -ljansson -lnghttp2 -lseccomp $(MBED_LD)
+LIBS            = -lldns -lyaml -ljansson -lnghttp2 -lseccomp $(MBED_LD) -lcrypto
 TEST_LIBS       = $(LIBS) -lcmocka -lpcap -lm -pthread
 
 # --- the packages a goal needs ----------------------------------------------------------------------

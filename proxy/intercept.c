@@ -189,7 +189,7 @@ interception_free(struct interception *x)
 	free(x->authority->dir);
 	free(x->authority);
 	if (x->scratch)
-		explicit_bzero(x->scratch, PASSAGE_RECORD);
+		explicit_bzero(x->scratch, PASSAGE_SCRATCH);
 	free(x->scratch);
 	free(x->bad);
 	free(x->untrusting);
@@ -409,7 +409,7 @@ new_one(struct sluice *gw, size_t bytes)
 	if (!intercept_hold(gw))
 		return NULL;
 	if (!x->scratch)
-		x->scratch = malloc(PASSAGE_RECORD);
+		x->scratch = malloc(PASSAGE_SCRATCH);
 
 	struct intercepted *c = x->scratch ? calloc(1, sizeof(*c)) : NULL;
 	if (c)

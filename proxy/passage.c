@@ -213,7 +213,7 @@ tell_end(struct passage *p, enum side side)
 static size_t
 read_some(struct passage *p, enum side side, struct passage_budget *b)
 {
-	ssize_t n = end_read(p, side, b->scratch, PASSAGE_RECORD);
+	ssize_t n = end_read(p, side, b->scratch, PASSAGE_SCRATCH);
 
 	drop_first(p);
 	if (n == -EAGAIN)

@@ -51,9 +51,10 @@ struct passage_budget {
 	unsigned records;
 	bool (*more)(void *ctx);
 	void *ctx;
-	uint8_t *scratch; /* PASSAGE_RECORD bytes */
+	uint8_t *scratch; /* PASSAGE_SCRATCH bytes */
 };
 #define PASSAGE_RECORD 16384u
+#define PASSAGE_SCRATCH (PASSAGE_RECORD + 256u) /* TLS 1.3 opens a type and padding with it */
 
 /* All zero before, but for first, which is taken over. */
 void passage_init(struct passage *p, struct sluice *gw, struct tcp_flow *tf);

@@ -29,6 +29,7 @@ tls_new(const struct tls_random *random, const struct tls_options *o)
 	t->only_13 = o && o->only_13;
 	t->resume = resume_new(o && o->resume_max ? o->resume_max : RESUME_MAX);
 	mbedtls_ssl_ticket_init(&t->tickets);
+	record_ciphers_find(&t->ciphers);
 	if (!t->resume || !lib_start() || (t->only_13 && !tls_has_13()) ||
 	    mbedtls_ssl_ticket_setup(&t->tickets, lib_random, t, MBEDTLS_CIPHER_AES_256_GCM, TICKET_LIFE) !=
 		0) {
@@ -44,6 +45,7 @@ tls_free(struct tls *t)
 	if (!t)
 		return;
 	mbedtls_ssl_ticket_free(&t->tickets);
+	record_ciphers_free(&t->ciphers);
 	resume_free(t->resume);
 	free(t);
 }

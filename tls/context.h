@@ -5,6 +5,7 @@
 #define TLS_CONTEXT_H
 
 #include "tls/lib.h"
+#include "tls/record.h"
 #include "tls/tls.h"
 
 struct resume;
@@ -14,6 +15,7 @@ struct tls {
 	bool only_13;
 	mbedtls_ssl_ticket_context tickets; /* the keys that sessions of guests are sealed with */
 	struct resume *resume;              /* sessions of servers */
+	struct record_ciphers ciphers;
 };
 
 /* n unpredictable bytes. */

@@ -81,6 +81,7 @@ tls_end_step(struct tls_end *e)
 	e->over = rc == 0 && lib_ssl_over(&e->ssl);
 	if (e->over) {
 		e->idle = 0;
+		records_begin(e);
 		return TLS_DONE;
 	}
 	if (e->idle > IDLE_MAX) {
@@ -137,8 +138,13 @@ tls_end_read(struct tls_end *e, void *to, size_t n)
 			told = -EAGAIN;
 			break;
 		}
-		int rc = mbedtls_ssl_read(&e->ssl, to, n);
+		ssize_t opened = records_read(e, to, n);
 
+		if (opened == -EAGAIN) {
+			told = -EAGAIN;
+			break;
+		}
+		int rc = opened > 0 ? (int)opened : mbedtls_ssl_read(&e->ssl, to, n);
 		if (rc > 0) {
 			e->idle = 0;
 			return rc;
@@ -188,6 +194,10 @@ tls_end_write(struct tls_end *e, const void *from, size_t n)
 	if (e->closed)
 		return -EPIPE;
 	n = fit(e, n);
+	if (records_seal(e, from, n)) {
+		rc = tls_end_flush(e);
+		return rc == 0 || rc == -EAGAIN ? (ssize_t)n : rc;
+	}
 	do {
 		rc = mbedtls_ssl_write(&e->ssl, from, n);
 		if (lib_is_ticket(rc))

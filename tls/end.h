@@ -6,6 +6,7 @@
 
 #include "tls/context.h"
 #include "tls/identity.h"
+#include "tls/record.h"
 #include "tls/resume.h"
 
 #define CALL_MAX \
@@ -43,6 +44,7 @@ struct tls_end {
 	bool ended;       /* its end of file */
 	bool peer_closed; /* close_notify came */
 	bool closed;      /* and went */
+	struct records records;
 
 	/* Failure. */
 	int error;   /* 0, -EPROTO, or what tls_io said */

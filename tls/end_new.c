@@ -49,6 +49,8 @@ end_bio_recv(void *end, unsigned char *to, size_t n)
 
 	if (e->hello.len > 0)
 		return (int)take_fed(e, to, n);
+	if (e->records.nahead > 0)
+		return (int)records_take_ahead(&e->records, to, n);
 	if (e->taken + n > CALL_MAX) {
 		e->more = true;
 		return MBEDTLS_ERR_SSL_WANT_READ;
@@ -105,8 +107,10 @@ set_up(struct tls_end *e, const struct tls_identity *identity)
 		e->list[i] = e->alpn.name[i];
 	if (e->alpn.n > 0 && mbedtls_ssl_conf_alpn_protocols(&e->conf, e->list) != 0)
 		return false;
+	records_listen(e);
 	if (mbedtls_ssl_setup(&e->ssl, &e->conf) != 0)
 		return false;
+	records_listen(e);
 	mbedtls_ssl_set_bio(&e->ssl, e, end_bio_send, end_bio_recv, NULL);
 	return true;
 }
@@ -184,6 +188,7 @@ tls_end_free(struct tls_end *e)
 {
 	if (!e)
 		return;
+	records_end(&e->records);
 	mbedtls_ssl_free(&e->ssl);
 	mbedtls_ssl_config_free(&e->conf);
 	free(e);
@@ -217,6 +222,6 @@ tls_end_feed(struct tls_end *e, struct view hello)
 	wr_u16(&w, (uint16_t)hello.len);
 	e->headed = 0;
 	e->hello = hello;
-	if (offers(hello, LIB_FASTEST_13))
+	if (offers(hello, lib_fastest_13()))
 		lib_conf_fastest_13(&e->conf);
 }

@@ -190,7 +190,7 @@ void lib_conf(mbedtls_ssl_config *conf, bool only_13);
 void lib_conf_only_12(mbedtls_ssl_config *conf);
 /* Of TLS 1.3's suites the fastest alone: for a client that offers it, since the library would take the client's first. */
 void lib_conf_fastest_13(mbedtls_ssl_config *conf);
-#define LIB_FASTEST_13 0x1303u /* TLS_CHACHA20_POLY1305_SHA256 */
+uint16_t lib_fastest_13(void);
 
 static inline int
 lib_ssl_state(const mbedtls_ssl_context *s)
@@ -214,6 +214,15 @@ lib_ssl_is_13(const mbedtls_ssl_context *s)
 	(void)s;
 	return false;
 #endif
+}
+
+/* The suite's number (IANA); 0: none. */
+static inline int
+lib_ssl_suite(const mbedtls_ssl_context *s)
+{
+	const mbedtls_ssl_session *session = s->MBEDTLS_PRIVATE(session);
+
+	return session ? session->MBEDTLS_PRIVATE(ciphersuite) : 0;
 }
 
 /* Sealed bytes that are not out. */
@@ -271,6 +280,80 @@ lib_is_ticket(int rc)
 	(void)rc;
 	return false;
 #endif
+}
+
+/* --- records, which tls/record.c seals and opens beside the library -------------------------------------------------------------- */
+
+#define LIB_TEXT_MAX ((size_t)MBEDTLS_SSL_IN_CONTENT_LEN) /* of one record */
+
+/* What was heard of a connection's keys. */
+struct lib_keys {
+	bool have;
+	uint8_t secret; /* TLS 1.3: bytes of each secret */
+	/* TLS 1.2: the key block's first bytes (RFC 5246 6.3), as many as any of our suites takes; 1.3: both secrets of application
+	 * traffic (RFC 8446 7.1), the client's and behind LIB_SECRET bytes the server's. */
+	uint8_t bytes[96];
+};
+#define LIB_SECRET 48u
+
+/* keys will be filled in while the handshake goes on.  Before mbedtls_ssl_setup() in 2.28, after it in 3.6: call it at both places. */
+void lib_hear_keys(mbedtls_ssl_config *conf, mbedtls_ssl_context *s, struct lib_keys *keys);
+/* HKDF-Expand-Label without a context (RFC 8446 7.1), of at most 32 bytes. */
+bool lib_expand_label(const struct lib_keys *keys, bool server, bool sha384, const char *label, uint8_t *to,
+		      size_t n);
+
+/* Where the library has its incoming record, how many bytes of it are there, and the counter that is its number. */
+struct lib_in {
+	uint8_t *head;
+	size_t *left;
+	uint8_t *counter;
+};
+
+static inline struct lib_in
+lib_ssl_in(mbedtls_ssl_context *s)
+{
+	return (struct lib_in){s->MBEDTLS_PRIVATE(in_hdr), &s->MBEDTLS_PRIVATE(in_left),
+			       s->MBEDTLS_PRIVATE(in_ctr)};
+}
+
+/*
+ * The next bytes are a record of their own: nothing that was read waits, no message lies in pieces (then the head has moved), none
+ * is to be looked at again.
+ */
+static inline bool
+lib_ssl_between_records(const mbedtls_ssl_context *s)
+{
+	size_t message = s->MBEDTLS_PRIVATE(in_hslen);
+
+	return lib_ssl_over(s) && !s->MBEDTLS_PRIVATE(in_offt) && !s->MBEDTLS_PRIVATE(keep_current_message) &&
+	       (message == 0 || message >= s->MBEDTLS_PRIVATE(in_msglen)) &&
+	       s->MBEDTLS_PRIVATE(in_hdr) == s->MBEDTLS_PRIVATE(in_buf) + 8;
+}
+
+/* A record with text was opened: the library counts those without. */
+static inline void
+lib_ssl_opened(mbedtls_ssl_context *s)
+{
+	s->MBEDTLS_PRIVATE(nb_zero) = 0;
+}
+
+/* Where it would write its next record when nothing is unsent, and that record's number. */
+struct lib_out {
+	uint8_t *head, *counter;
+};
+
+static inline struct lib_out
+lib_ssl_out(mbedtls_ssl_context *s)
+{
+	return (struct lib_out){s->MBEDTLS_PRIVATE(out_hdr), s->MBEDTLS_PRIVATE(cur_out_ctr)};
+}
+
+/* There lies one of n bytes: mbedtls_ssl_flush_output() sends what is in front of the next head. */
+static inline void
+lib_ssl_sealed(mbedtls_ssl_context *s, size_t n)
+{
+	s->MBEDTLS_PRIVATE(out_hdr) += n;
+	s->MBEDTLS_PRIVATE(out_left) = n;
 }
 
 /* What a failure of the library means, for people; static; NULL: not known. */

@@ -3,29 +3,59 @@
  *
  * Suites with an authenticated cipher and ephemeral elliptic curves alone: DHE lets a server choose numbers that cost us seconds, a
  * RSA key exchange has no forward secrecy, and CBC is what servers have that nobody maintains (they can be let through unopened).
- * ChaCha20 first: in this library it is the fastest on every processor (docs/tls.md has figures).  P-256 first: its key costs half
+ * First comes what this processor is fastest with: AES-GCM where it has AES of its own, else ChaCha20 (docs/tls.md has figures).  P-256 first: its key costs half
  * of X25519's; what is left out (X448, Brainpool, secp256k1) costs up to a hundred times as much, and no public server needs it.
  */
 #include "tls/lib.h"
 
-#if LIB_HAS_13
-#define SUITES_13                                                                   \
-	MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256, MBEDTLS_TLS1_3_AES_128_GCM_SHA256, \
-	    MBEDTLS_TLS1_3_AES_256_GCM_SHA384,
-#define FASTEST_13 MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256,
-#else
-#define SUITES_13
-#define FASTEST_13
+#if defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
-#define SUITES_12                                                                                           \
-	MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,                                              \
-	    MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,                                            \
-	    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, \
-	    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
+#if LIB_HAS_13
+#define AES_13 MBEDTLS_TLS1_3_AES_128_GCM_SHA256,
+#define AES256_13 MBEDTLS_TLS1_3_AES_256_GCM_SHA384,
+#define CHACHA_13 MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256,
+#else
+#define AES_13
+#define AES256_13
+#define CHACHA_13
+#endif
 
-static const int suites[] = {SUITES_13 SUITES_12, 0};
-static const int fastest[] = {FASTEST_13 SUITES_12, 0};
+#define AES_12 MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+#define AES256_12 \
+	MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+#define CHACHA_12                                              \
+	MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, \
+	    MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+
+/* By whether the processor has AES. */
+static const int suites[2][10] = {
+    {CHACHA_13 AES_13 AES256_13 CHACHA_12 AES_12 AES256_12 0},
+    {AES_13 CHACHA_13 AES256_13 AES_12 CHACHA_12 AES256_12 0},
+};
+static const int fastest[2][8] = {
+    {CHACHA_13 CHACHA_12 AES_12 AES256_12 0},
+    {AES_13 AES_12 CHACHA_12 AES256_12 0},
+};
+
+static bool
+has_aes(void)
+{
+#if defined(__x86_64__)
+	return __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
+#elif defined(__aarch64__)
+	return (getauxval(AT_HWCAP) & (1u << 3)) != 0; /* HWCAP_AES */
+#else
+	return false;
+#endif
+}
+
+uint16_t
+lib_fastest_13(void)
+{
+	return has_aes() ? 0x1301 : 0x1303; /* TLS_AES_128_GCM_SHA256, TLS_CHACHA20_POLY1305_SHA256 */
+}
 
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000
 
@@ -111,7 +141,7 @@ conf_versions(mbedtls_ssl_config *conf, bool only_13)
 void
 lib_conf(mbedtls_ssl_config *conf, bool only_13)
 {
-	mbedtls_ssl_conf_ciphersuites(conf, suites);
+	mbedtls_ssl_conf_ciphersuites(conf, suites[has_aes()]);
 	conf_groups(conf);
 	conf_versions(conf, only_13);
 }
@@ -119,5 +149,5 @@ lib_conf(mbedtls_ssl_config *conf, bool only_13)
 void
 lib_conf_fastest_13(mbedtls_ssl_config *conf)
 {
-	mbedtls_ssl_conf_ciphersuites(conf, fastest);
+	mbedtls_ssl_conf_ciphersuites(conf, fastest[has_aes()]);
 }

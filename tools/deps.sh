@@ -15,6 +15,7 @@ build|header ldns/ldns.h|libldns-dev|ldns-devel|ldns-dev|DNS messages
 build|header yaml.h|libyaml-dev|libyaml-devel|yaml-dev|the configuration file
 build|header jansson.h|libjansson-dev|jansson-devel|jansson-dev|JSON
 build|header mbedtls/ssl.h|libmbedtls-dev|mbedtls-devel|mbedtls-dev|TLS
+build|header openssl/evp.h|libssl-dev|openssl-devel|openssl-dev|TLS records
 build|header nghttp2/nghttp2.h|libnghttp2-dev|libnghttp2-devel|nghttp2-dev|HTTP/2
 build|header seccomp.h|libseccomp-dev|libseccomp-devel|libseccomp-dev|confinement
 build|cmd ld objcopy|binutils|binutils|binutils|the archive with one object
