@@ -20,6 +20,8 @@
 
 #include "dns/precheck.h"
 
+#define LDNS_ROOM (32u << 10)
+#define LDNS_ROOM_PER_BYTE 64u
 #define SERVFAIL_TTL 5u /* RFC 2308 7.1, RFC 9520 3.2: how long a failure is remembered */
 
 struct view
@@ -466,6 +468,22 @@ make_of(const ldns_pkt *pkt, struct draft *d, struct dns_answer **out)
 	return made;
 }
 
+/*
+ * ldns does not ask whether there was memory for a list or a record (ldns_pkt_new(), ldns_wire2rr() of 1.8) and would write where there
+ * is none.  So as much as it may need is taken first, and given back: a record's fields of one byte cost it about 40 for each.  Another
+ * thread may still be quicker; one that has the process's last bytes.
+ */
+static bool
+has_room_for(size_t len)
+{
+	void *volatile room =
+	    malloc(LDNS_ROOM + LDNS_ROOM_PER_BYTE * len); /* volatile: not to be thought away */
+	bool had = room != NULL;
+
+	free(room);
+	return had;
+}
+
 enum dns_made
 dns_answer_make(struct view msg, const struct dns_query *q, const struct dns_filter *f,
 		struct dns_filtered *did, struct dns_answer **out)
@@ -482,6 +500,8 @@ dns_answer_make(struct view msg, const struct dns_query *q, const struct dns_fil
 	case PRECHECK_OK:
 		break;
 	}
+	if (!has_room_for(msg.len))
+		return DNS_NO_MEMORY;
 	ldns_status status = ldns_wire2pkt(&pkt, msg.p, msg.len);
 	if (status != LDNS_STATUS_OK)
 		return status == LDNS_STATUS_MEM_ERR ? DNS_NO_MEMORY : DNS_MALFORMED;
