@@ -244,7 +244,7 @@ interface(struct pcap_reader *r, struct rd in, size_t at)
 		return fail(r, at, "interface description cut short");
 	if (linktype != LINKTYPE_ETHERNET)
 		return fail(r, at, "interface whose link type is not Ethernet");
-	if (r->ninterface == PCAP_INTERFACES)
+	if (r->ninterface >= PCAP_INTERFACES)
 		return fail(r, at, "one interface more than this reader knows");
 	r->interface[r->ninterface++] = i;
 	return 1;

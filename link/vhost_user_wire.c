@@ -232,8 +232,10 @@ parse_memory(struct rd *r, struct vhost_user_memory_table *t)
 {
 	t->n = rd_own32(r);
 	rd_own32(r); /* padding */
-	if (t->n > VHOST_USER_REGIONS)
+	if (t->n > VHOST_USER_REGIONS) {
 		r->bad = true;
+		t->n = 0;
+	}
 	for (uint32_t i = 0; i < t->n && !r->bad; i++)
 		parse_region(r, &t->region[i]);
 }
@@ -244,10 +246,11 @@ parse_config(struct rd *r, struct vhost_user_config *c)
 	c->offset = rd_own32(r);
 	c->size = rd_own32(r);
 	c->flags = rd_own32(r);
-	if (c->size > VHOST_USER_CONFIG_MAX)
+	if (c->size > VHOST_USER_CONFIG_MAX) {
 		r->bad = true;
-	else
-		rd_copy(r, c->bytes, c->size);
+		c->size = 0;
+	}
+	rd_copy(r, c->bytes, c->size);
 }
 
 bool

@@ -50,7 +50,7 @@ take_iaaddr(struct rd *r, struct dhcp6_ia *ia)
 {
 	struct option o;
 
-	if (ia->naddr == DHCP6_ADDRS)
+	if (ia->naddr >= DHCP6_ADDRS)
 		return false;
 	struct dhcp6_addr *a = &ia->addr[ia->naddr++];
 
@@ -68,7 +68,7 @@ take_ia(uint16_t kind, struct rd *r, struct dhcp6 *m)
 {
 	struct option o;
 
-	if (m->nia == DHCP6_IAS)
+	if (m->nia >= DHCP6_IAS)
 		return false;
 	struct dhcp6_ia *ia = &m->ia[m->nia++];
 

@@ -42,10 +42,11 @@ take_routes(struct rd *r, struct dhcp *m)
 		struct dhcp_route route = {.plen = rd_u8(r)};
 		uint8_t net[4] = {0};
 
-		if (route.plen > 32)
+		if (route.plen > 32) {
 			r->bad = true;
-		else
-			rd_copy(r, net, (route.plen + 7u) / 8);
+			return;
+		}
+		rd_copy(r, net, (route.plen + 7u) / 8);
 		route.net =
 		    addr_v4((uint32_t)net[0] << 24 | (uint32_t)net[1] << 16 | (uint32_t)net[2] << 8 | net[3]);
 		route.via = take_addr(r);
@@ -310,6 +311,9 @@ dhcp_emit(struct wr *w, const struct dhcp *m)
 	put_bytes(w, DHCP_OPT_WANTED, m->wanted);
 	put_bytes(w, DHCP_OPT_MESSAGE, m->message);
 	wr_u8(w, DHCP_OPT_END);
-	if ((size_t)(w->p - start) < DHCP_PADDED)
-		wr_bytes(w, zeros, DHCP_PADDED - (size_t)(w->p - start));
+
+	size_t len = (size_t)(w->p - start);
+
+	if (len < DHCP_PADDED)
+		wr_bytes(w, zeros, DHCP_PADDED - len);
 }

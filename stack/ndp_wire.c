@@ -277,7 +277,7 @@ emit_dnssl(struct wr *w, const struct ndp_ra *m)
 	wr_u16(w, 0);
 	wr_u32(w, m->dnssl_lifetime);
 	wr_bytes(w, m->dnssl.p, m->dnssl.len);
-	wr_bytes(w, zeros, units * 8 - 8 - m->dnssl.len);
+	wr_bytes(w, zeros, (8 - m->dnssl.len % 8) % 8);
 }
 
 void
