@@ -52,7 +52,7 @@ static enum http_reading
 found_in(const char *text, size_t len, struct http_head *h)
 {
 	enum http_reading got = http_head_read(view_of(text, len), h), part = HTTP_MORE;
-	struct http_head other;
+	struct http_head other = {.len = 0}; /* what no bytes at all say */
 	struct http_reader r = {.at = 0};
 	size_t settled = 0;
 
