@@ -10,7 +10,7 @@
 #include "link/vhost_int.h"
 
 #ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/allocator_interface.h>
+size_t __sanitizer_get_current_allocated_bytes(void); /* gcc 12 has no header that says so */
 #endif
 
 #define HEAP_EVERY 64u /* turns between two looks at the heap */
