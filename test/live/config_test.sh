@@ -192,9 +192,9 @@ touch over
 wait $p
 check 'the command heard nothing' '0 ' "$? $(cat run.out)"
 rm -f over run.pid
-"$SLUICE" run --pid "$W/run.pid" -- sh -c 'trap "echo hup; exit 5" HUP; while [ ! -e /run/live/over ]; do sleep 0.1; done' >run.out 2>run.err &
+"$SLUICE" run --pid "$W/run.pid" -- sh -c 'trap "echo hup; exit 5" HUP; : >/run/live/heard; while [ ! -e /run/live/over ]; do sleep 0.1; done' >run.out 2>run.err &
 p=$!
-await '[ -s run.pid ]'
+await '[ -s run.pid ] && [ -e heard ]' # before that, the signal would end it as any shell
 kill -HUP "$(cat run.pid)"
 wait $p
 check 'without a file it is the command'"'"'s signal' '5 hup' "$? $(cat run.out)"
