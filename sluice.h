@@ -671,8 +671,8 @@ SLUICE_API int sluice_options_level(const struct sluice_options *o);
  * Every file that these options name and that a reload reads: configurations, rules, lists that rules name (@file:), PEM files.  Also of
  * options that were refused: what they had named by then.  For sluice_confine(); a file may be told twice.
  */
-SLUICE_API void sluice_options_files(const struct sluice_options *o, void (*told)(void *ctx, const char *path),
-				     void *ctx);
+SLUICE_API void sluice_options_files(const struct sluice_options *o,
+				     void (*told)(void *ctx, const char *path), void *ctx);
 /* Lines for a --help, from the same table; static. */
 SLUICE_API const char *sluice_options_help(void);
 SLUICE_API void sluice_options_free(struct sluice_options *o);
@@ -710,7 +710,8 @@ SLUICE_API void sluice_confine_init(struct sluice_confine *c);
  * From now on the calling thread, and those it starts, can do only what a running gateway does: no program is executed, no
  * file opened that is not named, no kind of socket made that a flow does not need, nobody else's memory looked at.  To be called by the
  * thread that runs the gateway, after sluice_new() and before its first turn; a call that is not allowed ends the process
- * (SIGSYS).  It cannot be undone; a second call takes away more, never less.  What a reload reads must be named, and be read
+ * (SIGSYS).  It cannot be undone, nor be called twice: a second call is
+ * not allowed.  What a reload reads must be named, and be read
  * by a thread that has this confinement or none.
  *
  * s: whose needs are met (its link, the resolver file); NULL: those of any gateway.  c NULL: the defaults.
