@@ -710,9 +710,8 @@ SLUICE_API void sluice_confine_init(struct sluice_confine *c);
  * From now on the calling thread, and those it starts, can do only what a running gateway does: no program is executed, no
  * file opened that is not named, no kind of socket made that a flow does not need, nobody else's memory looked at.  To be called by the
  * thread that runs the gateway, after sluice_new() and before its first turn; a call that is not allowed ends the process
- * (SIGSYS).  It cannot be undone, nor be called twice: a second call is
- * not allowed.  What a reload reads must be named, and be read
- * by a thread that has this confinement or none.
+ * (SIGSYS).  It cannot be undone, nor be made twice: a second call is one that is not allowed.
+ * What a reload reads must be named, and be read by a thread that has this confinement or none.
  *
  * s: whose needs are met (its link, the resolver file); NULL: those of any gateway.  c NULL: the defaults.
  *
