@@ -16,6 +16,7 @@ MAPPED, PUBLISHED, NO_REBIND, EXEMPT, OPENS, SMALL, ONE_FAMILY, KEEP = (1 << n f
 
 GW4, GW6, DNS4, DNS6, P1, P2, ONE, EIGHT, V6A, V6B, TEN, NET192, META, LL, CGN, DOC, OWN4, OWN6, ULA, NAT64, NAT64TEN, SIX4, \
     DOC6, ISATAP, NAT64L, TEREDO, LO, MC, META6, STATIC4 = range(30)
+AT_ONE, AT_EIGHT, AT_GW, AT_V6 = 32, 40, 48, 56  # resolvers of the guest's own
 A, BA, CBA, BAD, BATEST, XY, Y, GITHUB, API, HOSTNAME, GWNAME, STATIC = range(12)
 HTTPS, HTTP, SSH, P8080, P53, P853, P5353, P123 = range(8)
 TARGETS = ["@any", "@public", "@private", "@host", "@dns", "@metadata", "@loopback", "@link-local", "@multicast", "@doh", "a.test",
@@ -123,6 +124,9 @@ SEEDS = {
                    open_(1, P1, HTTPS) + time(S61) + open_(2, P1, HTTPS),
     "name-shared": setting(0, *NAMED) + led(A, P1) + led(BA, P1) + open_(0, P1, HTTPS) + hello(0, BA) + open_(1, P1, HTTPS) + hello(1, A) +
                    open_(2, P1, HTTP) + request(2, BA) + open_(3, P1, HTTP) + request(3, BAD),
+    "name-claimed": setting(0, "none", rule("allow", "tcp/443", "a.test"), rule("allow", "tcp/443", "*.y.test"), rule("allow", "tcp/80", "x.y.test"),
+                            rule("allow", "tcp/80", "a.test")) + led(A, P1) + open_(0, P1, HTTPS) + hello(0, XY) + open_(1, P1, HTTP) + request(1, XY) +
+                    open_(2, P1, HTTPS) + hello(2, A) + open_(3, P1, HTTP) + request(3, A) + host(3, 0) + request(3, XY),
     "http": setting(0, *NAMED) + led(A, P1) + open_(0, P1, HTTP) + request(0, A) + host(0, 0) + request(0, BA) + host(0, 0) + request(0, BAD) +
             open_(1, P1, HTTP) + request(1, A, 0, 1, 1 | A << 4) + open_(2, P1, HTTP) + request(2, A, 0, 1, 1 | BAD << 4),
     "http-bodies": setting(0, *NAMED) + led(A, P1) + b"".join(open_(n, P1, HTTP) + request(n, A, 1, 1, 0, m, n, 0x40) + request(n, BAD)
@@ -168,9 +172,9 @@ SEEDS = {
     "rebinding-let": setting(EXEMPT, "none", rule("allow", "", "*.y.test"), rule("allow", "", "a.test, 10.1.1.1")) + led(XY, TEN) +
                      open_(0, TEN, HTTP) + led(A, TEN) + open_(1, TEN, HTTP) + led(A, NET192) + open_(2, NET192, HTTP),
     "rebinding-off": setting(NO_REBIND, *NAMED) + led(A, TEN) + open_(0, TEN, HTTPS) + hello(0, A),
-    "chosen": setting(0, "none", rule("allow", "tcp/53 udp/53", "1.1.1.1"), rule("allow", "", "a.test")) + ask(A, 0, 32 | ONE * 2 & 31) + answer(P1) +
-              open_(0, P1, HTTPS) + ask(A, 0, 32 | 6 << 1) + answer(P1) + open_(1, ONE, P53) + ask(A, 0, 64 | 1) + answer(P1) + open_(2, P1, HTTPS) +
-              ask(BAD, 0, 32 | 14),
+    "chosen": setting(0, "none", rule("allow", "tcp/53 udp/53", "1.1.1.1"), rule("allow", "", "a.test")) + ask(A, 0, AT_ONE) + answer(P1) +
+              open_(0, P1, HTTPS) + ask(A, 1, AT_ONE) + answer(V6A) + open_(3, V6A, HTTPS) + open_(1, ONE, P53) + ask(A, 0, 64 | 1) + answer(P1) + open_(2, P1, HTTPS) +
+              ask(BAD, 0, AT_EIGHT) + ask(A, 0, AT_GW) + ask(A, 0, AT_V6),
     "by-tcp": setting(0, *NAMED) + open_(0, DNS4, P53) + ask(A, 0, 64) + answer(P1) + ask(BAD, 0, 64) + ask(A, 1, 64) + open_(1, P1, HTTPS) +
               hello(1, A) + end(0),
     "own-names": setting(0, "none", rule("allow", "tcp/8080", "host.sluice.internal"), rule("allow", "tcp/80", "static.test")) + open_(0, GW4, P8080) +
@@ -181,7 +185,7 @@ SEEDS = {
     "reload-named": setting(0, *NAMED) + led(A, P1) + open_(0, P1, HTTPS) + hello(0, A) + open_(1, P1, HTTPS) + open_(2, P1, HTTP) + request(2, A) +
                     time(S200) + reload("none", rule("allow", "", "*.a.test")) + host(2, 0) + request(2, A) + hello(1, A) +
                     reload("none", rule("allow", "", "bad.test")) + words(0, 0),
-    "reload-asking": setting(0, "all") + ask(A) + ask(BAD, 1) + ask(BA, 0, 32 | 12) + reload("none", rule("allow", "", "b.a.test")) + time(S1) + time(S3) +
+    "reload-asking": setting(0, "all") + ask(A) + ask(BAD, 1) + ask(BA, 0, AT_ONE) + reload("none", rule("allow", "", "b.a.test")) + time(S1) + time(S3) +
                      answer(P1) * 3,
     "reload-peek": setting(0, "all") + open_(0, P1, HTTPS) + open_(1, P1, HTTP) + reload("all", rule("deny", "", "bad.test")) + hello(0, BAD) +
                    request(1, A) + request(1, BAD),
@@ -204,7 +208,7 @@ SEEDS = {
             hello(0, A) + open_(1, GW4, HTTP) + default(2) + open_(2, P1, HTTPS) + time(S200),
     "small": setting(SMALL, "all") + b"".join(open_(n % 8, P1 + n % 4, n % 3) + udp(P1 + n % 4, 7, 32 | n) + ping(P1 + n % 4) for n in range(12)) +
              reload("none") + time(S1),
-    "doh": setting(0, "all", rule("deny", "", "@doh")) + open_(0, ONE, HTTPS) + open_(1, P1, HTTPS) + hello(1, A) + udp(EIGHT, HTTPS) + ask(A, 0, 32 | 12),
+    "doh": setting(0, "all", rule("deny", "", "@doh")) + open_(0, ONE, HTTPS) + open_(1, P1, HTTPS) + hello(1, A) + udp(EIGHT, HTTPS) + ask(A, 0, AT_ONE),
     "one-family": setting(ONE_FAMILY, "public") + ALL_PLACES[:120] + ask(A, 1) + ask(A, 0) + answer(P1),
 }
 
