@@ -129,7 +129,7 @@ TEST_LIBS       = $(LIBS) -lcmocka -lpcap -lm -pthread
 GOALS := $(or $(MAKECMDGOALS),all)
 NEEDS := build $(if $(filter test test-tls36 coverage sim sim-soak,$(GOALS)),test) $(if $(filter check,$(GOALS)),check) \
          $(if $(filter fuzz,$(GOALS)),fuzz) $(if $(filter bench,$(GOALS)),bench) \
-         $(filter demo demo-vmm,$(GOALS))
+         $(filter demo demo-vmm prove valgrind,$(GOALS))
 
 # As many jobs as there are processors, unless -j says otherwise.
 MAKEFLAGS += $(if $(filter -j% --jobs%,$(shell tr '\0' ' ' </proc/$$PPID/cmdline)),,-j$(shell nproc 2>/dev/null || echo 2))
@@ -140,7 +140,7 @@ run = $(if $(filter 1,$(V)),,@)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all test test-tls36 check sim sim-soak bench demo demo-vmm fuzz coverage install clean help deps FORCE
+.PHONY: all test test-tls36 check sim sim-soak bench demo demo-vmm fuzz prove valgrind coverage install clean help deps FORCE
 
 all: build/mbedtls build/libsluice.a build/$(SONAME) $(PROGRAM:%=build/%)
 
@@ -155,6 +155,8 @@ help:
 #: make check                        structure, format, clang-tidy, cppcheck, gcc -fanalyzer
 #: make sim [SEEDS=100000]           simulated worlds, a seed each; SEED=n: one of them, told line by line
 #: make sim-soak                     new seeds until it is interrupted
+#: make prove                        proofs of the wire readers and writers, with Frama-C
+#: make valgrind [TEST=tcp]          the unit tests of the release build under memcheck, once: half an hour and more
 #: make bench [BENCH="tcp_up ..."] [BENCH_TIME=3] [BENCH_RUNS=3]   beside pasta and slirp4netns
 #: make fuzz [FUZZ=name] [FUZZ_TIME=60]                            each fuzz target so many seconds
 #: make coverage                     lines and branches the tests reach, per folder
@@ -339,6 +341,12 @@ coverage: $(call tests,cov) $(EXAMPLE) all
 
 check: all $(call objects,plain,$(LIB_C))
 	@CC='$(CC)' FLAGS='$(LANGUAGE) $(WARNINGS)' tools/check.sh
+
+prove: deps
+	@tools/prove.sh
+
+valgrind: $(patsubst %.c,build/release/%,$(filter test/unit/%,$(TEST_C))) $(PROGRAM:%=build/release/%)
+	@TEST='$(TEST)' tools/valgrind.sh
 
 fuzz: $(FUZZ_C:%.c=build/fuzz/%)
 	@tools/fuzz.sh '$(FUZZ_TIME)' '$(FUZZ)'

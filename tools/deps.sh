@@ -1,7 +1,7 @@
 #!/bin/sh
 # deps.sh NEED... - make sure that what a goal of the Makefile needs is on this machine
 #
-# NEED is build, test, check, fuzz, bench, demo or demo-vmm.  Nothing happens when everything is there.  What is
+# NEED is build, test, check, fuzz, bench, demo, demo-vmm, prove or valgrind.  Nothing happens when everything is there.  What is
 # missing is installed on Debian and its kin (as root, or through sudo); elsewhere it is listed under
 # the names that Fedora and Alpine use, and the script fails.
 set -u
@@ -59,6 +59,12 @@ fuzz|fuzzer|CLANG_RT|compiler-rt|compiler-rt|fuzzing
 check|cmd clang-format|clang-format|clang-tools-extra|clang-extra-tools|the format
 check|cmd clang-tidy|clang-tidy|clang-tools-extra|clang-extra-tools|static analysis
 check|cmd cppcheck|cppcheck|cppcheck|cppcheck|static analysis
+prove|cmd frama-c|frama-c-base|frama-c|frama-c|proofs
+prove|cmd why3|why3|why3|why3|between proofs and provers
+prove|cmd z3|z3|z3|z3|the prover
+valgrind|cmd valgrind|valgrind|valgrind|valgrind|memory errors of the release build
+valgrind|header cmocka.h|libcmocka-dev|libcmocka-devel|cmocka-dev|unit tests
+valgrind|header pcap.h|libpcap-dev|libpcap-devel|libpcap-dev|replaying captures
 bench|cmd pasta|passt|passt|passt|a peer to compare with
 bench|cmd slirp4netns|slirp4netns|slirp4netns|slirp4netns|a peer to compare with
 '
