@@ -21,7 +21,8 @@
 static const struct op {
 	const char *name;
 	bool partly;
-	bool elsewhere; /* not of any scene: setup, the sleep, a tap; see the tests at the end */
+	bool
+	    unplayed; /* no scene comes to it: only a tap reads so (tap_test), and nobody asks where a socket is */
 	int error[ERRORS];
 } table[] = {
     {"socket",
@@ -35,8 +36,8 @@ static const struct op {
       EINVAL}},
     {"disconnect", false, false, {ENOMEM, EINVAL}},
     {"connect_result", false, false, {ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH}},
-    {"bind", false, true, {EADDRINUSE, EADDRNOTAVAIL, EACCES, ENOMEM}},
-    {"listen", false, true, {EADDRINUSE, ENOMEM}},
+    {"bind", false, false, {EADDRINUSE, EADDRNOTAVAIL, EACCES, ENOMEM}},
+    {"listen", false, false, {EADDRINUSE, ENOMEM}},
     {"accept", false, false, {EAGAIN, EMFILE, ENFILE, ENOMEM, ENOBUFS, ECONNABORTED, EPROTO, EPERM}},
     {"local", false, true, {ENOBUFS}},
     {"readv", true, false, {EAGAIN, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENOMEM}},
@@ -57,15 +58,15 @@ static const struct op {
     {"set_tos", false, false, {EPERM}},
     {"arm", false, false, {ENOMEM, ENOSPC}},
     {"arm_read", false, false, {ENOMEM, ENOSPC}},
-    {"arm_level", false, true, {ENOMEM, ENOSPC}},
+    {"arm_level", false, false, {ENOMEM, ENOSPC}},
     {"events", true, false, {EINTR, ENOMEM}},
-    {"poll", false, true, {EINTR, ENOMEM}},
+    {"poll", false, false, {EINTR, ENOMEM}},
     {"fd_readv", true, true, {EAGAIN, EIO}},
     {"fd_writev", true, false, {EAGAIN, EINTR, ENOSPC, EIO, EPIPE, EFBIG}},
     {"file_version", false, false, {ENOENT}},
     {"file_read", false, false, {ENOENT, EACCES, EMFILE, EIO}},
     {"addrs", false, false, {EMFILE, ENOMEM, EINTR}},
-    {"addrs_watch", false, true, {EPERM, EMFILE, ENOMEM}},
+    {"addrs_watch", false, false, {EPERM, EMFILE, ENOMEM}},
 };
 #define OPERATIONS (sizeof(table) / sizeof(table[0]))
 
@@ -265,8 +266,7 @@ G6_every_operation_has_failed(void **state)
 	(void)state;
 	for (unsigned i = 0; i < OPERATIONS; i++) {
 		print_message("%8u  %s\n", (unsigned)injected[i], table[i].name);
-		/* Only a tap reads so (tap_test, kernel_fault_test). */
-		never += injected[i] == 0 && strcmp(table[i].name, "fd_readv") != 0;
+		never += injected[i] == 0 && !table[i].unplayed;
 	}
 	assert_int_equal(never, 0);
 }
