@@ -710,8 +710,7 @@ static void
 do_client(struct run *r)
 {
 	uint8_t n = rd_u8(&r->in);
-	bool v6 = n & 1;
-	struct addr loop = v6 ? (struct addr){{[15] = 1}} : addr_v4(0x7f000001);
+	const struct addr loops[] = {addr_v4(0x7f000001), {{[15] = 1}}}, loop = loops[n & 1];
 	const struct endpoint at = {loop, n & 2 ? 8123 : 8080};
 	struct endpoint from = {gate_addr(n >> 3, &r->gate->where), (uint16_t)(60000 + n)};
 
