@@ -113,7 +113,7 @@ cov.cc          = $(CC) -O0 -g --coverage -DSLUICE_INSTRUMENTED
 # Without the optimiser gcc does not see what is set before it is used.
 cov.warn        = -Wno-maybe-uninitialized
 # What tools/coverage.c stands in for.
-cov.ld          = $(CC) --coverage -Wl,--wrap=_exit -Wl,--wrap=sluice_confine $(LDFLAGS)
+cov.ld          = $(CC) --coverage -Wl,--wrap=_exit $(LDFLAGS)
 fuzz.cc         = $(CLANG) -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link
 fuzz.ld         = $(CLANG) $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS)
 # The oracles of test/bed are not what is searched, and a cover of their loops over bytes costs most of the time.
@@ -244,7 +244,6 @@ $(FUZZ_C:%.c=build/fuzz/%): build/fuzz/%: build/fuzz/%.o build/fuzz/inside.a
 
 # There alone: what keeps the counts of processes that gcov would lose.
 $(patsubst %.c,build/cov/%,$(TEST_C) $(FUZZ_C)) $(PROGRAM:%=build/cov/%): build/cov/tools/coverage.o
-build/cov/tools/coverage.o: private cov.warn = -DCOVERAGE_DIR='"$(CURDIR)/build/cov"'
 
 -include $(wildcard build/*/*/*.d build/*/test/*/*.d)
 
