@@ -332,7 +332,7 @@ flows_next_deadline(const struct flow_table *t)
 void
 flows_expire(struct flow_table *t, usec_t now)
 {
-	while (t->nheap && t->heap[0]->heap_key <= now) {
+	for (unsigned due = 0; due < FLOW_TURN_DEADLINES && t->nheap && t->heap[0]->heap_key <= now;) {
 		struct flow *f = t->heap[0];
 		usec_t when = f->ops->deadline(f);
 
@@ -342,8 +342,10 @@ flows_expire(struct flow_table *t, usec_t now)
 			continue;
 		}
 		heap_remove(t, f);
-		if (when <= now)
-			flow_mark_ready(t, f);
+		if (when > now)
+			continue;
+		flow_mark_ready(t, f);
+		due++;
 	}
 }
 

@@ -123,7 +123,8 @@ flow_oldest(const struct flow_table *t, enum flow_kind kind)
 void flow_schedule(struct flow_table *t, struct flow *f);
 /* The earliest heap key; TIME_NEVER: none. */
 usec_t flows_next_deadline(const struct flow_table *t);
-/* Mark every flow ready whose deadline has come. */
+/* Mark flows ready whose deadline has come, the earliest first: so many at once, and the others next turn. */
+#define FLOW_TURN_DEADLINES 64u
 void flows_expire(struct flow_table *t, usec_t now);
 
 #define FLOW_TOKEN_FLOWS ((uint64_t)FLOW_KINDS << 56) /* tokens below are flows' */
