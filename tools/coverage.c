@@ -7,9 +7,9 @@
  *
  * What is confined may write them because that build says so (SLUICE_INSTRUMENTED).
  */
-#include <gcov.h>
 #include <unistd.h>
 
+void __gcov_dump(void); /* <gcov.h>, which is gcc's alone */
 _Noreturn void __real__exit(int status);
 _Noreturn void __wrap__exit(int status);
 
