@@ -257,10 +257,25 @@ look_tables(struct sim *s)
 		sim_complain(s, "no flow is open, and %u wait for their time", gw->flows.nheap);
 }
 
+/* What the policy in force forbids is not connected any more. */
+static void
+look_policy(struct sim *s)
+{
+	for (const struct talk *t = s->live; t && !s->keep_flows; t = t->next) {
+		bool connected = t->host == HOST_OPEN || t->host == HOST_DIALLED;
+
+		if (connected && !t->pub.conf.published && !vhost_closed(s->bed->vhost, t->fd) &&
+		    rules_decide(&s->policy, IP_PROTO_TCP, t->pub.tuple.remote.port) != PLAIN_ALLOW)
+			sim_complain(s, "conversation %u is forbidden, and the host is still connected",
+				     t->pub.number);
+	}
+}
+
 void
 look_turn(struct sim *s)
 {
 	look_tables(s);
+	look_policy(s);
 	if (s->bed->complaint[0])
 		sim_complain(s, "%s", s->bed->complaint);
 }

@@ -28,7 +28,7 @@ static const struct {
 } kinds[] = {
     {SIM_DNS, 250},     {SIM_UDP, 300},  {SIM_PING, 150},     {SIM_PUBLISH, 300}, {SIM_RELOAD, 150},
     {SIM_POLICY, 200},  {SIM_LOSS, 400}, {SIM_DISORDER, 350}, {SIM_SPOIL, 250},   {SIM_STALLS, 200},
-    {SIM_TROUBLE, 400}, {SIM_IDLE, 100}, {SIM_OFFLOAD, 400},  {SIM_STOP, 100},    {SIM_TLS, 10},
+    {SIM_TROUBLE, 400}, {SIM_IDLE, 100}, {SIM_OFFLOAD, 400},  {SIM_STOP, 100},
 };
 
 static const char *const servers[] = {"192.0.2.54", "192.0.2.53"};

@@ -42,7 +42,8 @@
 	X(turns)                                                                                             \
 	X(frames_in)                                                                                         \
 	X(frames_out)                                                                                        \
-	X(bytes_up) X(bytes_down) X(talks) X(complete) X(broken) X(published) X(half_closed) X(guest_resets) \
+	X(bytes_up)                                                                                          \
+	X(bytes_down) X(talks) X(complete) X(broken) X(published) X(half_closed) X(guest_resets)             \
 	    X(host_resets) X(refused) X(unreachable) X(never_answered) X(dgrams_up) X(dgrams_down) X(asked)  \
 		X(answered) X(asked_tcp) X(pings) X(pongs) X(lost) X(repeated) X(late) X(spoiled) X(stalls)  \
 		    X(retransmitted) X(guest_retransmitted) X(probes) X(sacked) X(zero_windows) X(gso) X(v6) \
@@ -55,6 +56,7 @@ struct sum {
 };
 
 struct wrong {
+	atomic_bool whole; /* written to the end */
 	uint64_t seed;
 	char complaint[256];
 };
@@ -90,6 +92,7 @@ tell_wrong(struct shared *sh, uint64_t seed, const char *complaint)
 		return;
 	sh->wrong[n].seed = seed;
 	snprintf(sh->wrong[n].complaint, sizeof(sh->wrong[n].complaint), "%s", complaint);
+	atomic_store(&sh->wrong[n].whole, true);
 }
 
 static void
@@ -157,6 +160,16 @@ seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* What is wrong, as soon as it is known. */
+static void
+tell_new(const struct shared *sh, unsigned *told)
+{
+	for (; *told < atomic_load(&sh->nwrong) && *told < WRONG_MAX && atomic_load(&sh->wrong[*told].whole);
+	     (*told)++)
+		printf("# seed %" PRIu64 ": %s\n#   make sim SEED=%" PRIu64 "\n", sh->wrong[*told].seed,
+		       sh->wrong[*told].complaint, sh->wrong[*told].seed);
+}
+
 static void
 progress(const struct shared *sh, double begun, double *told)
 {
@@ -175,6 +188,7 @@ run_all(struct shared *sh)
 {
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 	double begun = seconds(), told = begun;
+	unsigned told_wrong = 0;
 	_Atomic uint64_t *at = shared_memory(WORKERS_MAX * sizeof(*at));
 	pid_t pid[WORKERS_MAX];
 
@@ -193,6 +207,7 @@ run_all(struct shared *sh)
 
 		if (interrupted)
 			atomic_store(&sh->stop, true);
+		tell_new(sh, &told_wrong);
 		if (who <= 0) {
 			progress(sh, begun, &told);
 			nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
@@ -206,6 +221,7 @@ run_all(struct shared *sh)
 			atomic_store(&sh->stop, true);
 		}
 	}
+	tell_new(sh, &told_wrong);
 	printf("# %" PRIu64 " worlds in %.1f s on %ld processors\n", atomic_load(&sh->done),
 	       seconds() - begun, n);
 }
@@ -231,23 +247,18 @@ happened(const char *what, uint64_t n)
 }
 
 static bool
-tell(struct shared *sh)
+tell(const struct shared *sh)
 {
-	struct sum *m = &sh->sum;
 	unsigned wrong = atomic_load(&sh->nwrong);
 	char line[200];
 
-	for (unsigned i = 0; i < wrong && i < WRONG_MAX; i++)
-		printf("# seed %" PRIu64 ": %s\n#   make sim SEED=%" PRIu64 "\n", sh->wrong[i].seed,
-		       sh->wrong[i].complaint, sh->wrong[i].seed);
 	snprintf(line, sizeof(line), "worlds in which nothing is wrong: %" PRIu64 " of %" PRIu64,
 		 atomic_load(&sh->done) - wrong, atomic_load(&sh->done));
 	return result(wrong == 0 && atomic_load(&sh->done) > 0, line);
-	(void)m;
 }
 
 static bool
-tell_features(struct shared *sh)
+tell_features(const struct shared *sh)
 {
 	const struct sum *m = &sh->sum;
 	bool good = happened("worlds that were the same the second time", sh->twice);

@@ -180,11 +180,11 @@ talk_broke(struct sim *s, struct talk *t, const char *why)
 }
 
 void
-sim_talk_abort(struct sim *s, struct sim_talk *pub)
+sim_talk_abort(struct sim *s, struct sim_talk *talk)
 {
-	struct talk *t = (struct talk *)(void *)pub;
+	struct talk *t = (struct talk *)(void *)talk;
 
-	if (pub->over || pub->complete)
+	if (talk->over || talk->complete)
 		return;
 	t->disturbed = true;
 	talk_broke(s, t, "given up by the guest");

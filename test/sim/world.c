@@ -232,8 +232,9 @@ sim_step(struct sim *s, usec_t until)
 		vhost_set_time(s->bed->vhost, next);
 	bool last = next >= until && sim_next(s) > until;
 	wire_stall(s);
-	unsigned caused = deliver(s);
+	/* A reload is in force before frames that come at the same moment are looked at. */
 	plan_act(s);
+	unsigned caused = deliver(s);
 	guest_act(s);
 	if (sim_is_wrong(s))
 		return false;

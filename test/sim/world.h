@@ -48,8 +48,6 @@ enum sim_has {
 	SIM_IDLE = 1 << 12,    /* hours in which nothing is said */
 	SIM_OFFLOAD = 1 << 13, /* the link takes unfinished checksums and long segments */
 	SIM_STOP = 1 << 14,    /* the gateway goes in mid-flight */
-	SIM_TLS = 1 << 15,     /* a connection that is opened */
-	SIM_KINDS = 16,
 };
 #define SIM_CLEAN                                                                    \
 	(SIM_LOSS | SIM_DISORDER | SIM_SPOIL | SIM_STALLS | SIM_TROUBLE | SIM_STOP | \
@@ -94,7 +92,7 @@ struct sim_result {
 	uint64_t lost, repeated, late, spoiled, stalls;      /* of the wire */
 	uint64_t retransmitted, guest_retransmitted, probes; /* segments */
 	uint64_t sacked, zero_windows, gso, v6;
-	uint64_t reloads, refused_by_policy, rejudged, kicks, tls, idle_hours, stops;
+	uint64_t reloads, refused_by_policy, rejudged, kicks, idle_hours, stops;
 };
 
 /* One world from beginning to end. */
@@ -170,8 +168,8 @@ struct sim_talk {
 	usec_t moved;                /* when a byte last came to either end */
 };
 struct sim_talk *sim_talk(struct sim *s, const struct sim_talk_conf *conf);
-struct sim_talk *sim_talks(struct sim *s);              /* the first */
-void sim_talk_abort(struct sim *s, struct sim_talk *t); /* by the guest */
+struct sim_talk *sim_talks(struct sim *s);                 /* the first */
+void sim_talk_abort(struct sim *s, struct sim_talk *talk); /* by the guest */
 
 /* One datagram of so many bytes from the guest's port, to a server that echoes those with an even number. */
 void sim_datagram(struct sim *s, enum family fam, uint16_t from_port, uint16_t to_port, size_t len);
