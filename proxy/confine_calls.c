@@ -37,14 +37,6 @@
 #define MADV_GUARD_INSTALL 102
 #endif
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
 /* --- the table ------------------------------------------------------------------------------------- */
 
 #define LOW UINT64_C(0xffffffff)
@@ -338,6 +330,7 @@ static const char *const instrumented[] = {
     "pipe2",
     "fcntl",
     "getppid",
+    "getdents",
     "readlink",
     "process_vm_readv",
     "personality",

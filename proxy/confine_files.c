@@ -157,6 +157,21 @@ allow_counts(const struct confine *f)
 }
 #endif
 
+#ifdef SANITIZED
+static bool
+allow_sanitizers(const struct confine *f)
+{
+	return allow(f, "/proc", READS) == 0;
+}
+#else
+static bool
+allow_sanitizers(const struct confine *f)
+{
+	(void)f;
+	return true;
+}
+#endif
+
 /* --- the part -------------------------------------------------------------------------------------- */
 
 static bool
@@ -166,7 +181,7 @@ add_rules(const struct confine *f, struct setup *su)
 
 	if (f->needs & NEED_RESOLV && !allow_resolver(f, su))
 		return false;
-	return allow_counts(f) && allow_all(f, c->read, READS, "read", su) &&
+	return allow_counts(f) && allow_sanitizers(f) && allow_all(f, c->read, READS, "read", su) &&
 	       allow_all(f, c->write, WRITES, "written", su) &&
 	       allow_all(f, c->remove, FS_REMOVE_FILE, "removed from", su);
 }

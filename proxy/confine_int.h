@@ -16,6 +16,15 @@
 #include "proxy/config.h"
 #include "sluice.h"
 
+/* A build that looks into itself, and for leaks at its end. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
 /* What not every gateway needs. */
 enum confine_need {
 	NEED_WRITE = 1,  /* files are written */
