@@ -121,7 +121,9 @@ build/fuzz/test/bed/%.o: fuzz.cc = $(CLANG) -O2 -g $(SANITIZE)
 plain.cc        = $(CC) -O2 -g -U_FORTIFY_SOURCE -fno-stack-protector -fno-pie -fcf-protection=none
 plain.cc       := $(if $(filter x86_64,$(shell uname -m)),$(plain.cc),$(filter-out -fcf-protection=none,$(plain.cc)))
 # Libraries the gateway is made with (docs/design.md section 9); vmm/ and every embedder get them through it.
-LIBS            = -lldns -lyaml -ljansson -lnghttp2 -lseccomp $(MBED_LD) -lcrypto
+LIBS            = -lldns $(LIBS_OF_C) -lseccomp $(MBED_LD) -lcrypto
+LIBS_OF_C       = $(LIB_NAMES:%=-l%)
+LIB_NAMES      := yaml jansson nghttp2
 TEST_LIBS       = $(LIBS) -lcmocka -lpcap -lm -pthread
 
 # --- the packages a goal needs ----------------------------------------------------------------------
@@ -223,8 +225,7 @@ KERNEL_CALLS := socket connect bind listen accept4 getpeername getsockopt setsoc
 $(foreach b,release asan cov,build/$(b)/test/unit/kernel_fault_test): TEST_LIBS += $(KERNEL_CALLS:%=-Wl,--wrap=%)
 # There those of the other libraries, too, where they are to be had as archives; ldns does not look at what its own come to (dns/answer_make.c).
 archive = $(or $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l$(1))
-$(foreach b,release asan cov,build/$(b)/test/unit/memory_fault_test): LIBS = \
-	-lldns $(foreach l,yaml jansson nghttp2,$(call archive,$(l))) -lseccomp $(MBED_LD)
+$(foreach b,release asan cov,build/$(b)/test/unit/memory_fault_test): LIBS_OF_C = $(foreach l,$(LIB_NAMES),$(call archive,$(l)))
 $(foreach b,release asan cov tls36,build/$(b)/test/unit/tls_cert_fault_test): TEST_LIBS += $(ALLOCATED:%=-Wl,--wrap=%)
 $(foreach b,release asan cov,build/$(b)/test/unit/tls_cert_fault_test): MBED_LD = $(MBED_A)
 
@@ -313,9 +314,9 @@ install: all
 tests = $(patsubst %.c,build/$(1)/%,$(TEST_C) $(FUZZ_C)) $(PROGRAM:%=build/$(1)/%)
 
 # What several threads touch: the rings of the port, the virtqueues and their lock, two gateways in one process,
-# policies that are left for one that runs, secrets that are changed while requests have them.
+# policies that are left for one that runs, secrets that are changed while requests have them; every call that any thread may make.
 THREAD_TESTS := port_thread_test virtio_thread_test two_gateways_test reload_thread_test secret_store_thread_test \
-                tls_thread_test
+                tls_thread_test calls_thread_test
 
 # What is about TLS, and so runs with the newer library, too; of the live tests, those that say so.
 TLS36_TESTS := $(patsubst %.c,build/tls36/%,$(filter test/unit/tls_% test/fuzz/fuzz_tls_% test/fuzz/fuzz_certificate.c,$(TEST_C) $(FUZZ_C))) \
