@@ -339,7 +339,7 @@ behind_a_socket(void *ctx)
 	struct sluice_confine ask;
 	struct thread t = {.ask = &ask, .frees = true};
 	char err[300], own[100];
-	struct place at;
+	struct place at = {.root = ""};
 
 	place_make(&at);
 	remove[0] = c->remove ? at.out : NULL;
