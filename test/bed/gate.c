@@ -625,9 +625,10 @@ gate_hear(struct gate *g, const struct bed_frame *f)
 	if (s->kind == STRICT_TCP && (s->tcp.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
 		struct tuple t = {{s->ip.dst, s->tcp.dport}, {s->ip.src, s->tcp.sport}, IP_PROTO_TCP};
 
-		for (unsigned i = 0; i < GATE_CONNS; i++)
-			if (g->conn[i].used && tuple_eq(&g->conn[i].tuple, &t))
-				return; /* once more */
+		for (unsigned i = 0; i < GATE_PEERS && i < g->nshown; i++)
+			if (tuple_eq(&g->shown[i], &t))
+				return;
+		g->shown[g->nshown++ % GATE_PEERS] = t;
 		if (g->clients == 0)
 			gate_complain(g, "a connection to the guest that no allowed client made", "");
 		else

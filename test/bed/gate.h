@@ -132,6 +132,8 @@ struct gate {
 	unsigned nasked;
 	struct gate_tried tried[GATE_TRIED];
 	unsigned ntried;
+	struct tuple shown[GATE_PEERS]; /* connections to the guest: a SYN may be sent again */
+	unsigned nshown;
 	unsigned clients;  /* of published ports that were allowed and not shown yet */
 	bool blind;        /* something is full: nothing more is judged */
 	uint64_t effects;  /* a digest of them */
