@@ -5,7 +5,6 @@
 
 #include "dns/precheck.h"
 
-#define HEADER 12u
 #define CLASS_IN 1u
 #define TEXT_MAX 200u /* of an extended error */
 

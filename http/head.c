@@ -9,8 +9,6 @@
 
 #include "http/authority.h"
 
-#define FIELDS_TOKEN_MAX 64u /* longest field name that means something here, with room */
-
 enum step {
 	STEP_METHOD, /* the first line, before its first blank */
 	STEP_TARGET, /* the rest of it */

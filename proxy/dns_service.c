@@ -293,7 +293,7 @@ leads_nowhere(struct sluice *gw, const struct dns_query *q, usec_t now)
 static bool
 answer_cached(struct sluice *gw, const struct dns_from *from, const struct dns_query *q, usec_t now)
 {
-	uint32_t age;
+	uint32_t age = 0;
 	const struct dns_answer *a = gw->dns->cache ? dns_cache_get(gw->dns->cache, q, now, &age) : NULL;
 
 	if (!a)

@@ -103,7 +103,7 @@ secret_command_end(struct secret_command *c, int now)
 {
 	const struct timespec nap = {.tv_nsec = LOOK_AGAIN_MS * 1000000L};
 	bool late = false;
-	int status;
+	int status = 0;
 	pid_t got;
 
 	close(c->out);

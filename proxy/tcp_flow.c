@@ -333,7 +333,7 @@ pump_to_host(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 {
 	struct iovec iov[LINK_BATCH];
 	size_t moved = 0, offered;
-	int n;
+	int n = 0;
 
 	for (;;) {
 		if (tf->watch && !watch_ready(gw, tf, now))

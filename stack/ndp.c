@@ -10,8 +10,6 @@
 #include "stack/internal.h"
 #include "stack/ndp_wire.h"
 
-#define NDP_HLEN 4u /* type, code, checksum: ndp_wire.h begins after them */
-
 #define RA_ROUTER_LIFETIME 5400u /* seconds: three of our intervals (RFC 4861 6.2.1) */
 #define RA_VALID 2592000u        /* 30 days and 7 days: RFC 4861's defaults */
 #define RA_PREFERRED 604800u
