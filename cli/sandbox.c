@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/sandbox_int.h"
+#include "cli/trust.h"
 
 /* --- what is said ---------------------------------------------------------------------------------- */
 
@@ -92,8 +93,12 @@ sandbox_enter(struct sluice *s, const struct options *o, const struct log *log, 
 		say_lost(log);
 		return 0;
 	}
-	if (o->reloads)
+	if (o->reloads) {
 		sandbox_each_file(o, add_file, &read);
+		/* Rules about requests that come with a reload need what the system trusts. */
+		if (trust_list())
+			sandbox_paths_add_file(&read, trust_list());
+	}
 	if (o->pid_file)
 		sandbox_paths_add_folder_of(&remove, o->pid_file);
 	if (o->verb == VERB_SERVE && o->link.path)
