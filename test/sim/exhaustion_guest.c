@@ -184,7 +184,7 @@ fresh_sends(struct siege *s, uint8_t flags, size_t len)
 					.flags = flags,
 					.wnd = 65535,
 					.mss = flags & TCP_SYN ? 1460 : 0},
-		      "a new connection", len);
+		      "\1 new connection", len); /* nothing that could become a request */
 }
 
 static void

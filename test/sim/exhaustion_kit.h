@@ -72,6 +72,7 @@ others_are_served(void)
 	assert_true(s->fresh.opened.n > 0);
 	assert_in_range(s->fresh.opened.worst, RTT, USEC_PER_SEC);
 	assert_int_equal(s->fresh.lost, 0);
+	assert_true(s->fresh.state == FRESH_NONE || siege_now(s) - s->fresh.at <= USEC_PER_SEC);
 	/* Nor does one wait at the end for what will not come. */
 	assert_true(s->fresh.state != FRESH_SYN || siege_now(s) - s->fresh.at <= 3 * s->fresh.opened.worst);
 	assert_int_equal(s->fresh.failed, 0);

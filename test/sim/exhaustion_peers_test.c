@@ -9,8 +9,10 @@
 
 #define PEERS (4000u / SCALE)
 #define PEER_FIRST 10000u
-#define QUIET_PORT 9000u /* of a host that says nothing but what the test has it say */
+#define QUIET_PORT 9000u   /* of a host that says nothing but what the test has it say */
+#define WATCHED_PORT 8000u /* of one whose name decides */
 #define BULK (512u << 10)
+#define TRICKLE_TURN (2 * USEC_PER_MSEC)
 
 static struct peer {
 	uint32_t seq, ack;
@@ -18,14 +20,14 @@ static struct peer {
 	uint64_t had; /* bytes from the host */
 	usec_t probed;
 } peer[PEERS];
-static uint16_t window = 65535;
+static uint16_t window = 65535, far_port = QUIET_PORT;
 static unsigned probes;
 
 static struct tuple
 tuple_of(uint32_t n)
 {
 	return (struct tuple){{siege->bed->guest[FAMILY_V4], (uint16_t)(PEER_FIRST + n)},
-			      {addr_v4(0xcb007111), QUIET_PORT},
+			      {addr_v4(0xcb007111), far_port},
 			      IP_PROTO_TCP};
 }
 
@@ -57,7 +59,7 @@ static void
 hears(struct siege *s, const struct bed_frame *f, void *ctx)
 {
 	(void)ctx;
-	if (f->is.kind != STRICT_TCP || f->is.tcp.sport != QUIET_PORT || f->is.tcp.dport < PEER_FIRST)
+	if (f->is.kind != STRICT_TCP || f->is.tcp.sport != far_port || f->is.tcp.dport < PEER_FIRST)
 		return;
 	uint32_t n = f->is.tcp.dport - PEER_FIRST;
 	struct peer *p = &peer[n];
@@ -90,12 +92,12 @@ opens(struct siege *s, uint32_t n, void *ctx)
 }
 
 static void
-all_open(void)
+all_open(void (*configure)(struct bed_conf *c))
 {
 	memset(peer, 0, sizeof(peer));
 	window = 65535;
 	probes = 0;
-	besiege(&(struct siege_conf){0});
+	besiege(&(struct siege_conf){.configure = configure});
 	siege->stranger = hears;
 	/* A host answers after a round trip: no more at once than may be half-open. */
 	siege_flood(siege, PEERS, opens, NULL);
@@ -140,7 +142,7 @@ static void
 T20_half_closed(void **state)
 {
 	(void)state;
-	all_open();
+	all_open(NULL);
 	siege_flood(siege, PEERS, closes, NULL);
 	siege_until(siege, siege_now(siege) + 300 * USEC_PER_SEC / SCALE);
 	siege_report(siege, "4,000 connections closed by the guest alone, five minutes");
@@ -158,7 +160,7 @@ T26_closed_windows(void **state)
 	uint64_t put = 0;
 
 	(void)state;
-	all_open();
+	all_open(NULL);
 	window = 0;
 	for (uint32_t n = 0; n < PEERS; n++)
 		sends(siege, n, TCP_ACK, 0), siege_turn(siege);
@@ -302,12 +304,52 @@ T26_hoarders_leave_enough(void **state)
 	is_over(0);
 }
 
+/* --- requests that trickle ------------------------------------------------------------------------------------------ */
+
+static void
+names_decide(struct bed_conf *c)
+{
+	static const struct sluice_rule rule[] = {{.text = "deny tcp/8000 to bad.example"}};
+
+	c->gateway.rules = rule;
+	c->gateway.nrules = 1;
+}
+
+static void
+one_byte(struct siege *s, uint32_t n, void *ctx)
+{
+	(void)ctx;
+	sends(s, n, TCP_ACK | TCP_PSH, 1);
+}
+
+/* The first byte of a request in each, and then one a minute: five seconds are all it has. */
+static void
+T26_requests_that_trickle(void **state)
+{
+	(void)state;
+	far_port = WATCHED_PORT;
+	all_open(names_decide);
+	assert_true(siege->bed->gw->count[GW_POLICY_PEEKED] >= PEERS);
+	siege_flood(siege, PEERS, one_byte, NULL);
+	siege_until(siege, siege_now(siege) + 2 * USEC_PER_SEC);
+	assert_true(siege->bed->gw->flows.kind[FLOW_TCP].open > PEERS);
+	siege_until(siege, siege_now(siege) + 4 * USEC_PER_SEC);
+	siege_report(siege, "4,000 requests of one byte, six seconds");
+	others_are_served();
+	is_bounded(&(struct held){.turn = TRICKLE_TURN, .pool = pool_max(), .heap = HEAP_MAX});
+	for (uint32_t n = 0; n < PEERS; n++)
+		assert_true(peer[n].reset || vhost_recv_len(siege->bed->vhost, fd_of(n)) == 0);
+	siege_flood(siege, PEERS, leaves, NULL);
+	far_port = QUIET_PORT;
+	is_over(128u << 10); /* of refusals, for the guest to read */
+}
+
 /* One byte a minute each way, for ten minutes. */
 static void
 T26_a_byte_a_minute(void **state)
 {
 	(void)state;
-	all_open();
+	all_open(NULL);
 	for (unsigned minute = 0; minute < 10; minute++) {
 		for (uint32_t n = 0; n < PEERS; n++) {
 			sends(siege, n, TCP_ACK | TCP_PSH, 1);
@@ -330,9 +372,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(T20_half_closed),
-	    cmocka_unit_test(T26_closed_windows),
-	    cmocka_unit_test(T26_hoarders_leave_enough),
+	    cmocka_unit_test(T20_half_closed),           cmocka_unit_test(T26_closed_windows),
+	    cmocka_unit_test(T26_hoarders_leave_enough), cmocka_unit_test(T26_requests_that_trickle),
 	    cmocka_unit_test(T26_a_byte_a_minute),
 	};
 
