@@ -338,7 +338,7 @@ test-tls36: $(TLS36_TESTS)
 coverage: $(call tests,cov) $(EXAMPLE) all
 	@find build/cov -name '*.gcda' -delete
 	@find build/cov -name '*.gcno' | sed 's/gcno$$/gcda/' | xargs sh -c 'umask 0; for f; do : >"$$f"; done' -
-	-@TEST='$(TEST)' tools/test.sh cov
+	-@TEST_LIMIT=$${TEST_LIMIT:-1800} TEST='$(TEST)' tools/test.sh cov
 	@find build/cov -name '*.gcda' -empty -delete
 	@tools/coverage.py $(if $(TEST),,-o docs/testing.md) build/cov $(LAYERS) cli vmm
 
