@@ -1,5 +1,5 @@
 /*
- * exhaustion_dns_test.c - floods of questions, and nameservers that flood (D13)
+ * exhaustion_dns_test.c - floods of questions, and nameservers that flood (D5, D13)
  *
  * Beside the old connection and the new ones a name is asked for every few milliseconds: its server answers, and so must the gateway.
  */
@@ -82,7 +82,7 @@ D13_questions_that_are_answered(void **state)
 }
 
 static void
-D9_answers_among_garbage(void **state)
+D5_answers_among_garbage(void **state)
 {
 	(void)state;
 	besiege_names(NAMES_GARBAGE);
@@ -115,7 +115,7 @@ floods_back(struct siege *s, void *ctx)
 }
 
 static void
-D9_a_server_that_floods(void **state)
+D5_a_server_that_floods(void **state)
 {
 	(void)state;
 	besiege_names(NAMES_ANSWERED);
@@ -246,7 +246,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(D13_questions_nobody_answers), cmocka_unit_test(D13_questions_that_are_answered),
-	    cmocka_unit_test(D9_answers_among_garbage),     cmocka_unit_test(D9_a_server_that_floods),
+	    cmocka_unit_test(D5_answers_among_garbage),     cmocka_unit_test(D5_a_server_that_floods),
 	    cmocka_unit_test(D13_pipelined_and_unanswered), cmocka_unit_test(D13_pipelined_and_answered),
 	};
 

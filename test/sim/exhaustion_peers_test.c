@@ -1,6 +1,6 @@
 /*
  * exhaustion_peers_test.c - thousands of peers that hold on to what they have: half-closed, with closed windows, a byte a minute,
- * requests that trickle (T26, T20)
+ * requests that trickle (T26)
  *
  * They leave a few places in the tables, as the limits are what a guest may have; within those nothing of theirs may keep the old
  * connection and the new ones from what they need.
@@ -139,7 +139,7 @@ closes(struct siege *s, uint32_t n, void *ctx)
 }
 
 static void
-T20_half_closed(void **state)
+T26_half_closed(void **state)
 {
 	(void)state;
 	all_open(NULL);
@@ -372,7 +372,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(T20_half_closed),           cmocka_unit_test(T26_closed_windows),
+	    cmocka_unit_test(T26_half_closed),           cmocka_unit_test(T26_closed_windows),
 	    cmocka_unit_test(T26_hoarders_leave_enough), cmocka_unit_test(T26_requests_that_trickle),
 	    cmocka_unit_test(T26_a_byte_a_minute),
 	};
