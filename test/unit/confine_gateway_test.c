@@ -23,7 +23,8 @@ static struct real real;
 struct thread {
 	pthread_t id;
 	const struct sluice_confine *ask;
-	bool frees; /* the confined thread frees it, too */
+	bool frees;          /* the confined thread frees it, too, */
+	atomic_bool stopped; /* once sluice_stop() has returned */
 	atomic_int held;
 	int ended;
 	char err[300];
@@ -33,13 +34,18 @@ static void *
 gateway_main(void *ctx)
 {
 	struct thread *t = ctx;
+	struct sluice_stats st = {.size = sizeof(st)};
 	int held = sluice_confine(real.s, t->ask, t->err, sizeof(t->err));
 
 	atomic_store(&t->held, held);
 	if (held < 0)
 		return NULL;
 	t->ended = sluice_run(real.s);
+	sluice_get_stats(real.s, &st);
+	child_needs(st.turns > 0, "turns");
 	if (t->frees) {
+		while (!atomic_load(&t->stopped))
+			usleep(1000);
 		sluice_free(real.s);
 		real.s = NULL;
 	}
@@ -61,10 +67,6 @@ start(struct thread *t)
 static void
 stop(struct thread *t)
 {
-	struct sluice_stats st = {.size = sizeof(st)};
-
-	sluice_get_stats(real.s, &st);
-	child_needs(st.turns > 0, "turns");
 	sluice_stop(real.s);
 	child_needs(pthread_join(t->id, NULL) == 0 && t->ended == 0, "the end");
 	sluice_free(real.s);
@@ -357,6 +359,7 @@ behind_a_socket(void *ctx)
 	if (stream) /* a datagram VMM leaves with its process, which is this one */
 		visit(stream, &sa, own);
 	sluice_stop(real.s);
+	atomic_store(&t.stopped, true);
 	pthread_join(t.id, NULL);
 	child_needs(t.ended == 0 && !real.s, "the end");
 #ifndef SLUICE_INSTRUMENTED
