@@ -27,7 +27,7 @@ for name in $(grep '^|' $page | grep -oE '`[a-z0-9_]+:[A-Za-z0-9_]+`' | tr -d '`
 	script) [ -e "test/script/$test.script" ] || [ -e "test/script/$test.c" ] ;;
 	live) [ -e "test/live/$test.sh" ] || [ -e "test/live/$test.c" ] ;;
 	fuzz) [ -e "test/fuzz/$test.c" ] ;;
-	*) grep -qw "$test" "test/unit/$file.c" 2>/dev/null ;;
+	*) grep -qw "$test" "test/unit/$file.c" "test/sim/$file.c" 2>/dev/null ;;
 	esac || complain "$name is no test"
 done
 
