@@ -314,9 +314,10 @@ install: all
 tests = $(patsubst %.c,build/$(1)/%,$(TEST_C) $(FUZZ_C)) $(PROGRAM:%=build/$(1)/%)
 
 # What several threads touch: the rings of the port, the virtqueues and their lock, two gateways in one process,
-# policies that are left for one that runs, secrets that are changed while requests have them; every call that any thread may make.
+# policies that are left for one that runs, secrets that are changed while requests have them; every call that any thread may
+# make; a thread that is confined.
 THREAD_TESTS := port_thread_test virtio_thread_test two_gateways_test reload_thread_test secret_store_thread_test \
-                tls_thread_test calls_thread_test
+                tls_thread_test calls_thread_test confine_gateway_test
 
 # What is about TLS, and so runs with the newer library, too; of the live tests, those that say so.
 TLS36_TESTS := $(patsubst %.c,build/tls36/%,$(filter test/unit/tls_% test/fuzz/fuzz_tls_% test/fuzz/fuzz_certificate.c,$(TEST_C) $(FUZZ_C))) \
