@@ -7,6 +7,7 @@
  */
 #include "test/unit/confine_kit.h"
 
+#include <seccomp.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -506,14 +507,54 @@ G7_other_threads(void **state)
 	assert_int_equal(in_child(another_thread_tries, &all), WENT_WELL);
 }
 
+/* --- a kernel that lacks a part ------------------------------------------------------------------------ */
+
+struct lack {
+	const char *call; /* the kernel does not know it */
+	int held;
+	const char *part; /* of the sentence */
+};
+
+static int
+on_an_older_kernel(void *ctx)
+{
+	const struct lack *lack = ctx;
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	char err[300] = "";
+
+	child_needs(seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), seccomp_syscall_resolve_name(lack->call),
+				     0) == 0 &&
+			seccomp_load(filter) == 0,
+		    "an older kernel");
+	seccomp_release(filter);
+	int held = sluice_confine(NULL, NULL, err, sizeof(err));
+	if (held != lack->held || !strstr(err, lack->part))
+		dprintf(STDERR_FILENO, "# %d '%s'\n", held, err);
+	return held == lack->held && strstr(err, lack->part) ? 0 : 1;
+}
+
+/* The rest holds, and what does not is said. */
+static void
+G7_kernels_that_lack_a_part(void **state)
+{
+	struct lack files = {"landlock_create_ruleset", SLUICE_CONFINED_PRIVILEGES | SLUICE_CONFINED_CALLS,
+			     "no Landlock"},
+		    calls = {"seccomp", SLUICE_CONFINED_PRIVILEGES, "no seccomp filters"};
+
+	(void)state;
+	if (confine_files_version() > 0)
+		calls.held |= SLUICE_CONFINED_FILES;
+	assert_int_equal(in_child(on_an_older_kernel, &files), WENT_WELL);
+	assert_int_equal(in_child(on_an_older_kernel, &calls), WENT_WELL);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(G7_a_confined_gateway_serves),
-	    cmocka_unit_test(G7_guests_behind_sockets),
-	    cmocka_unit_test(G7_calls_that_are_wrong),
-	    cmocka_unit_test(G7_other_threads),
+	    cmocka_unit_test(G7_a_confined_gateway_serves), cmocka_unit_test(G7_guests_behind_sockets),
+	    cmocka_unit_test(G7_calls_that_are_wrong),      cmocka_unit_test(G7_other_threads),
+	    cmocka_unit_test(G7_kernels_that_lack_a_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
