@@ -204,6 +204,9 @@ datagrams_play(void)
 	for (unsigned i = 0; i < 8; i++)
 		guest_udp(6000, &run, zeros, 1000);
 	guest_udp(6001, &lone, "question", 8);
+	struct craft c = bed_craft(bed, &run.addr);
+	c.tos = 0x10;
+	bed_push(bed, buf, craft_udp(buf, &c, 6002, 7002, view_of("urgent", 6)));
 	guest_pings(&v4);
 	guest_pings(&v6);
 	assert_true(vhost_send_dgram(bed->vhost, in, &outside, "outside", 7));
@@ -216,6 +219,7 @@ datagrams_play(void)
 	network_says_no();
 	unsigned hurt = is_worse("a run", heard_at[6000].bytes != 8000);
 	hurt += is_worse("a lone one", heard_at[6001].bytes != 308);
+	hurt += is_worse("one of another class", heard_at[6002].bytes != 6);
 	hurt += is_worse("ping", echoes[FAMILY_V4] != 1) + is_worse("ping 6", echoes[FAMILY_V6] != 1);
 	return hurt + is_worse("a published port", !inside);
 }

@@ -9,6 +9,7 @@
  *	at most one of the scene's lines is the worse for it, and none where the kernel only asks to come again
  *	in the end every descriptor, place and block is back, and who comes next is served
  *
+ * Of scenes with handshakes some calls fail, each in one way; of the others all, in every way.
  * What never fails is no test: an operation that no scene has made to fail is a failure of this one.
  */
 #include "test/unit/fault_scenes.h"
@@ -16,6 +17,7 @@
 #include <stddef.h>
 
 #define ERRORS 12
+#define SOME 8u
 
 /* The operations, what the kernel may say of each, and whether it may do only a part. */
 static const struct op {
@@ -147,25 +149,35 @@ call_fails(const struct scene *s, unsigned i, unsigned nth, bool in_turn)
 	while (n < ERRORS && op->error[n])
 		n++;
 	for (unsigned e = 0; e < n; e++)
-		if (!in_turn || e == nth % n)
+		if (!in_turn || e == injected[i] % n)
 			injected[i] += scene_survives(s, op, nth, op->error[e]);
 	if (op->partly)
 		injected[i] += scene_survives(s, op, nth, 0);
 }
 
+/* A scene with handshakes takes milliseconds: of each operation so many calls, spread over all of them.  FAULTS=all: all of them. */
 static void
 scene_with_faults(const struct scene *s)
 {
 	struct fault none = {.arm = arm, .disarm = disarm};
-	uint64_t most[OPERATIONS], before = runs;
+	bool some = s->kind == SLOW && !getenv("FAULTS");
+	uint64_t most[OPERATIONS], all = 0, before = runs;
 
 	if (scene_run(s, &none) > 0)
 		fail_msg("nothing failed, and yet:%s", worse);
 	memcpy(most, calls, sizeof(most));
-	for (unsigned i = 0; i < OPERATIONS; i++)
-		for (unsigned nth = 1; nth <= most[i]; nth++)
-			call_fails(s, i, nth, s->kind == SLOW && !getenv("FAULTS"));
-	print_message("%s: %u runs\n", s->name, (unsigned)(runs - before));
+	for (unsigned i = 0; i < OPERATIONS; i++) {
+		/* The sleep here is the bed's, not the gateway's. */
+		if (strcmp(table[i].name, "poll") == 0)
+			continue;
+		unsigned stride = some ? (unsigned)(most[i] / SOME + 1) : 1;
+
+		for (unsigned nth = 1; nth <= most[i]; nth += stride)
+			call_fails(s, i, nth, some);
+		all += most[i];
+	}
+	print_message("%s: %u calls, %u faults%s\n", s->name, (unsigned)all, (unsigned)(runs - before),
+		      some ? " (some of the calls)" : "");
 }
 
 static void
