@@ -29,7 +29,7 @@ host_find(struct sim *s)
 
 	while ((o = vhost_opts(v, s->next_fd)) != NULL) {
 		int fd = s->next_fd++;
-		enum host_kind kind = vhost_kind(v, fd);
+		enum host_kind kind = (enum host_kind)vhost_kind(v, fd);
 
 		if (o->listen_only)
 			continue;
