@@ -17,6 +17,8 @@
 #   crr             connect, request, reply, close; 16 at once
 #   udp_up udp_down the highest rate of 1400-byte datagrams that loses less than 1 %
 #   idle            memory with 9,000 idle connections, latency beside them
+#   flood           10,000 SYNs a second from the guest, all refused: latency of an old connection beside them, in times of what it
+#                   was just before, and how long a new one takes
 #   port            the whole gateway on the in-process port, beside a plain loop of writev(2) or readv(2), and
 #                   the port's rings with no stack behind them
 #   socket          the links behind sockets, stream and datagrams, with no stack behind them
@@ -258,6 +260,21 @@ idle()
 	printf ',"alive":%s}\n' "$(member alive "$down")"
 }
 
+# The flood is what a packet socket sends, to a port where nobody listens: a server would be what is measured.
+flooded()
+{
+	local g=$1 calm rr crr flood
+	calm=$(member p50 "$(load "$g" rr -c $gateway -p 7000 -t 1)")
+	on_guest "$g" timeout 20 "$tools/flood" $tap $guest $gateway 9 10000 4 >/dev/null & flood=$!
+	sleep 0.5
+	rr=$(load "$g" rr -c $gateway -p 7000 -t 1)
+	crr=$(member value "$(load "$g" crr -c $gateway -p 7000 -n 8 -j 1 -t 1)")
+	wait $flood
+	awk -v calm="$calm" -v rr="$(member p50 "$rr")" -v p99="$(member p99 "$rr")" -v crr="$crr" 'BEGIN {
+		if (calm > 0 && rr > 0 && crr > 0)
+			printf "{\"value\":%.2f,\"calm\":%s,\"p50\":%s,\"p99\":%s,\"open_ms\":%.3f}\n", rr / calm, calm, rr, p99, 1000 / crr }'
+}
+
 member() { local v; v=$(sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p" <<<"$2"); echo "${v:-null}"; } # of a JSON object
 
 first() # first GATEWAY: a gateway of its own, started for this
@@ -304,7 +321,7 @@ setup
 
 read -ra started <<<"$gateways"
 starts
-if any_wanted tcp_up tcp_down tcp8_up tcp8_down rr udp_rr crr udp_up udp_down idle; then
+if any_wanted tcp_up tcp_down tcp8_up tcp8_down rr udp_rr crr udp_up udp_down idle flood; then
 	sluice_options=(--max-tcp 16384)
 	start_all 1500
 	row tcp_up    1500 "$runs" bulk @ 1
@@ -317,6 +334,7 @@ if any_wanted tcp_up tcp_down tcp8_up tcp8_down rr udp_rr crr udp_up udp_down id
 	row udp_up    1500 "$runs" load @ udp_up -c $gateway -p 7000 -t 0.5
 	row udp_down  1500 "$runs" load @ udp_down -c $gateway -p 7000 -t 0.5
 	row idle      1500 1 idle @
+	row flood     1500 "$runs" flooded @
 	stop_all
 fi
 if any_wanted jumbo_up jumbo_down jumbo8_up jumbo8_down; then
