@@ -9,7 +9,7 @@
 
 #include "proxy/flow.h"
 
-#define PLACES 64u
+#define PLACES 96u
 #define NAMES 200u
 
 struct test_flow {
@@ -216,6 +216,24 @@ a_deadline_that_moved_away_does_not_wake(void **state)
 	assert_int_equal(flows_next_deadline(t), TIME_NEVER);
 }
 
+/* Of many deadlines that fall together a turn takes so many, and the loop does not sleep before the others. */
+static void
+deadlines_are_bounded_a_turn(void **state)
+{
+	struct flow_table *t = *state;
+	unsigned ran = 0;
+
+	for (unsigned i = 0; i < PLACES; i++)
+		flow_schedule(t, new_at(t, i, 100));
+	assert_true(PLACES > FLOW_TURN_DEADLINES);
+	flows_expire(t, 100);
+	assert_int_equal(flows_next_deadline(t), 100);
+	flows_begin_ready(t);
+	while (flows_next_ready(t))
+		ran++;
+	assert_int_equal(ran, FLOW_TURN_DEADLINES);
+}
+
 static void
 a_deadline_that_came_nearer_is_kept(void **state)
 {
@@ -257,6 +275,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(ready_flows_leave_in_order_also_when_one_is_deleted, setup,
 					    teardown),
 	    cmocka_unit_test_setup_teardown(a_deadline_that_moved_away_does_not_wake, setup, teardown),
+	    cmocka_unit_test_setup_teardown(deadlines_are_bounded_a_turn, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_deadline_that_came_nearer_is_kept, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_new_flow_is_all_zero_after_its_head, setup, teardown),
 	};
