@@ -656,7 +656,7 @@ static const struct row rows[] = {
     {.what = "a file outside, by a link inside", .try = read_by_link, .refused = EACCES, .landlock = 1},
     {.what = "/etc/passwd", .try = read_passwd, .refused = EACCES, .landlock = 1},
     {.what = "the root directory", .try = list_root, .refused = EACCES, .landlock = 1},
-    {.what = "/proc/self/mem", .try = own_memory, .refused = EACCES, .landlock = 1},
+    {.what = "/proc/self/mem", .try = own_memory, .refused = EACCES, .landlock = 1, .watched = true},
     {.what = "/proc/PARENT/mem", .try = memory_of_parent, .refused = EACCES, .landlock = 1},
     {.what = "writing, where nothing is written", .try = write_named, .refused = KILLED, .watched = true},
     {.what = "writing a file that is read",
