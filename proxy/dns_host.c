@@ -89,7 +89,8 @@ ask_path(struct sluice *gw, enum family fam)
 
 	int rc = gw->host->ops->connect(gw->host, fd, &root[fam]);
 	gw_close(gw, &fd, false);
-	return rc == 0 || rc == -EINPROGRESS;
+	/* A shortage of ours says nothing about the way.  (But a family without an address: EADDRNOTAVAIL.) */
+	return rc == 0 || rc == -EINPROGRESS || (rc != -EADDRNOTAVAIL && trouble_of(-rc) == TROUBLE_FULL);
 }
 
 static bool

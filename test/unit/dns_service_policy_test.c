@@ -372,6 +372,29 @@ no_path_of_a_family(void **state)
 	end();
 }
 
+/* What runs short here for a moment says nothing about where a family leads. */
+static void
+a_shortage_is_no_missing_path(void **state)
+{
+	static const int shortages[] = {EAGAIN, ENOBUFS, ENOMEM};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(shortages) / sizeof(shortages[0]); i++) {
+		begin();
+		vhost_fail(bed->vhost, "connect", 1, shortages[i]);
+		asks(1, "a.example", DNS_AAAA);
+		server_answers(udp(SERVER_A), "2001:4860:4860::8888");
+		assert_int_equal(hears(1).answers, 1);
+		end();
+	}
+	begin();
+	vhost_fail(bed->vhost, "connect", 1, EADDRNOTAVAIL);
+	asks(1, "a.example", DNS_AAAA);
+	assert_int_equal(hears_rcode(1, DNS_NOERROR).answers, 0);
+	assert_int_equal(counted(GW_DNS_FORWARDED), 0);
+	end();
+}
+
 static void
 no_path_at_all_suppresses_nothing(void **state)
 {
@@ -551,6 +574,7 @@ main(void)
 	    TEST(exempt_by_rule_or_by_name),
 	    TEST(protection_switched_off),
 	    TEST(no_path_of_a_family),
+	    TEST(a_shortage_is_no_missing_path),
 	    TEST(no_path_at_all_suppresses_nothing),
 	    TEST(a_family_the_guest_has_not),
 	    TEST(known_names),
