@@ -323,7 +323,7 @@ tokens_that_are_read(void **state)
 
 #define RULE(more)                                                                                           \
 	"{\"rules\": [{\"direction\": \"egress\", \"action\": \"allow\", \"destination\": \"any\"" more "}]" \
-													"}"
+	"}"
 #define LISTED "E p.json:1:12: "
 
 static void
