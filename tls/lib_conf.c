@@ -3,8 +3,9 @@
  *
  * Suites with an authenticated cipher and ephemeral elliptic curves alone: DHE lets a server choose numbers that cost us seconds, a
  * RSA key exchange has no forward secrecy, and CBC is what servers have that nobody maintains (they can be let through unopened).
- * First comes what this processor is fastest with: AES-GCM where it has AES of its own, else ChaCha20 (docs/tls.md has figures).  P-256 first: its key costs half
- * of X25519's; what is left out (X448, Brainpool, secp256k1) costs up to a hundred times as much, and no public server needs it.
+ * First comes what this processor is fastest with: AES-GCM where it has AES of its own, else ChaCha20 (docs/tls.md has figures).  P-256
+ * first: its key costs half of X25519's; what is left out (X448, Brainpool, secp256k1) costs up to a hundred times as much, and no
+ * public server needs it.
  */
 #include "tls/lib.h"
 

@@ -1,7 +1,7 @@
 /*
  * tls.h - what all TLS connections of a gateway share, and one end of a connection
  *
- * Built on mbedTLS (2.28 or 3.6: tls/lib.h hides which).  An end is driven, never waits, and asks nobody for the time: bytes
+ * Built on mbedTLS (2.28 or 3.6: tls/lib.h hides which), and on libcrypto for application data (tls/record.h).  An end is driven, never waits, and asks nobody for the time: bytes
  * come and go through `struct tls_io`, randomness through `struct tls_random`.  One thread per `struct tls`.
  *
  *     tls_client_new() / tls_server_new()
