@@ -101,7 +101,8 @@ set_options(int fd, enum host_kind kind, enum family fam, const struct host_sock
 	bool v6 = fam == FAMILY_V6;
 	int rc = 0;
 
-	if (v6)
+	/* Who connects names an address of one family: there, IPv4 ones are never told in IPv6's form (addr.h). */
+	if (v6 && (kind != HOST_TCP || o->listen_only))
 		rc = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	if (rc == 0 && o->listen_only)
 		rc = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
@@ -143,15 +144,34 @@ kernel_socket(struct host *h, enum host_kind kind, enum family fam, const struct
 }
 
 static int
+take_error(int fd)
+{
+	int err = 0;
+	socklen_t len = sizeof(err);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+		return -errno;
+	return -err;
+}
+
+/* Over the host's own loopback the handshake, or the refusal, is done before connect(2) returns: a refusal is told
+ * at once, and costs no arming. */
+static int
 kernel_connect(struct host *h, int fd, const struct endpoint *to)
 {
 	union sockaddr_any sa;
 	socklen_t len = sockaddr_of(to, &sa);
+	int rc;
 
 	(void)h;
 	if (len == 0)
 		return -ENETUNREACH;
-	return connect(fd, &sa.sa, len) < 0 ? -errno : 0;
+	if (connect(fd, &sa.sa, len) == 0)
+		return 0;
+	if (errno != EINPROGRESS || !addr_is_loopback(&to->addr))
+		return -errno;
+	rc = take_error(fd);
+	return rc ? rc : -EINPROGRESS;
 }
 
 static int
@@ -163,20 +183,9 @@ kernel_disconnect(struct host *h, int fd)
 	return connect(fd, &nobody, sizeof(nobody)) < 0 ? -errno : 0;
 }
 
-static int
-take_error(int fd)
-{
-	int err = 0;
-	socklen_t len = sizeof(err);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
-		return -errno;
-	return -err;
-}
-
 /*
- * A peer's name is there from the handshake's end until CLOSED: one call in the common case.  Without it,
- * an error not yet taken is the outcome; when that has been taken already, the state still tells.
+ * Asked when something is wrong: an error not yet taken is the outcome.  A peer's name is there from the
+ * handshake's end until CLOSED; when the error has been taken already, the state still tells.
  */
 static int
 kernel_connect_result(struct host *h, int fd)
@@ -187,13 +196,13 @@ kernel_connect_result(struct host *h, int fd)
 	socklen_t state_len = sizeof(state);
 
 	(void)h;
+	int rc = take_error(fd);
+	if (rc)
+		return rc;
 	if (getpeername(fd, &sa.sa, &len) == 0)
 		return 0;
 	if (errno != ENOTCONN)
 		return -errno;
-	int rc = take_error(fd);
-	if (rc)
-		return rc;
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &state_len) < 0)
 		return -errno;
 	return state == TCP_CLOSE ? -ECONNABORTED : -EINPROGRESS;

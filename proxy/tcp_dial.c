@@ -228,7 +228,8 @@ reached(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 static bool
 try_failed(struct sluice *gw, struct tcp_flow *tf, int error, usec_t now)
 {
-	gw_close(gw, &tf->flow.fd, true);
+	/* Only where we ran short may there be a connection: nothing is left to reset of one that failed. */
+	gw_close(gw, &tf->flow.fd, trouble_of(error) == TROUBLE_FULL);
 	if (tf->dialing == DIAL_PROXY && !was_decided(tf)) {
 		proxy_unreached(gw, tf, error, now);
 		return false;
