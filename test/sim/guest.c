@@ -305,9 +305,9 @@ hear_error(struct sim *s, const struct strict *f)
 		return;
 	uint8_t proto = p[addr_is_v4(&f->ip.src) ? 9 : 6];
 	uint16_t from = (uint16_t)(p[at] << 8 | p[at + 1]), to = (uint16_t)(p[at + 2] << 8 | p[at + 3]);
-	struct talk *t = proto == IP_PROTO_TCP ? talk_at_port(s, to) : NULL;
+	struct talk *t = proto == IP_PROTO_TCP ? talk_from_port(s, from) : NULL;
 
-	if (!t || t->pub.tuple.guest.port != from || t->tcp.state != GUEST_SYN_SENT)
+	if (!t || t->pub.tuple.remote.port != to || t->tcp.state != GUEST_SYN_SENT)
 		return;
 	s->res.unreachable++;
 	talk_broke(s, t, "unreachable");

@@ -82,8 +82,10 @@ emit(struct sim *s, struct talk *t, struct tcp_hdr *h, uint64_t at, size_t len)
 	seg.hdr.dport = t->pub.tuple.remote.port;
 	if (len && t->script) {
 		seg.data = view_of(t->script->up + at - 1, len);
+	} else if (len && t->sealed) {
+		seg.data = tls_up(t, at - 1, len);
 	} else if (len) {
-		luck_fill(s->big, t->key[UP], at - 1, len);
+		talk_fill(t, UP, s->big, at - 1, len);
 		seg.data = view_of(s->big, len);
 	}
 	size_t n = craft_tcp(s->buf, &c, &seg);

@@ -6,6 +6,7 @@
  *	guest.c      the guest: what a frame is for, neighbours, datagrams, echoes, names
  *	guest_tcp.c  its TCP
  *	talk.c       conversations: their two ends as programs, sockets of the host
+ *	tls.c        ends of TLS connections
  *	look.c       what the gateway may say on a conversation, held against what came to it
  *	host.c       the host's datagram sockets and its nameserver
  *	rules.c      policies, decided the plain way
@@ -128,6 +129,8 @@ struct talk {
 	struct gateway_eye eye;
 	struct program prog[WAYS]; /* UP: the guest's, which writes upwards */
 	struct script *script;     /* NULL: none */
+	struct sealed *sealed;     /* TLS; NULL: in the clear */
+	uint64_t sum[WAYS];        /* of what came in the clear over TLS */
 	enum host_state host;
 	int fd;
 	struct endpoint client; /* published: from */
@@ -243,6 +246,8 @@ void rules_config(const struct policy_plain *p, struct sluice_config *cfg,
 #define INNER_PORT 7000u     /* where they lead */
 #define PUBLISHED 4u
 #define UDP_PORT 3000u
+#define TLS_PORT 30000u /* of servers that speak TLS, and TLS_SERVERS of them */
+#define TLS_SERVERS 16u
 
 struct step_plan;
 
@@ -293,9 +298,13 @@ struct sim {
 	uint64_t events_open, events_closed;
 	uint64_t turns_second; /* turns in the second that began at ... */
 	usec_t second_at;
-	unsigned caused;     /* things that came from outside in it */
-	struct action *plan; /* the next first */
-	struct luck kick_luck;
+	unsigned caused;                  /* things that came from outside in it */
+	struct action *plan;              /* the next first */
+	struct luck kick_luck, more_luck; /* more: of what came to the plan later */
+	struct tls_world *tls;            /* NULL: none in this world */
+	uint16_t tls_port[TLS_SERVERS];
+	struct talk *tls_at[TLS_SERVERS]; /* who has that port, or had it last */
+	uint64_t events_sum;
 	usec_t stop_at; /* TIME_NEVER */
 	uint8_t buf[FRAME_MAX];
 	uint8_t big[65536];
@@ -344,12 +353,39 @@ void gtcp_stray(struct sim *s, const struct strict *f);
 struct talk *talk_of(struct sim *s, const struct addr *remote, uint16_t remote_port, uint16_t guest_port);
 struct sim_talk *sim_talk_begin(struct sim *s, const struct sim_talk_conf *conf);
 struct talk *talk_at_port(struct sim *s, uint16_t server_port);
+struct talk *talk_from_port(struct sim *s, uint16_t guest_port); /* of those the guest began */
 void talk_guest_program(struct sim *s, struct talk *t);
 bool talk_host_act(struct sim *s, struct talk *t); /* true: something happened */
 usec_t talk_next(const struct sim *s, const struct talk *t);
 void talk_found(struct sim *s, int fd, const struct endpoint *peer);
 void talk_check_over(struct sim *s, struct talk *t);
 void talk_broke(struct sim *s, struct talk *t, const char *why);
+
+/* Bytes of a conversation in the clear: [at, at + n) of what goes that way. */
+void talk_fill(const struct talk *t, enum way way, uint8_t *to, uint64_t at, size_t n);
+bool talk_is(const struct talk *t, enum way way, const uint8_t *p, uint64_t at, size_t n);
+/* What a program reads or writes at once of n; that it has read so much; whether its time to reset has come. */
+uint64_t prog_portion(uint64_t n, uint32_t size);
+uint64_t prog_to_write(const struct program *p, const struct sim_end *e, uint64_t total, uint64_t heard);
+void prog_took(struct sim *s, struct program *p, const struct sim_end *e, uint64_t n);
+
+/* tls.c */
+void tls_world_begin(struct sim *s); /* before the gateway: what it is told */
+void tls_world_free(struct sim *s);
+/* A conversation that has just begun speaks TLS.  False: all ports are taken. */
+bool tls_talk(struct sim *s, struct talk *t);
+void tls_talk_free(struct talk *t);
+/* Its program at that end: true: something happened.  closed: nothing more will come, and all is to be read now. */
+bool tls_act(struct sim *s, struct talk *t, enum way way, bool closed);
+bool tls_is_sealed_shut(const struct talk *t, enum way way);
+/* What the gateway says to the guest there; what the guest has to say there. */
+void tls_look(struct sim *s, struct talk *t, uint64_t at, struct view v, bool fin);
+struct view tls_up(const struct talk *t, uint64_t at, size_t n);
+/* The gateway may end it by itself: a handshake that was late, a connection whose request was answered. */
+bool tls_may_end(const struct sim *s, const struct talk *t);
+/* Its head, of HTTP/1. */
+#define TLS_HEAD 128u
+size_t tls_head(const struct talk *t, enum way way, char head[TLS_HEAD]);
 
 /* script.c */
 void script_ask(struct sim *s, enum family fam, unsigned name);

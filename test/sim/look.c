@@ -107,11 +107,13 @@ look_text(struct sim *s, struct talk *t, const struct bed_frame *f)
 	}
 	if (t->script)
 		script_heard(s, t, from - 1, is->payload, fin);
+	else if (t->sealed)
+		tls_look(s, t, from - 1, is->payload, fin);
 	else if (from - 1 + len > p->wrote)
 		complain(s, t, "text that the host has not written", from - 1 + len);
-	else if (!luck_is(is->payload.p, t->key[DOWN], from - 1, len))
+	else if (!talk_is(t, DOWN, is->payload.p, from - 1, len))
 		complain(s, t, "other text than the host wrote, from byte", from - 1);
-	if (fin && !t->script && (!p->shut || from - 1 + len != p->wrote))
+	if (fin && !t->script && !t->sealed && (!p->shut || from - 1 + len != p->wrote))
 		complain(s, t, "a FIN where the host has not ended", from - 1 + len);
 	if (end > e->guest_edge + (end - from == 1 ? 1 : 0))
 		complain(s, t, "text beyond the window the guest told", end - e->guest_edge);
@@ -179,7 +181,7 @@ look_sent(struct sim *s, struct talk *t, const struct bed_frame *f)
 		(long long)offset_of(h->seq, e->iss, e->max), f->is.payload.len,
 		(long long)offset_of(h->ack, t->tcp.iss, e->ack), h->wnd, h->nsack);
 	if (h->flags & TCP_RST) {
-		if (!t->disturbed && !(e->fin && e->fin_came))
+		if (!t->disturbed && !(e->fin && e->fin_came) && !tls_may_end(s, t))
 			complain(s, t, "a reset that nobody gave a reason for", h->seq);
 		return;
 	}
@@ -306,6 +308,9 @@ look_kick(struct sim *s)
 	uint64_t frames = s->bed->frames, up = gw->count[GW_BYTES_TO_HOST],
 		 down = gw->count[GW_BYTES_TO_GUEST];
 
+	/* Who has work left waits for room on the link. */
+	if (gw->flows.ready_first)
+		return;
 	for (int k = 0; k < FLOW_KINDS; k++) {
 		for (uint32_t i = 0; i < gw->flows.kind[k].fresh; i++) {
 			struct flow *f = flow_at(&gw->flows, (enum flow_kind)k, i);

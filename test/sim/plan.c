@@ -31,6 +31,14 @@ static const struct {
     {SIM_TROUBLE, 400}, {SIM_IDLE, 100}, {SIM_OFFLOAD, 400},  {SIM_STOP, 100},
 };
 
+/* The same, of what came later: it has chance of its own, so that other worlds stay what they were. */
+static const struct more_kind {
+	enum sim_has what;
+	unsigned often; /* in 1,000 */
+} more_kinds[] = {
+    {SIM_TLS, 10},
+};
+
 static const char *const servers[] = {"192.0.2.54", "192.0.2.53"};
 
 static void
@@ -39,6 +47,9 @@ choose_kinds(struct sim *s)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (luck_in(&s->luck, kinds[i].often, 1000))
 			s->res.has |= kinds[i].what;
+	for (size_t i = 0; i < sizeof(more_kinds) / sizeof(more_kinds[0]); i++)
+		if (luck_in(&s->more_luck, more_kinds[i].often, 1000))
+			s->res.has |= more_kinds[i].what;
 	s->res.has = (s->res.has | s->set.with) & ~s->set.without;
 }
 
@@ -90,6 +101,8 @@ plan_setting(struct sim *s)
 		s->policy = p;
 		rules_config(&s->policy, gw, s->rule, s->rule_text);
 	}
+	if (sim_has(s, SIM_TLS))
+		tls_world_begin(s);
 }
 
 /* --- conversations -------------------------------------------------------------------------------------------------- */
@@ -181,6 +194,24 @@ choose_talk(struct sim *s, struct sim_talk_conf *c)
 		choose_trouble(l, c);
 }
 
+/* Another of its conversations speaks TLS. */
+static void
+choose_tls(struct sim *s, struct sim_talk_conf *c)
+{
+	struct luck *l = &s->more_luck;
+	static const enum sim_server server[] = {SIM_SERVER_NOBODYS, SIM_SERVER_OTHERS};
+
+	c->published = c->to_self = false;
+	c->tls = luck_in(l, 1, 5) ? SIM_SEALED : SIM_OPENED;
+	if (c->tls == SIM_OPENED && luck_in(l, 1, 8))
+		c->server = server[luck_below(l, 2)];
+	if (c->tls == SIM_OPENED && luck_in(l, 1, 3)) {
+		c->http = true;
+		c->guest.echoes = c->host.echoes = false;
+		c->guest.write_gap = 0; /* a head has to be whole in time */
+	}
+}
+
 /* --- the list --------------------------------------------------------------------------------------------------------- */
 
 static struct action *
@@ -234,8 +265,13 @@ plan_make(struct sim *s)
 	s->stop_at = TIME_NEVER;
 	if (sim_has(s, SIM_EMPTY))
 		return;
-	for (unsigned i = 0; i < flows; i++)
-		choose_talk(s, &add(s, DO_TALK, span)->talk);
+	for (unsigned i = 0; i < flows; i++) {
+		struct sim_talk_conf *c = &add(s, DO_TALK, span)->talk;
+
+		choose_talk(s, c);
+		if (sim_has(s, SIM_TLS) && (i == 0 || luck_in(&s->more_luck, 1, 4)))
+			choose_tls(s, c);
+	}
 	if (sim_has(s, SIM_TROUBLE) && luck_in(l, 1, 4))
 		add(s, DO_ABORT, span + USEC_PER_SEC);
 	make_small_ones(s, span);

@@ -15,6 +15,8 @@ talk_at_port(struct sim *s, uint16_t port)
 {
 	unsigned n = port >= CLIENT_PORT ? port - CLIENT_PORT : port - SERVER_PORT;
 
+	if (port >= TLS_PORT && port < TLS_PORT + TLS_SERVERS)
+		return s->tls_at[port - TLS_PORT];
 	if (port < SERVER_PORT || n >= s->ntalk || s->talk[n]->script ||
 	    s->talk[n]->pub.conf.published != (port >= CLIENT_PORT))
 		return NULL;
@@ -22,14 +24,21 @@ talk_at_port(struct sim *s, uint16_t port)
 }
 
 struct talk *
+talk_from_port(struct sim *s, uint16_t port)
+{
+	unsigned n = port - GUEST_PORT;
+
+	return port >= GUEST_PORT && n < s->ntalk && !s->talk[n]->pub.conf.published ? s->talk[n] : NULL;
+}
+
+struct talk *
 talk_of(struct sim *s, const struct addr *remote, uint16_t remote_port, uint16_t guest_port)
 {
-	unsigned n = guest_port - GUEST_PORT;
-	struct talk *t = remote_port == 53 && guest_port >= GUEST_PORT && n < s->ntalk
-			     ? s->talk[n]
-			     : talk_at_port(s, remote_port);
+	struct talk *t =
+	    remote_port < CLIENT_PORT ? talk_from_port(s, guest_port) : talk_at_port(s, remote_port);
 
-	if (!t || !addr_eq(remote, &t->pub.tuple.remote.addr) || t->pub.tuple.guest.port != guest_port)
+	if (!t || !addr_eq(remote, &t->pub.tuple.remote.addr) || t->pub.tuple.guest.port != guest_port ||
+	    t->pub.tuple.remote.port != remote_port)
 		return NULL;
 	return t;
 }
@@ -74,7 +83,8 @@ answer_for(struct sim *s, const struct talk *t)
 	const struct sim_talk_conf *c = &t->pub.conf;
 	struct endpoint at = t->pub.tuple.remote;
 
-	if (c->answer == VHOST_ACCEPT)
+	/* Another may have had a port of TLS before. */
+	if (c->answer == VHOST_ACCEPT && !t->sealed)
 		return;
 	if (!c->to_self) {
 		vhost_answer(s->bed->vhost, HOST_TCP, &at, c->answer);
@@ -138,16 +148,23 @@ struct sim_talk *
 sim_talk(struct sim *s, const struct sim_talk_conf *conf)
 {
 	struct talk *t = (struct talk *)(void *)sim_talk_begin(s, conf);
+
+	if (conf->tls && !tls_talk(s, t))
+		t->pub.conf.tls = SIM_CLEAR;
 	enum plain say =
 	    conf->published ? PLAIN_ALLOW : rules_decide(&s->policy, IP_PROTO_TCP, t->pub.tuple.remote.port);
 	if (say != PLAIN_ALLOW) {
 		t->forbidden = t->disturbed = true;
 		s->res.refused_by_policy++;
 	}
-	sim_say(s, "begins %u: %s%s%s up %llu down %llu answer %d%s", t->pub.number,
+	sim_say(s, "begins %u: %s%s%s%s up %llu down %llu answer %d%s", t->pub.number,
 		conf->fam == FAMILY_V4 ? "v4" : "v6", conf->published ? " published" : "",
-		conf->to_self ? " loopback" : "", (unsigned long long)conf->up,
-		(unsigned long long)conf->down, conf->answer, t->forbidden ? " forbidden" : "");
+		conf->to_self ? " loopback" : "",
+		!t->sealed                ? ""
+		: conf->tls == SIM_OPENED ? " TLS"
+					  : " sealed TLS",
+		(unsigned long long)conf->up, (unsigned long long)conf->down, conf->answer,
+		t->forbidden ? " forbidden" : "");
 	answer_for(s, t);
 	gtcp_start(s, t);
 	if (conf->published)
@@ -169,6 +186,9 @@ talk_broke(struct sim *s, struct talk *t, const char *why)
 	if (t->pub.broken || t->pub.complete)
 		return;
 	sim_say(s, "broken %u: %s", t->pub.number, why);
+	if (!t->disturbed && tls_may_end(s, t)) {
+		t->disturbed = true;
+	}
 	if (!t->disturbed)
 		sim_complain(s, "conversation %u, which nobody disturbed, is broken: %s", t->pub.number, why);
 	t->pub.broken = true;
@@ -213,6 +233,8 @@ talk_check_over(struct sim *s, struct talk *t)
 		if (t->script)
 			script_judge(s, t);
 		s->res.complete++;
+		s->res.tls_opened += t->sealed && t->pub.conf.tls == SIM_OPENED;
+		s->res.tls_passed += t->sealed && t->pub.conf.tls == SIM_SEALED;
 	}
 	bool host_done = t->host == HOST_NONE || t->host == HOST_DEAD;
 	const struct guest_tcp *g = &t->tcp;
@@ -223,11 +245,51 @@ talk_check_over(struct sim *s, struct talk *t)
 		t->pub.over = true;
 }
 
+/* --- what is said ----------------------------------------------------------------------------------------------- */
+
+/* No first byte is one that a text begins with: where the gateway reads requests it waits to see what a word may become. */
+static uint8_t
+no_text(uint8_t b)
+{
+	return b | 0x80;
+}
+
+/* Bytes of the head in front of a body. */
+static size_t
+head_of(const struct talk *t, enum way way, char head[TLS_HEAD])
+{
+	return t->sealed ? tls_head(t, way, head) : 0;
+}
+
+void
+talk_fill(const struct talk *t, enum way way, uint8_t *to, uint64_t at, size_t n)
+{
+	char head[TLS_HEAD];
+	size_t len = head_of(t, way, head);
+
+	luck_fill(to, t->key[way], at, n);
+	if (at == 0 && n > 0)
+		to[0] = no_text(to[0]);
+	for (size_t i = 0; i < n && at + i < len; i++)
+		to[i] = (uint8_t)head[at + i];
+}
+
+bool
+talk_is(const struct talk *t, enum way way, const uint8_t *p, uint64_t at, size_t n)
+{
+	uint8_t want[512];
+	size_t first = n < sizeof(want) ? n : sizeof(want);
+
+	talk_fill(t, way, want, at, first);
+	return n == 0 ||
+	       (memcmp(p, want, first) == 0 && luck_is(p + first, t->key[way], at + first, n - first));
+}
+
 /* --- the guest's program -------------------------------------------------------------------------------------------- */
 
 /* How many of n it takes or gives now. */
-static uint64_t
-portion(uint64_t n, uint32_t size)
+uint64_t
+prog_portion(uint64_t n, uint32_t size)
 {
 	return size && n > size ? size : n;
 }
@@ -238,8 +300,8 @@ wants_reset(const struct sim_end *e, const struct program *p)
 	return e->ends == SIM_RESETS && p->read + p->wrote >= e->reset_at;
 }
 
-static void
-took(struct sim *s, struct program *p, const struct sim_end *e, uint64_t n)
+void
+prog_took(struct sim *s, struct program *p, const struct sim_end *e, uint64_t n)
 {
 	usec_t now = sim_now(s);
 
@@ -252,12 +314,20 @@ took(struct sim *s, struct program *p, const struct sim_end *e, uint64_t n)
 }
 
 /* What it may write now; heard: all that the other will have said. */
-static uint64_t
-to_write(const struct program *p, const struct sim_end *e, uint64_t total, uint64_t heard)
+uint64_t
+prog_to_write(const struct program *p, const struct sim_end *e, uint64_t total, uint64_t heard)
 {
 	uint64_t until = e->echoes && p->read < heard && p->read < total ? p->read : total;
 
-	return until > p->wrote ? portion(until - p->wrote, e->write_size) : 0;
+	return until > p->wrote ? prog_portion(until - p->wrote, e->write_size) : 0;
+}
+
+static void
+guest_resets(struct sim *s, struct talk *t)
+{
+	s->res.guest_resets++;
+	talk_broke(s, t, "reset by the guest");
+	gtcp_reset(s, t);
 }
 
 void
@@ -270,27 +340,31 @@ talk_guest_program(struct sim *s, struct talk *t)
 
 	if (g->state != GUEST_OPEN)
 		return;
+	if (t->sealed) {
+		tls_act(s, t, UP, false);
+		if (wants_reset(e, p))
+			guest_resets(s, t);
+		return;
+	}
 	uint64_t waits = g->rcv - 1 - (g->eof ? 1 : 0) - g->read, n;
 	while (waits > 0 && p->read_at <= now) {
-		n = portion(waits, e->read_size);
+		n = prog_portion(waits, e->read_size);
 		g->read += n;
 		waits -= n;
 		t->pub.down += n;
 		t->pub.moved = now;
 		s->res.bytes_down += n;
-		took(s, p, e, n);
+		prog_took(s, p, e, n);
 	}
 	if (waits == 0 && g->eof)
 		p->eof = true;
-	while (p->write_at <= now && (n = to_write(p, e, t->pub.conf.up, t->pub.conf.down)) > 0) {
+	while (p->write_at <= now && (n = prog_to_write(p, e, t->pub.conf.up, t->pub.conf.down)) > 0) {
 		p->wrote += n;
 		g->written += n;
 		p->write_at = now + e->write_gap;
 	}
 	if (wants_reset(e, p)) {
-		s->res.guest_resets++;
-		talk_broke(s, t, "reset by the guest");
-		gtcp_reset(s, t);
+		guest_resets(s, t);
 		return;
 	}
 	bool all = p->wrote == t->pub.conf.up && e->ends != SIM_RESETS;
@@ -341,8 +415,9 @@ static void
 host_closed(struct sim *s, struct talk *t)
 {
 	struct program *p = &t->prog[DOWN];
-	bool whole = p->eof && p->shut;
+	bool whole = p->eof && (p->shut || (t->sealed && tls_may_end(s, t)));
 
+	p->shut |= whole;
 	if (t->host == HOST_DIALLED) {
 		/* The guest may ask again: another socket. */
 		t->host = HOST_NONE;
@@ -371,7 +446,7 @@ host_reads(struct sim *s, struct talk *t, bool closed)
 
 		if (n == 0)
 			break;
-		if (!luck_is(s->big, t->key[UP], p->read, n))
+		if (!talk_is(t, UP, s->big, p->read, n))
 			sim_complain(s,
 				     "conversation %u: the host got other bytes than the guest sent, from "
 				     "byte %llu on",
@@ -384,7 +459,7 @@ host_reads(struct sim *s, struct talk *t, bool closed)
 		t->pub.up += n;
 		t->pub.moved = now;
 		s->res.bytes_up += n;
-		took(s, p, e, n);
+		prog_took(s, p, e, n);
 		did = true;
 	}
 	if (!p->eof && vhost_got_eof(v, t->fd) && vhost_recv_len(v, t->fd) == 0 &&
@@ -409,10 +484,10 @@ host_writes(struct sim *s, struct talk *t)
 	uint64_t n;
 	bool did = false;
 
-	while (p->write_at <= now && (n = to_write(p, e, t->pub.conf.down, t->pub.conf.up)) > 0) {
+	while (p->write_at <= now && (n = prog_to_write(p, e, t->pub.conf.down, t->pub.conf.up)) > 0) {
 		size_t len = n < 16384 ? (size_t)n : 16384;
 
-		luck_fill(s->big, t->key[DOWN], p->wrote, len);
+		talk_fill(t, DOWN, s->big, p->wrote, len);
 		size_t put = vhost_send(v, t->fd, s->big, len);
 		if (put == 0)
 			break;
@@ -454,14 +529,18 @@ talk_host_act(struct sim *s, struct talk *t)
 	if (t->host != HOST_DIALLED && t->host != HOST_OPEN)
 		return false;
 	if (vhost_closed(v, t->fd)) {
-		if (t->host == HOST_OPEN)
+		if (t->host == HOST_OPEN && t->sealed)
+			tls_act(s, t, DOWN, true);
+		else if (t->host == HOST_OPEN)
 			host_reads(s, t, true);
 		host_closed(s, t);
 		return true;
 	}
 	if (t->host == HOST_DIALLED)
 		return settle(s, t);
-	did |= host_reads(s, t, false);
+	did |= t->sealed ? tls_act(s, t, DOWN, false) : host_reads(s, t, false);
+	if (t->host == HOST_DEAD)
+		return true;
 	if (wants_reset(&t->pub.conf.host, &t->prog[DOWN])) {
 		s->res.host_resets++;
 		vhost_reset(v, t->fd);
@@ -469,7 +548,7 @@ talk_host_act(struct sim *s, struct talk *t)
 		talk_broke(s, t, "reset by the host");
 		return true;
 	}
-	return host_writes(s, t) | did;
+	return (!t->sealed && host_writes(s, t)) | did;
 }
 
 /* --- time --------------------------------------------------------------------------------------------------------------------- */
@@ -484,9 +563,9 @@ talk_next(const struct sim *s, const struct talk *t)
 	if (g->state == GUEST_OPEN) {
 		const struct program *p = &t->prog[UP];
 
-		if (p->read_at > now && g->rcv - 1 - (g->eof ? 1 : 0) > g->read)
+		if (p->read_at > now && (t->sealed ? !p->eof : g->rcv - 1 - (g->eof ? 1 : 0) > g->read))
 			at = time_min(at, p->read_at);
-		if (p->write_at > now && to_write(p, &c->guest, c->up, c->down))
+		if (p->write_at > now && prog_to_write(p, &c->guest, c->up, c->down))
 			at = time_min(at, p->write_at);
 	}
 	if (t->host == HOST_DIALLED)
@@ -496,7 +575,7 @@ talk_next(const struct sim *s, const struct talk *t)
 
 		if (p->read_at > now && (vhost_recv_len(s->bed->vhost, t->fd) || !p->eof))
 			at = time_min(at, p->read_at);
-		if (p->write_at > now && to_write(p, &c->host, c->down, c->up))
+		if (p->write_at > now && prog_to_write(p, &c->host, c->down, c->up))
 			at = time_min(at, p->write_at);
 	}
 	return at;

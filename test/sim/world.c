@@ -78,6 +78,8 @@ world_digest(struct sim *s, const void *p, size_t n)
 	const uint8_t *b = p;
 	uint64_t word;
 
+	if (s->tls)
+		return; /* digest_clear() */
 	for (; n >= 8; b += 8, n -= 8) {
 		memcpy(&word, b, 8);
 		s->res.digest = (s->res.digest ^ word) * UINT64_C(0x9e3779b97f4a7c15);
@@ -85,6 +87,32 @@ world_digest(struct sim *s, const void *p, size_t n)
 	}
 	for (; n > 0; b++, n--)
 		s->res.digest = (s->res.digest ^ *b) * UINT64_C(0x100000001b3);
+}
+
+static void
+mix_in(struct sim *s, uint64_t n)
+{
+	s->res.digest = luck_mix(s->res.digest ^ n);
+}
+
+/* Of a world with TLS: all that does not follow from how long a sealed byte's record is. */
+static void
+digest_clear(struct sim *s)
+{
+	for (unsigned i = 0; i < s->ntalk; i++) {
+		const struct talk *t = s->talk[i];
+
+		mix_in(s, t->sum[UP]);
+		mix_in(s, t->sum[DOWN]);
+		mix_in(s, (uint64_t)t->pub.complete << 1 | t->pub.broken);
+	}
+	mix_in(s, s->res.bytes_up);
+	mix_in(s, s->res.bytes_down);
+	mix_in(s, s->events_sum);
+	mix_in(s, s->bed->gw->count[GW_TCP_OPENED]);
+	mix_in(s, s->bed->gw->count[GW_TLS_OPENED]);
+	mix_in(s, s->bed->gw->count[GW_TLS_BAD_SERVER]);
+	mix_in(s, s->bed->gw->count[GW_POLICY_REFUSED]);
 }
 
 /* --- frames ------------------------------------------------------------------------------------------------------ */
@@ -268,6 +296,7 @@ on_event(void *ctx, const struct sluice_event *e)
 	s->events_open += e->kind == SLUICE_EVENT_FLOW_OPENED;
 	s->events_closed += e->kind == SLUICE_EVENT_FLOW_CLOSED;
 	s->res.rejudged += e->kind == SLUICE_EVENT_FLOW_CLOSED && e->reason == SLUICE_REASON_RELOAD;
+	s->events_sum += luck_mix((uint64_t)e->kind << 8 | (uint64_t)e->reason);
 	sim_say(s, "event  %d %s %s %s", e->kind, e->text ? e->text : "", e->guest ? e->guest : "",
 		e->remote ? e->remote : "");
 }
@@ -286,6 +315,7 @@ sim_new(const struct sim_setting *set)
 	s->guest_luck.state = luck_mix(set->seed + 1);
 	s->host_luck.state = luck_mix(set->seed + 2);
 	s->kick_luck.state = luck_mix(set->seed + 3);
+	s->more_luck.state = luck_mix(set->seed + 4);
 	plan_setting(s);
 	s->conf.gateway.event = on_event;
 	s->conf.gateway.hook_ctx = s;
@@ -312,14 +342,19 @@ sim_free(struct sim *s, struct sim_result *res)
 	if (s->bed->gw->count[GW_POLICY_REFUSED] > s->res.refused_by_policy)
 		s->res.refused_by_policy = s->bed->gw->count[GW_POLICY_REFUSED];
 	s->res.time = sim_now(s) - s->begun;
+	s->res.tls_resumed = s->bed->gw->count[GW_TLS_RESUMED];
+	if (s->tls)
+		digest_clear(s);
 	wire_free(s);
 	plan_free(s);
 	guest_free(s);
 	host_free(s);
 	for (unsigned i = 0; i < s->ntalk; i++) {
 		free(s->talk[i]->script);
+		tls_talk_free(s->talk[i]);
 		free(s->talk[i]);
 	}
+	tls_world_free(s);
 	free(s->talk);
 	if (!bed_free(s->bed)) {
 		s->bed = NULL;

@@ -48,6 +48,7 @@ enum sim_has {
 	SIM_IDLE = 1 << 12,    /* hours in which nothing is said */
 	SIM_OFFLOAD = 1 << 13, /* the link takes unfinished checksums and long segments */
 	SIM_STOP = 1 << 14,    /* the gateway goes in mid-flight */
+	SIM_TLS = 1 << 15,     /* connections over TLS, which the gateway opens or passes sealed */
 };
 #define SIM_CLEAN                                                                    \
 	(SIM_LOSS | SIM_DISORDER | SIM_SPOIL | SIM_STALLS | SIM_TROUBLE | SIM_STOP | \
@@ -80,8 +81,10 @@ struct sim_setting {
 struct sim_result {
 	char complaint[256]; /* "": none */
 	unsigned has;        /* what there was */
-	uint64_t digest; /* of all frames of the gateway and their moments, and of what reached the host */
-	usec_t time;     /* that passed */
+	/* Of all frames of the gateway and their moments, and of what reached the host.  With TLS: of what came in the clear, of events
+	 * and outcomes; how long sealed bytes are, and so when they come, may differ. */
+	uint64_t digest;
+	usec_t time; /* that passed */
 	uint64_t turns, frames_in, frames_out;
 	uint64_t bytes_up, bytes_down; /* of TCP conversations: that came to the host, to the guest */
 	/* TCP conversations: begun; both directions whole to the end; ended by one side or by policy on purpose; for other
@@ -93,6 +96,9 @@ struct sim_result {
 	uint64_t retransmitted, guest_retransmitted, probes; /* segments */
 	uint64_t sacked, zero_windows, gso, v6;
 	uint64_t reloads, refused_by_policy, rejudged, kicks, idle_hours, stops;
+	/* Connections over TLS that were opened, and in which both ends said all they had: in all, of HTTP/1, taken up again;
+	 * that passed sealed; whose server was refused; that were late with their handshake. */
+	uint64_t tls_opened, tls_http, tls_resumed, tls_passed, tls_refused, tls_late;
 };
 
 /* One world from beginning to end. */
@@ -142,6 +148,14 @@ struct sim_end {
 	bool echoes;                    /* writes no more than it has read */
 };
 
+/* What is said over a connection.  Amounts are those in the clear. */
+enum sim_tls {
+	SIM_CLEAR,
+	SIM_OPENED, /* TLS with a server the gateway opens connections to */
+	SIM_SEALED, /* ... or does not */
+};
+enum sim_server { SIM_SERVER_GOOD, SIM_SERVER_NOBODYS, SIM_SERVER_OTHERS }; /* whose its certificate is */
+
 struct sim_talk_conf {
 	enum family fam;
 	bool published; /* a client of the host's opens it */
@@ -152,6 +166,9 @@ struct sim_talk_conf {
 	usec_t answer_after;      /* ACCEPT_LATER */
 	int answer_error;         /* ACCEPT_LATER, SILENT: how it ends; 0 or a positive errno */
 	bool guest_refuses;       /* published: RST */
+	enum sim_tls tls;         /* not published, not to_self */
+	enum sim_server server;   /* SIM_OPENED */
+	bool http;                /* a request of HTTP/1 and its response; up and down are their bodies' */
 };
 
 /* One TCP conversation, begun now. */
