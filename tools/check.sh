@@ -54,8 +54,10 @@ clang_warnings()
 			xargs -P "$jobs" -I{} clang $FLAGS -Werror -O2 -fsyntax-only {}
 }
 
-# One file each: clang 14 loses sight of va_start() when it reads several.
-tidy() { printf '%s\n' $c_files | xargs -P "$jobs" -n 1 sh -c 'clang-tidy --quiet "$@" -- '"$FLAGS" tidy; }
+# One file each: clang 14 loses sight of va_start() when it reads several.  The path analyzer gives up on a function after
+# so many nodes of its graph; its own bound, 225,000, takes twice the time, and has found nothing more here.
+nodes='-Xclang -analyzer-config -Xclang max-nodes=100000'
+tidy() { printf '%s\n' $c_files | xargs -P "$jobs" -n 1 sh -c 'clang-tidy --quiet "$@" -- '"$FLAGS $nodes" tidy; }
 
 # not_asked FILE PREFIX: the classes that a configuration file names, as options
 not_asked() { sed -n "s/^\\([a-zA-Z][^ #]*\\).*/$2\\1/p" "$1"; }
