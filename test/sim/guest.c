@@ -59,10 +59,69 @@ sim_datagram(struct sim *s, enum family fam, uint16_t from_port, uint16_t to_por
 	wr_u32(&w, d->id);
 	luck_fill(w.p, dgram_key(s, d->id, UP), 0, len - DGRAM_HEAD);
 	size_t n = craft_udp(s->buf, &c, from_port, to_port, view_of(s->big, len));
-	struct parcel *p = wire_new(s->buf, n, NULL);
-	p->dgram = d;
 	sim_say(s, "guest  datagram %u to %u, %zu bytes", d->id, to_port, len);
-	wire_up(s, p);
+	cut_send(s, n, d, NULL, &d->cut);
+}
+
+/* The gateway's socket at a published port. */
+static int
+outside_fd(const struct sim *s, enum family fam)
+{
+	struct endpoint at;
+
+	for (const struct host_fd *h = s->fds; h; h = h->next)
+		if (h->kind == HOST_UDP && vhost_local(s->bed->vhost, h->fd, &at) && at.port == OUTSIDE_UDP &&
+		    addr_family(&at.addr) == fam)
+			return h->fd;
+	return -1;
+}
+
+void
+sim_datagram_in(struct sim *s, enum family fam, unsigned client, size_t len)
+{
+	struct dgram *d = calloc(1, sizeof(*d));
+	struct wr w = wr_of(s->big, sizeof(s->big));
+
+	if (!d)
+		abort();
+	host_find(s);
+	int fd = outside_fd(s, fam);
+	if (fd < 0) {
+		sim_complain(s, "nobody has the published port of UDP");
+		free(d);
+		return;
+	}
+	len = len < DGRAM_HEAD ? DGRAM_HEAD : len;
+	*d = (struct dgram){.next = s->dgrams,
+			    .id = s->ndgram++,
+			    .fam = fam,
+			    .from = INNER_UDP,
+			    .to = (uint16_t)(UDP_CLIENT + client),
+			    .len = (uint16_t)len,
+			    .inward = true};
+	s->dgrams = d;
+	wr_u32(&w, DGRAM_MAGIC);
+	wr_u32(&w, d->id);
+	luck_fill(w.p, dgram_key(s, d->id, DOWN), 0, len - DGRAM_HEAD);
+	struct endpoint from = {fam == FAMILY_V4 ? addr_v4(0x7f000001) : (struct addr){{[15] = 1}}, d->to};
+	d->echoed = vhost_send_dgram(s->bed->vhost, fd, &from, s->big, len);
+	sim_say(s, "client datagram %u, %zu bytes", d->id, len);
+}
+
+/* What a client asked is answered to where it came from. */
+static void
+answer_dgram(struct sim *s, struct dgram *d, const struct strict *f)
+{
+	struct craft c = bed_craft(s->bed, &f->ip.src);
+	struct wr w = wr_of(s->big, sizeof(s->big));
+
+	s->res.outside++;
+	if (d->id & 1 || d->down > 1)
+		return;
+	wr_u32(&w, DGRAM_MAGIC);
+	wr_u32(&w, d->id);
+	luck_fill(w.p, dgram_key(s, d->id, UP), 0, d->len - DGRAM_HEAD);
+	cut_send(s, craft_udp(s->buf, &c, d->from, f->udp.sport, view_of(s->big, d->len)), d, NULL, &d->cut);
 }
 
 static void
@@ -70,12 +129,15 @@ hear_dgram(struct sim *s, const struct strict *f, struct view v)
 {
 	struct dgram *d = dgram_of(s, v.p, v.len, DOWN);
 
-	if (!d || !d->echoed || f->udp.dport != d->from || f->udp.sport != d->to) {
+	/* A client whose own port is taken by a flow of the guest's is shown with another. */
+	if (!d || !d->echoed || f->udp.dport != d->from || (f->udp.sport != d->to && !d->inward)) {
 		sim_complain(s, "the guest got a datagram that the host has not sent");
 		return;
 	}
 	d->down++;
 	s->res.dgrams_down++;
+	if (d->inward)
+		answer_dgram(s, d, f);
 }
 
 /* A long frame is several, each but the last of one size. */
@@ -116,10 +178,8 @@ sim_ping(struct sim *s, enum family fam, size_t len)
 	luck_fill(s->big, dgram_key(s, p->seq, UP) + 1, 0, len);
 	struct icmp h = {.type = fam == FAMILY_V4 ? ICMP4_ECHO_REQUEST : ICMP6_ECHO_REQUEST,
 			 .rest = (uint32_t)p->id << 16 | p->seq};
-	struct parcel *out = wire_new(s->buf, craft_icmp(s->buf, &c, &h, view_of(s->big, len)), NULL);
-	out->ping = p;
 	sim_say(s, "guest  echo request %u, %zu bytes", p->seq, len);
-	wire_up(s, out);
+	cut_send(s, craft_icmp(s->buf, &c, &h, view_of(s->big, len)), NULL, p, &p->cut);
 }
 
 static void
@@ -345,6 +405,7 @@ guest_hear(struct sim *s, const struct bed_frame *frame, struct talk *t)
 			hear_error(s, f);
 		break;
 	case STRICT_FRAGMENT:
+		cut_hear(s, f);
 		break;
 	}
 }
@@ -355,11 +416,12 @@ guest_came(struct sim *s, const struct parcel *p)
 	if (p->talk)
 		look_came(s, p);
 	if (p->dgram) {
-		p->dgram->came++;
-		p->dgram->allowed |= rules_decide(&s->policy, IP_PROTO_UDP, p->dgram->to) == PLAIN_ALLOW;
+		p->dgram->came = cut_came(p->cut, p->piece);
+		p->dgram->allowed |=
+		    p->dgram->inward || rules_decide(&s->policy, IP_PROTO_UDP, p->dgram->to) == PLAIN_ALLOW;
 	}
 	if (p->ping)
-		p->ping->came++;
+		p->ping->came = cut_came(p->cut, p->piece);
 }
 
 void
@@ -410,6 +472,7 @@ free_list(void *first)
 void
 guest_free(struct sim *s)
 {
+	cut_free(s);
 	free_list(s->dgrams);
 	free_list(s->pings);
 	free_list(s->questions);

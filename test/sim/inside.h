@@ -4,6 +4,7 @@
  *	world.c      life, steps, what is judged at each
  *	wire.c       the way of frames between guest and gateway
  *	guest.c      the guest: what a frame is for, neighbours, datagrams, echoes, names
+ *	cut.c        datagrams in pieces
  *	guest_tcp.c  its TCP
  *	talk.c       conversations: their two ends as programs, sockets of the host
  *	tls.c        ends of TLS connections
@@ -148,6 +149,14 @@ struct talk {
 struct dgram;
 struct ping;
 
+#define CUT_MAX 32u
+
+/* How many pieces it went in, and how often each has come. */
+struct cut {
+	unsigned n;
+	uint8_t came[CUT_MAX];
+};
+
 struct parcel {
 	struct parcel *next;
 	usec_t at;
@@ -158,6 +167,8 @@ struct parcel {
 	size_t text; /* bytes of its payload */
 	struct dgram *dgram;
 	struct ping *ping;
+	struct cut *cut; /* of those two */
+	unsigned piece;  /* of it */
 	struct offload off;
 	size_t len;
 	uint8_t bytes[];
@@ -184,6 +195,8 @@ struct dgram {
 	uint16_t from, to, len;
 	unsigned came, up, down; /* copies: at the gateway, at the host, at the guest */
 	bool echoed, allowed;
+	bool inward; /* a client's; up and down are the guest's answer and it */
+	struct cut cut;
 };
 
 struct ping {
@@ -191,6 +204,7 @@ struct ping {
 	enum family fam;
 	uint16_t id, seq, len;
 	unsigned came, up, down;
+	struct cut cut;
 };
 
 struct question {
@@ -246,7 +260,10 @@ void rules_config(const struct policy_plain *p, struct sluice_config *cfg,
 #define INNER_PORT 7000u     /* where they lead */
 #define PUBLISHED 4u
 #define UDP_PORT 3000u
-#define TLS_PORT 30000u /* of servers that speak TLS, and TLS_SERVERS of them */
+#define OUTSIDE_UDP 8100u /* a published port */
+#define INNER_UDP 6000u   /* where it leads */
+#define UDP_CLIENT 41000u /* and who asks there */
+#define TLS_PORT 30000u   /* of servers that speak TLS, and TLS_SERVERS of them */
 #define TLS_SERVERS 16u
 
 struct step_plan;
@@ -282,6 +299,9 @@ struct sim {
 	struct question *questions;
 	uint32_t ndgram;
 	uint16_t nping, nquestion;
+	struct pieces *pieces; /* of the gateway's, that the guest has */
+	uint32_t next_cut;
+	uint8_t piece[FRAME_MAX];
 
 	struct policy_plain policy;
 	char rule_text[PLAIN_RULES][RULE_TEXT];
@@ -291,7 +311,7 @@ struct sim {
 	bool strangers; /* frames of a load's own */
 	bool shared;    /* how frames are lent to the gateway */
 	size_t span;
-	struct sluice_publish publish;
+	struct sluice_publish publish[2];
 	usec_t late_by; /* of what is being planned */
 
 	/* Turns. */
@@ -339,6 +359,13 @@ usec_t guest_next(const struct sim *s);
 void guest_greet(struct sim *s);
 void guest_came(struct sim *s, const struct parcel *p); /* a frame of the guest's is at the gateway */
 
+/* cut.c */
+/* The frame of len bytes in s->buf, in as many as the link makes of it. */
+void cut_send(struct sim *s, size_t len, struct dgram *d, struct ping *p, struct cut *cut);
+unsigned cut_came(struct cut *cut, unsigned piece);
+void cut_hear(struct sim *s, const struct strict *f);
+void cut_free(struct sim *s);
+
 /* guest_tcp.c */
 void gtcp_start(struct sim *s, struct talk *t);
 void gtcp_hear(struct sim *s, struct talk *t, const struct strict *f);
@@ -363,6 +390,8 @@ void talk_broke(struct sim *s, struct talk *t, const char *why);
 
 /* Bytes of a conversation in the clear: [at, at + n) of what goes that way. */
 void talk_fill(const struct talk *t, enum way way, uint8_t *to, uint64_t at, size_t n);
+/* Has it begun, so that no want of places may end it? */
+bool talk_has_place(const struct talk *t);
 bool talk_is(const struct talk *t, enum way way, const uint8_t *p, uint64_t at, size_t n);
 /* What a program reads or writes at once of n; that it has read so much; whether its time to reset has come. */
 uint64_t prog_portion(uint64_t n, uint32_t size);
@@ -377,7 +406,8 @@ bool tls_talk(struct sim *s, struct talk *t);
 void tls_talk_free(struct talk *t);
 /* Its program at that end: true: something happened.  closed: nothing more will come, and all is to be read now. */
 bool tls_act(struct sim *s, struct talk *t, enum way way, bool closed);
-bool tls_is_sealed_shut(const struct talk *t, enum way way);
+void tls_again(struct talk *t);           /* another socket of the host's: its server begins anew */
+bool tls_is_shaken(const struct talk *t); /* both handshakes are over */
 /* What the gateway says to the guest there; what the guest has to say there. */
 void tls_look(struct sim *s, struct talk *t, uint64_t at, struct view v, bool fin);
 struct view tls_up(const struct talk *t, uint64_t at, size_t n);

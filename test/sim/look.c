@@ -181,7 +181,8 @@ look_sent(struct sim *s, struct talk *t, const struct bed_frame *f)
 		(long long)offset_of(h->seq, e->iss, e->max), f->is.payload.len,
 		(long long)offset_of(h->ack, t->tcp.iss, e->ack), h->wnd, h->nsack);
 	if (h->flags & TCP_RST) {
-		if (!t->disturbed && !(e->fin && e->fin_came) && !tls_may_end(s, t))
+		if (!t->disturbed && !(e->fin && e->fin_came) && !tls_may_end(s, t) &&
+		    !(sim_has(s, SIM_CROWD) && !talk_has_place(t)))
 			complain(s, t, "a reset that nobody gave a reason for", h->seq);
 		return;
 	}

@@ -6,7 +6,7 @@
 
 #include "test/sim/inside.h"
 
-enum deed { DO_TALK, DO_DGRAM, DO_ASK, DO_PING, DO_RELOAD, DO_ABORT };
+enum deed { DO_TALK, DO_DGRAM, DO_DGRAM_IN, DO_ASK, DO_PING, DO_RELOAD, DO_ABORT };
 
 struct action {
 	struct action *next;
@@ -37,6 +37,8 @@ static const struct more_kind {
 	unsigned often; /* in 1,000 */
 } more_kinds[] = {
     {SIM_TLS, 10},
+    {SIM_CUT, 80},
+    {SIM_CROWD, 50},
 };
 
 static const char *const servers[] = {"192.0.2.54", "192.0.2.53"};
@@ -71,6 +73,28 @@ choose_link(struct sim *s)
 	s->span = span[luck_below(&s->luck, 5)];
 }
 
+/* Hardly any room: what has a place keeps it, and others find none. */
+static void
+choose_crowd(struct sim *s)
+{
+	struct sluice_config *gw = &s->conf.gateway;
+	struct luck *l = &s->more_luck;
+
+	gw->max_tcp = 1 + (uint32_t)luck_below(l, 5);
+	gw->max_udp = 1 + (uint32_t)luck_below(l, 3);
+	gw->max_ping = 1 + (uint32_t)luck_below(l, 2);
+	gw->max_fragmented = 1 + (uint32_t)luck_below(l, 4);
+	gw->fragment_memory = 65536;
+	if (luck_in(l, 1, 2))
+		gw->max_files = 64;
+	if (luck_in(l, 1, 2) && !sim_has(s, SIM_TLS))
+		gw->memory = 2u << 20;
+	gw->dns_cache = 1 + (uint32_t)luck_below(l, 3);
+	if (sim_has(s, SIM_TLS) && luck_in(l, 1, 2))
+		gw->intercept_max = 1;
+	s->res.crowded++;
+}
+
 void
 plan_setting(struct sim *s)
 {
@@ -90,11 +114,13 @@ plan_setting(struct sim *s)
 	gw->nameservers = servers;
 	gw->nnameservers = 2;
 	gw->udp_endpoint_independent = luck_in(&s->luck, 1, 4);
-	s->publish = (struct sluice_publish){.host_first = PUBLISHED_PORT,
-					     .host_last = PUBLISHED_PORT + PUBLISHED - 1,
-					     .guest_first = INNER_PORT};
-	gw->publish = &s->publish;
-	gw->npublish = sim_has(s, SIM_PUBLISH) ? 1 : 0;
+	s->publish[0] = (struct sluice_publish){.host_first = PUBLISHED_PORT,
+						.host_last = PUBLISHED_PORT + PUBLISHED - 1,
+						.guest_first = INNER_PORT};
+	s->publish[1] = (struct sluice_publish){
+	    .host_first = OUTSIDE_UDP, .host_last = OUTSIDE_UDP, .guest_first = INNER_UDP, .udp = true};
+	gw->publish = s->publish;
+	gw->npublish = sim_has(s, SIM_PUBLISH) ? 2 : 0;
 	struct policy_plain p;
 	rules_draw(&s->luck, &p);
 	if (sim_has(s, SIM_POLICY)) {
@@ -103,6 +129,8 @@ plan_setting(struct sim *s)
 	}
 	if (sim_has(s, SIM_TLS))
 		tls_world_begin(s);
+	if (sim_has(s, SIM_CROWD))
+		choose_crowd(s);
 }
 
 /* --- conversations -------------------------------------------------------------------------------------------------- */
@@ -215,22 +243,34 @@ choose_tls(struct sim *s, struct sim_talk_conf *c)
 /* --- the list --------------------------------------------------------------------------------------------------------- */
 
 static struct action *
-add(struct sim *s, enum deed deed, usec_t span)
+add_by(struct sim *s, struct luck *l, enum deed deed, usec_t span)
 {
 	struct action *a = calloc(1, sizeof(*a)), **at = &s->plan;
 
 	if (!a)
 		abort();
 	a->deed = deed;
-	a->at = s->begun + s->late_by + (usec_t)luck_below(&s->luck, (uint64_t)span + 1);
-	a->fam = luck_in(&s->luck, 1, 2) ? FAMILY_V6 : FAMILY_V4;
-	a->flag = luck_in(&s->luck, 1, 4);
-	a->n = (unsigned)luck_size(&s->luck, 12);
+	a->at = s->begun + s->late_by + (usec_t)luck_below(l, (uint64_t)span + 1);
+	a->fam = luck_in(l, 1, 2) ? FAMILY_V6 : FAMILY_V4;
+	a->flag = luck_in(l, 1, 4);
+	a->n = (unsigned)luck_size(l, 12);
 	while (*at && (*at)->at <= a->at)
 		at = &(*at)->next;
 	a->next = *at;
 	*at = a;
 	return a;
+}
+
+static struct action *
+add(struct sim *s, enum deed deed, usec_t span)
+{
+	return add_by(s, &s->luck, deed, span);
+}
+
+static struct action *
+add_more(struct sim *s, enum deed deed, usec_t span)
+{
+	return add_by(s, &s->more_luck, deed, span);
 }
 
 static void
@@ -245,6 +285,19 @@ make_small_ones(struct sim *s, usec_t span)
 		struct action *a = add(s, DO_DGRAM, span);
 
 		a->len = DGRAM_HEAD + luck_below(l, luck_in(l, 1, 2) ? 200 : room - DGRAM_HEAD + 1);
+		a->n %= 6;
+	}
+	struct luck *more = &s->more_luck;
+	uint64_t ins = sim_has(s, SIM_UDP) && sim_has(s, SIM_PUBLISH) ? 1 + luck_below(more, 6) : 0;
+	for (; ins > 0; ins--)
+		add_more(s, DO_DGRAM_IN, span)->len = luck_size(more, 11);
+	/* Up to 20,000 bytes, in at most 17 pieces. */
+	for (uint64_t n = sim_has(s, SIM_CUT) ? 1 + luck_below(more, 4) : 0; n > 0; n--) {
+		static const enum deed deeds[] = {DO_DGRAM, DO_DGRAM, DO_PING, DO_DGRAM_IN};
+		enum deed deed = deeds[luck_below(more, sim_has(s, SIM_PUBLISH) ? 4 : 3)];
+		struct action *a = add_more(s, deed, span);
+
+		a->len = 1200 + luck_below(more, 18800);
 		a->n %= 6;
 	}
 	for (uint64_t n = sim_has(s, SIM_PING) ? 1 + luck_below(l, 5) : 0; n > 0; n--)
@@ -340,6 +393,9 @@ act(struct sim *s, const struct action *a)
 		break;
 	case DO_DGRAM:
 		sim_datagram(s, a->fam, (uint16_t)(5000 + a->n % 3), (uint16_t)(UDP_PORT + a->n), a->len);
+		break;
+	case DO_DGRAM_IN:
+		sim_datagram_in(s, a->fam, a->n % 3, a->len);
 		break;
 	case DO_ASK:
 		sim_ask(s, a->fam, a->n, a->flag);

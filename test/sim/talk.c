@@ -180,6 +180,14 @@ sim_talks(struct sim *s)
 
 /* --- ending ----------------------------------------------------------------------------------------------------- */
 
+bool
+talk_has_place(const struct talk *t)
+{
+	/* A half-open one may go in the very turn that its last ACK comes in. */
+	return t->pub.opened && t->fd >= 0 && (!t->sealed || tls_is_shaken(t)) &&
+	       (t->eye.ack > 1 || t->eye.max > 1);
+}
+
 void
 talk_broke(struct sim *s, struct talk *t, const char *why)
 {
@@ -187,6 +195,10 @@ talk_broke(struct sim *s, struct talk *t, const char *why)
 		return;
 	sim_say(s, "broken %u: %s", t->pub.number, why);
 	if (!t->disturbed && tls_may_end(s, t)) {
+		t->disturbed = true;
+	}
+	if (!t->disturbed && sim_has(s, SIM_CROWD) && !talk_has_place(t)) {
+		s->res.crowded_out++;
 		t->disturbed = true;
 	}
 	if (!t->disturbed)
@@ -395,7 +407,11 @@ talk_found(struct sim *s, int fd, const struct endpoint *peer)
 	if (t->host == HOST_DEAD && t->tcp.state == GUEST_SYN_SENT) {
 		t->host = HOST_NONE;
 		t->prog[DOWN] = (struct program){.wrote = 0};
+		if (t->sealed)
+			tls_again(t);
 	}
+	if (vhost_closed(s->bed->vhost, fd) && t->host == HOST_NONE && c->published)
+		talk_broke(s, t, "the client was sent away");
 	if (vhost_closed(s->bed->vhost, fd) || t->host != HOST_NONE)
 		return;
 	sim_say(s, "host   %u: socket %d", t->pub.number, fd);

@@ -463,6 +463,18 @@ tls_talk(struct sim *s, struct talk *t)
 }
 
 void
+tls_again(struct talk *t)
+{
+	struct sealed *x = t->sealed;
+
+	mbedtls_ssl_free(&x->end[DOWN].ssl);
+	x->end[DOWN] = (struct peer){.over = false};
+	x->heard = 0;
+	x->said.n = 0;
+	set_up(x, DOWN);
+}
+
+void
 tls_talk_free(struct talk *t)
 {
 	struct sealed *x = t->sealed;
@@ -506,6 +518,12 @@ tls_may_end(const struct sim *s, const struct talk *t)
 	if (x && t->pub.conf.http && t->prog[DOWN].read < x->nhead[UP])
 		until = sim_now(s);
 	return x && (until - begun >= LATE || is_answered(t));
+}
+
+bool
+tls_is_shaken(const struct talk *t)
+{
+	return t->sealed->shaken != 0;
 }
 
 /* An end cannot go on. */

@@ -139,7 +139,9 @@ static bool
 spoil(struct wire *w, struct parcel *p)
 {
 	bool v4 = p->bytes[12] == 8 && p->bytes[13] == 0;
-	size_t l4 = ETH_HLEN + (v4 ? IP4_HLEN : IP6_HLEN), first = v4 ? ETH_HLEN : l4;
+	/* Nothing covers the header of a piece in IPv6. */
+	size_t l4 = ETH_HLEN + (v4 ? IP4_HLEN : IP6_HLEN + (p->cut && p->cut->n > 1 ? IP6_FRAG_HLEN : 0));
+	size_t first = v4 ? ETH_HLEN : l4;
 
 	if (p->off.needs_csum || p->len <= l4 || (!v4 && p->bytes[12] != 0x86))
 		return false;

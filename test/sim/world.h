@@ -48,11 +48,13 @@ enum sim_has {
 	SIM_IDLE = 1 << 12,    /* hours in which nothing is said */
 	SIM_OFFLOAD = 1 << 13, /* the link takes unfinished checksums and long segments */
 	SIM_STOP = 1 << 14,    /* the gateway goes in mid-flight */
+	SIM_CUT = 1 << 16,     /* datagrams that are longer than the link takes */
+	SIM_CROWD = 1 << 17,   /* tables and memory are small: some find no place */
 	SIM_TLS = 1 << 15,     /* connections over TLS, which the gateway opens or passes sealed */
 };
-#define SIM_CLEAN                                                                    \
-	(SIM_LOSS | SIM_DISORDER | SIM_SPOIL | SIM_STALLS | SIM_TROUBLE | SIM_STOP | \
-	 SIM_TLS) /* as `without` */
+#define SIM_CLEAN                                                                              \
+	(SIM_LOSS | SIM_DISORDER | SIM_SPOIL | SIM_STALLS | SIM_TROUBLE | SIM_STOP | SIM_TLS | \
+	 SIM_CROWD) /* as `without` */
 
 struct sim;
 
@@ -95,6 +97,10 @@ struct sim_result {
 	uint64_t lost, repeated, late, spoiled, stalls;      /* of the wire */
 	uint64_t retransmitted, guest_retransmitted, probes; /* segments */
 	uint64_t sacked, zero_windows, gso, v6;
+	uint64_t cut, joined; /* datagrams in pieces that came to the host; that came so to the guest */
+	uint64_t outside,
+	    inside; /* datagrams of clients at published ports that came to the guest; its answers to them */
+	uint64_t crowded, crowded_out; /* worlds with small tables; what there was no place for in them */
 	uint64_t reloads, refused_by_policy, rejudged, kicks, idle_hours, stops;
 	/* Connections over TLS that were opened, and in which both ends said all they had: in all, of HTTP/1, taken up again;
 	 * that passed sealed; whose server was refused; that were late with their handshake. */
@@ -192,6 +198,8 @@ void sim_talk_abort(struct sim *s, struct sim_talk *talk); /* by the guest */
 void sim_datagram(struct sim *s, enum family fam, uint16_t from_port, uint16_t to_port, size_t len);
 /* A question for the address of name number n (IPv6: AAAA), asked again until it is answered. */
 void sim_ask(struct sim *s, enum family fam, unsigned n, bool tcp);
+/* One of a client's outside, at a published port; the guest answers those with an even number. */
+void sim_datagram_in(struct sim *s, enum family fam, unsigned client, size_t len);
 void sim_ping(struct sim *s, enum family fam, size_t len);
 /* A frame of the guest's as it is, over the wire as all others; what answers it is not looked at. */
 void sim_frame(struct sim *s, const void *frame, size_t len);
