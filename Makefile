@@ -220,8 +220,9 @@ $(foreach b,release asan cov tls36,build/$(b)/test/unit/tls_fault_test): TEST_LI
 $(foreach b,release asan cov,build/$(b)/test/unit/tls_fault_test): MBED_LD = $(MBED_A)
 $(foreach b,release asan cov,build/$(b)/test/unit/memory_fault_test): TEST_LIBS += $(ALLOCATED:%=-Wl,--wrap=%) -Wl,--wrap=gw_turn
 $(foreach b,release asan cov,build/$(b)/test/unit/memory_fault_test): MBED_LD = $(MBED_A)
-KERNEL_CALLS := socket connect bind listen accept4 getpeername getsockopt setsockopt readv sendmsg recvmsg recvmmsg \
-                sendmmsg recv send shutdown epoll_create1 epoll_ctl epoll_wait eventfd mmap lstat fstat fchmod
+KERNEL_CALLS := socket connect bind listen accept4 getpeername getsockname getsockopt setsockopt readv writev sendmsg recvmsg recvmmsg \
+                sendmmsg recv send shutdown epoll_create1 epoll_ctl epoll_wait ppoll poll eventfd timerfd_create mmap munmap madvise \
+                lstat fstat stat fchmod fcntl ioctl open read write close unlink getifaddrs syscall
 $(foreach b,release asan cov,build/$(b)/test/unit/kernel_fault_test): TEST_LIBS += $(KERNEL_CALLS:%=-Wl,--wrap=%)
 # There those of the other libraries, too, where they are to be had as archives; ldns does not look at what its own come to (dns/answer_make.c).
 archive = $(or $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l$(1))
