@@ -835,8 +835,8 @@ static const struct scene scenes[] = {
     {"the status page", page_before, page_play, QUICK},
     {"a capture", capture_before, capture_play, QUICK},
     {"first flights", watched_before, watched_play, SLOW},
+    {"opened connections", opened_before, opened_play, SLOW}, /* ends soon when a handshake fails */
     {"names over TLS", dot_before, dot_play, SLOW},
-    {"opened connections", opened_before, opened_play, SLOW},
     {"requests with secrets", secret_before, requests_play, SLOW},
     {"HTTP/2", secret_before, h2_play, SLOW},
     {"HTTP/2 before HTTP/1.1", secret_before, h2_down_play, SLOW},

@@ -1,57 +1,46 @@
 /*
  * memory_fault_test.c - every allocation of every scene fails once (row G6)
  *
- * The Makefile links this program with --wrap for the allocations and for gw_turn(), so that those made in
- * the gateway's turns are told from the bed's own, and with the archives of the libraries, so that theirs
- * fail, too (but ldns's: dns/answer_make.c).  Each scene of fault_scenes.h is played once to count, then
- * once for each allocation, failing.  A scene with handshakes has 40,000 and more, nearly all the
- * library's: MANY of them fail, spread over all, which is said (FAULTS=all: each).  What must hold is in
- * scene_run(): the gateway lives, the bystander keeps every byte, at most one line of the scene is the
- * worse for it, everything is given back.  What memory is left the sanitizer finds.
+ * Each scene of fault_scenes.h is played once; at an allocation of the gateway's turns a child plays on without it (fault_fork_kit.h).  Scenes
+ * with handshakes make 40,000 and more, nearly all the library's, and most of them again and again: there each that is come to by calls
+ * that no allocation was come to before fails, whatever the scene (with the address sanitizer: by the innermost calls, PATH_FRAMES of them), and of the others SPREAD, spread over all (FAULTS=all: each of each
+ * scene; FAULTS=some: the spread alone, as where lines are counted, since a child writes all counts).
+ *
+ * What must hold is in scene_run(): the gateway lives, the bystander keeps every byte, at most one line of the scene is the worse for it,
+ * everything is given back.  So is every block that a turn has taken (block_watch_kit.h).
  */
+#include "test/unit/block_watch_kit.h"
+#include "test/unit/fault_fork_kit.h"
 #include "test/unit/fault_scenes.h"
 
-#define MANY 120u
+#define SPREAD 60u
 
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void __real_gw_turn(struct sluice *gw, bool link_ready, bool host_ready, usec_t now);
-void __wrap_gw_turn(struct sluice *gw, bool link_ready, bool host_ready, usec_t now);
+static bool armed;
+static unsigned made; /* allocations since arm() */
+static struct {
+	bool every, no_paths; /* fail all; the spread alone */
+	unsigned stride;      /* 0: none fails */
+	unsigned new, spread; /* how many did */
+} plan;
+static struct path_set known;
 
-static bool in_turn, armed;
-static uint64_t made;     /* allocations since arm() */
-static uint64_t fails_at; /* 1: the first; 0: none */
-static bool failed;
-
+/* Called in turns: in the child that plays on from here, once. */
 static bool
 runs_out(void)
 {
-	if (!in_turn || !armed || ++made != fails_at)
+	if (!armed || in_child)
 		return false;
-	failed = true;
-	return true;
-}
-
-void *
-__wrap_malloc(size_t n)
-{
-	return runs_out() ? NULL : __real_malloc(n);
-}
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-	return runs_out() ? NULL : __real_calloc(n, size);
-}
-
-void *
-__wrap_realloc(void *p, size_t n)
-{
-	return runs_out() ? NULL : __real_realloc(p, n);
+	made++;
+	if (plan.stride == 0)
+		return false;
+	in_turn = false;
+	bool is_new = !plan.every && !plan.no_paths && path_add(&known, path_key(0));
+	bool is_due = is_new || plan.every || made % plan.stride == 0;
+	plan.new += is_new;
+	plan.spread += is_due && !is_new;
+	bool fails = is_due && plays_on("%s: allocation %u", playing, made);
+	in_turn = true;
+	return fails;
 }
 
 /* --- whose allocation it is ----------------------------------------------------------------------------------------------------- */
@@ -137,21 +126,15 @@ spared_sink(void *ctx, const struct frame *f)
 	in_turn = was;
 }
 
-void
-__wrap_gw_turn(struct sluice *gw, bool link_ready, bool host_ready, usec_t now)
-{
-	in_turn = true;
-	__real_gw_turn(gw, link_ready, host_ready, now);
-	in_turn = false;
-}
-
 /* A reload is made beside the turns, by its caller. */
 static int
 reload_that_fails(struct sluice *s, const struct sluice_config *c, char *err, size_t size)
 {
+	path_top = (uintptr_t)__builtin_frame_address(0);
 	in_turn = true;
 	int r = sluice_reload(s, c, err, size);
 	in_turn = false;
+	path_top = UINTPTR_MAX;
 	return r;
 }
 
@@ -160,6 +143,7 @@ reload_that_fails(struct sluice *s, const struct sluice_config *c, char *err, si
 static void
 arm(const struct fault *f)
 {
+	(void)f;
 	real_ops = bed->gw->host->ops;
 	ops = *real_ops;
 	ops.socket = spared_socket;
@@ -173,8 +157,7 @@ arm(const struct fault *f)
 	bed->gw->sink.send = spared_sink;
 	reload_by = reload_that_fails;
 	made = 0;
-	fails_at = f->nth;
-	failed = false;
+	watch_begins();
 	armed = true;
 }
 
@@ -191,23 +174,29 @@ static void
 G6_each_allocation_of_a_turn_fails(void **state)
 {
 	const struct scene *s = &scenes[*(const unsigned *)*state];
-	struct fault f = {.arm = arm, .disarm = disarm, .op = "allocation"};
-	unsigned runs = 0, stride;
+	const char *which = getenv("FAULTS");
+	struct fault f = {.arm = arm, .disarm = disarm, .op = "an allocation fails"};
 
+	memset(&plan, 0, sizeof(plan));
 	if (scene_run(s, &f) > 0)
 		fail_msg("nothing failed, and yet:%s", worse);
-	uint64_t all = made;
-	stride = s->kind == SLOW && !getenv("FAULTS") ? (unsigned)(all / MANY + 1) : 1;
-	for (f.nth = 1; f.nth <= all; f.nth += stride, runs++) {
-		unsigned hurt = scene_run(s, &f);
-
-		if (hurt <= (failed ? 1 : 0))
-			continue;
-		print_error("%s: without allocation %u, %u are the worse for it:%s\n", s->name, f.nth, hurt,
-			    worse);
-		fail();
-	}
-	print_message("%s: %u allocations, one of %u failed\n", s->name, (unsigned)all, stride);
+	assert_int_equal(watch_ends(), 0);
+	unsigned all = made;
+#ifdef SLUICE_INSTRUMENTED
+	plan.no_paths = true;
+#endif
+	plan.no_paths |= which && strcmp(which, "some") == 0;
+	plan.every = s->kind != SLOW || (which && strcmp(which, "all") == 0);
+	plan.stride = all / SPREAD + 1;
+	unsigned hurt = scene_run(s, &f), left = watch_ends();
+	if (in_child && hurt > 1)
+		print_error("%s: %u are the worse for it:%s\n", s->name, hurt, worse);
+	if (in_child && left > 0)
+		print_error("%s: %u blocks are left\n", s->name, left);
+	child_ends(hurt <= 1 && left == 0);
+	assert_int_equal(children_ruined(), 0);
+	print_message("%s: %u allocations; %u failed, %u of them come to anew\n", s->name, all,
+		      plan.new + plan.spread, plan.new);
 }
 
 int
@@ -216,6 +205,7 @@ main(int argc, char **argv)
 	static unsigned which[SCENES];
 	struct CMUnitTest tests[SCENES];
 
+	path_top = UINTPTR_MAX;
 	for (unsigned i = 0; i < SCENES; i++) {
 		which[i] = i;
 		tests[i] = (struct CMUnitTest){.name = scenes[i].name,
