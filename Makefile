@@ -220,6 +220,8 @@ $(foreach b,release asan cov tls36,build/$(b)/test/unit/tls_fault_test): TEST_LI
 $(foreach b,release asan cov,build/$(b)/test/unit/tls_fault_test): MBED_LD = $(MBED_A)
 $(foreach b,release asan cov,build/$(b)/test/unit/memory_fault_test): TEST_LIBS += $(ALLOCATED:%=-Wl,--wrap=%) -Wl,--wrap=free -Wl,--wrap=gw_turn
 $(foreach b,release asan cov,build/$(b)/test/unit/memory_fault_test): MBED_LD = $(MBED_A)
+$(foreach b,release asan cov,build/$(b)/test/unit/seam_fault_test): TEST_LIBS += $(ALLOCATED:%=-Wl,--wrap=%) -Wl,--wrap=free -Wl,--wrap=gw_turn -Wl,--wrap=vhost_failing
+$(foreach b,release asan cov,build/$(b)/test/unit/seam_fault_test): MBED_LD = $(MBED_A)
 KERNEL_CALLS := socket connect bind listen accept4 getpeername getsockname getsockopt setsockopt readv writev sendmsg recvmsg recvmmsg \
                 sendmmsg recv send shutdown epoll_create1 epoll_ctl epoll_wait ppoll poll eventfd timerfd_create mmap munmap madvise \
                 lstat fstat stat fchmod fcntl ioctl open read write close unlink getifaddrs syscall

@@ -18,7 +18,9 @@
 #include "tls/verify.h"
 
 #define NAME "www.good.example"
+#ifndef WIRE
 #define WIRE (1u << 18) /* bytes on their way in the kit, each direction */
+#endif
 
 /* The authority of the servers, and one that nobody trusts. */
 static struct far_side {

@@ -9,15 +9,23 @@
  *	at most one of the scene's lines is the worse for it, and none where the kernel only asks to come again
  *	in the end every descriptor, place and block is back, and who comes next is served
  *
- * Of scenes with handshakes some calls fail, each in one way; of the others all, in every way.
+ * A scene with handshakes is played once more, and a child plays on from each call that is to fail (fault_fork_kit.h): in every way where it is
+ * come to by calls of its own, whatever the scene; in one way otherwise, of each operation all if there are few, else SOME, spread over
+ * all (FAULTS=all: each in every way; FAULTS=some: the spread alone).  Of the other scenes all fail, in every way, as many processes
+ * sharing them as there are processors.
  * What never fails is no test: an operation that no scene has made to fail is a failure of this one.
  */
+#define PATH_FRAMES 1000u /* few calls, and so few children */
+#include "test/unit/block_watch_kit.h"
+#include "test/unit/fault_fork_kit.h"
 #include "test/unit/fault_scenes.h"
 
 #include <stddef.h>
+#include <sys/mman.h>
 
 #define ERRORS 12
-#define SOME 8u
+#define SOME 24u
+#define FEW 48u
 
 /* The operations, what the kernel may say of each, and whether it may do only a part. */
 static const struct op {
@@ -82,24 +90,112 @@ _Static_assert(sizeof(struct host_ops) / sizeof(void (*)(void)) ==
 		   sizeof(table) / sizeof(table[0]) + sizeof(cannot_fail) / sizeof(cannot_fail[0]),
 	       "every operation of the host is here");
 
-static uint64_t injected[OPERATIONS];
+/* All processes': how often each has failed. */
+static _Atomic uint64_t *injected;
 static uint64_t calls[OPERATIONS]; /* of the run that is just over, while it could have failed */
+
+static bool fired;
+static const char with_children[] = "a call fails";
+
+/* Of a scene that is played with children: which of its calls fail. */
+static struct {
+	bool on, every, spread_alone;
+	uint64_t most[OPERATIONS], seen[OPERATIONS];
+	enum vhost_op which[OPERATIONS]; /* as the host calls it */
+	unsigned faults, paths;
+} plan;
+static struct path_set known;
+static const struct op *failing; /* in a child: what failed, and how */
+static int failing_with;
+
+int __real_vhost_failing(struct vhost *v, enum vhost_op op, struct vhost_sock *s);
+int __wrap_vhost_failing(struct vhost *v, enum vhost_op op, struct vhost_sock *s);
+
+static bool
+runs_out(void)
+{
+	return false;
+}
+
+/* True: we are the child in which this call fails so. */
+static bool
+fails_so(struct vhost *v, unsigned i, int error)
+{
+	injected[i]++;
+	plan.faults++;
+	if (!plays_on("%s: %s, call %u, %s", playing, table[i].name, (unsigned)plan.seen[i],
+		      error ? strerror(error) : "a part"))
+		return false;
+	failing = &table[i];
+	failing_with = error;
+	if (error)
+		vhost_fail(v, table[i].name, 1, error);
+	else
+		vhost_cut(v, table[i].name, 1);
+	return true;
+}
+
+static void
+each_way_fails(struct vhost *v, unsigned i)
+{
+	for (unsigned e = 0; e < ERRORS && table[i].error[e]; e++)
+		if (fails_so(v, i, table[i].error[e]))
+			return;
+	if (table[i].partly)
+		fails_so(v, i, 0);
+}
+
+/* The next way, so that calls share them. */
+static void
+a_way_fails(struct vhost *v, unsigned i)
+{
+	unsigned n = 0;
+
+	while (n < ERRORS && table[i].error[n])
+		n++;
+	unsigned e = (unsigned)(plan.seen[i] % (n + table[i].partly));
+	fails_so(v, i, e < n ? table[i].error[e] : 0);
+}
+
+int
+__wrap_vhost_failing(struct vhost *v, enum vhost_op op, struct vhost_sock *s)
+{
+	unsigned i = 0;
+
+	while (i < OPERATIONS && plan.which[i] != op)
+		i++;
+	/* The sleep here is the bed's, not the gateway's. */
+	if (!plan.on || in_child || i == OPERATIONS || strcmp(table[i].name, "poll") == 0)
+		return __real_vhost_failing(v, op, s);
+	bool is_new = !plan.spread_alone && path_add(&known, path_key((uint64_t)op + 1));
+	uint64_t n = ++plan.seen[i], most = plan.most[i];
+	bool some = (!plan.spread_alone && most <= FEW) || n % (most / SOME + 1) == 0;
+
+	plan.paths += is_new;
+	if (is_new || plan.every)
+		each_way_fails(v, i);
+	else if (some)
+		a_way_fails(v, i);
+	return __real_vhost_failing(v, op, s);
+}
 
 static void
 arm(const struct fault *f)
 {
 	struct vhost *v = bed->vhost;
 
+	plan.on = f->op == with_children;
+	if (plan.on)
+		watch_begins();
 	for (unsigned i = 0; i < OPERATIONS; i++)
 		calls[i] = vhost_calls(v, table[i].name);
+	if (plan.on)
+		return;
 	if (f->op && f->error)
 		vhost_fail(v, f->op, (int)f->nth, f->error);
 	else if (f->op)
 		vhost_cut(v, f->op, (int)f->nth);
 }
-
-static bool fired;
-static uint64_t runs;
 
 static int
 disarm(const struct fault *f)
@@ -110,6 +206,8 @@ disarm(const struct fault *f)
 	for (unsigned i = 0; i < OPERATIONS; i++)
 		calls[i] = vhost_calls(v, table[i].name) - calls[i];
 	fired = f->op && v->nfailure == 0;
+	if (plan.on && !in_child)
+		fired = plan.on = false;
 	v->nfailure = 0;
 	vhost_failed(v, &fd);
 	return fired ? fd : -1;
@@ -129,8 +227,6 @@ scene_survives(const struct scene *s, const struct op *op, unsigned nth, int err
 	struct fault f = {arm, disarm, op->name, nth, error};
 	unsigned hurt = scene_run(s, &f);
 
-	runs++;
-
 	if (hurt <= (fired && !only_delays(s, op, error) ? 1 : 0))
 		return fired;
 	print_error("%s: %s, call %u, %s: %u are the worse for it:%s\n", s->name, op->name, nth,
@@ -139,45 +235,100 @@ scene_survives(const struct scene *s, const struct op *op, unsigned nth, int err
 	return false;
 }
 
-/* Each way this call may fail; in turn: one of them, which the next call does not have. */
+/* Each way this call may fail. */
 static void
-call_fails(const struct scene *s, unsigned i, unsigned nth, bool in_turn)
+call_fails(const struct scene *s, unsigned i, unsigned nth)
 {
 	const struct op *op = &table[i];
-	unsigned n = 0;
 
-	while (n < ERRORS && op->error[n])
-		n++;
-	for (unsigned e = 0; e < n; e++)
-		if (!in_turn || e == injected[i] % n)
-			injected[i] += scene_survives(s, op, nth, op->error[e]);
+	for (unsigned e = 0; e < ERRORS && op->error[e]; e++)
+		injected[i] += scene_survives(s, op, nth, op->error[e]);
 	if (op->partly)
 		injected[i] += scene_survives(s, op, nth, 0);
 }
 
-/* A scene with handshakes takes milliseconds: of each operation so many calls, spread over all of them.  FAULTS=all: all of them. */
+/* All calls, shared by so many processes; each ends as a program does, so that the sanitizers look at it. */
+static void
+calls_fail(const struct scene *s)
+{
+	long shares = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 2 : 1;
+
+	for (long share = 0; share < shares; share++) {
+		unsigned n = 0;
+
+		if (!plays_on("%s: one in %ld", s->name, shares))
+			continue;
+		for (unsigned i = 0; i < OPERATIONS; i++)
+			for (unsigned nth = 1; strcmp(table[i].name, "poll") != 0 && nth <= plan.most[i];
+			     nth++)
+				if (n++ % shares == share)
+					call_fails(s, i, nth);
+		fflush(NULL);
+		exit(0);
+	}
+}
+
+/* What the host calls each operation: it is told of one by name. */
+static void
+find_operations(void)
+{
+	struct vhost *v = vhost_of(vhost_host(vhost_new(1)));
+
+	for (unsigned i = 0; i < OPERATIONS; i++) {
+		vhost_fail(v, table[i].name, 1, EIO);
+		plan.which[i] = v->failure[--v->nfailure].op;
+	}
+	vhost_free(v);
+}
+
+/* Once more, with a child for each fault. */
+static void
+calls_fail_in_children(const struct scene *s)
+{
+	struct fault f = {.arm = arm, .disarm = disarm, .op = with_children};
+	const char *which = getenv("FAULTS");
+
+	plan.every = which && strcmp(which, "all") == 0;
+	plan.spread_alone = which && strcmp(which, "some") == 0;
+#ifdef SLUICE_INSTRUMENTED
+	plan.spread_alone = true; /* a child writes all counts */
+#endif
+	for (unsigned i = 0; i < OPERATIONS; i++)
+		plan.most[i] = calls[i];
+	find_operations();
+	unsigned hurt = scene_run(s, &f), left = watch_ends();
+	bool good = left == 0 && hurt <= (fired && !only_delays(s, failing, failing_with) ? 1 : 0);
+	if (in_child && !good)
+		print_error("%s: %u are the worse for it:%s; %u blocks are left\n", s->name, hurt, worse,
+			    left);
+	child_ends(good);
+	assert_true(good);
+}
+
 static void
 scene_with_faults(const struct scene *s)
 {
 	struct fault none = {.arm = arm, .disarm = disarm};
-	bool some = s->kind == SLOW && !getenv("FAULTS");
-	uint64_t most[OPERATIONS], all = 0, before = runs;
+	uint64_t all = 0, before = 0, after = 0;
 
+	memset(&plan, 0, sizeof(plan));
 	if (scene_run(s, &none) > 0)
 		fail_msg("nothing failed, and yet:%s", worse);
-	memcpy(most, calls, sizeof(most));
 	for (unsigned i = 0; i < OPERATIONS; i++) {
-		/* The sleep here is the bed's, not the gateway's. */
-		if (strcmp(table[i].name, "poll") == 0)
-			continue;
-		unsigned stride = some ? (unsigned)(most[i] / SOME + 1) : 1;
-
-		for (unsigned nth = 1; nth <= most[i]; nth += stride)
-			call_fails(s, i, nth, some);
-		all += most[i];
+		plan.most[i] = calls[i];
+		all += strcmp(table[i].name, "poll") != 0 ? calls[i] : 0;
+		before += injected[i];
+		plan.which[i] = OPS;
 	}
-	print_message("%s: %u calls, %u faults%s\n", s->name, (unsigned)all, (unsigned)(runs - before),
-		      some ? " (some of the calls)" : "");
+	if (s->kind == SLOW)
+		calls_fail_in_children(s);
+	else
+		calls_fail(s);
+	assert_int_equal(children_ruined(), 0);
+	for (unsigned i = 0; i < OPERATIONS; i++)
+		after += injected[i];
+	print_message("%s: %u calls, %u faults", s->name, (unsigned)all, (unsigned)(after - before));
+	print_message(s->kind == SLOW ? ", %u of the calls come to anew\n" : "\n", plan.paths);
 }
 
 static void
@@ -291,6 +442,12 @@ int
 main(int argc, char **argv)
 {
 	static unsigned which[SCENES];
+
+	path_top = UINTPTR_MAX;
+	injected = mmap(NULL, OPERATIONS * sizeof(*injected), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (injected == MAP_FAILED)
+		abort();
 	struct CMUnitTest tests[SCENES + LAST] = {
 	    [SCENES] = cmocka_unit_test(G6_each_call_of_building_fails),
 	    cmocka_unit_test(G6_the_sleep_fails),
