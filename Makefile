@@ -226,6 +226,8 @@ KERNEL_CALLS := socket connect bind listen accept4 getpeername getsockname getso
                 sendmmsg recv send shutdown epoll_create1 epoll_ctl epoll_wait ppoll poll eventfd timerfd_create mmap munmap madvise \
                 lstat fstat stat fchmod fcntl ioctl open read write close unlink getifaddrs syscall
 $(foreach b,release asan cov,build/$(b)/test/unit/kernel_fault_test): TEST_LIBS += $(KERNEL_CALLS:%=-Wl,--wrap=%)
+PROGRAM_CALLS := openat fopen dup2 signalfd pipe2 flock fsync mkdir renameat mprotect mlock
+$(foreach b,release asan cov,build/$(b)/test/unit/start_fault_test): TEST_LIBS += $(KERNEL_CALLS:%=-Wl,--wrap=%) $(PROGRAM_CALLS:%=-Wl,--wrap=%)
 # There those of the other libraries, too, where they are to be had as archives; ldns does not look at what its own come to (dns/answer_make.c).
 archive = $(or $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l$(1))
 $(foreach b,release asan cov,build/$(b)/test/unit/memory_fault_test): LIBS_OF_C = $(foreach l,$(LIB_NAMES),$(call archive,$(l)))

@@ -3,6 +3,7 @@
  */
 #include "cli/reload.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -11,12 +12,17 @@
 #include "cli/diagnose.h"
 #include "cli/sandbox.h"
 
-void
-reload_init(struct reload *r, const struct options *o, const struct log *log, struct sluice *s)
+int
+reload_init(struct reload *r, const struct options *o, const struct log *log, struct sluice *s,
+	    struct failure *f)
 {
 	*r = (struct reload){.o = o, .log = log, .s = s, .done = -1};
 	if (o->reloads)
 		r->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (r->done >= 0 || !o->reloads)
+		return 0;
+	return failed(f, "cannot prepare to be reloaded: %s; raise the limit of descriptors (ulimit -n)",
+		      strerror(errno));
 }
 
 bool

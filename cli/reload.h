@@ -23,7 +23,8 @@ struct reload {
 };
 
 /* For this gateway.  Without files there is nothing to read again. */
-void reload_init(struct reload *r, const struct options *o, const struct log *log, struct sluice *s);
+int reload_init(struct reload *r, const struct options *o, const struct log *log, struct sluice *s,
+		struct failure *f);
 
 /* Is this signal to be understood so?  A terminal that hangs up means the end. */
 bool reload_is_meant(const struct reload *r, const struct signalfd_siginfo *info);

@@ -310,8 +310,8 @@ static int
 enter(struct run *r, int pid_file, struct failure *f)
 {
 	signal(SIGPIPE, SIG_IGN);
-	reload_init(&r->reload, r->o, r->log, r->s);
-	if (sandbox_enter(r->s, r->o, r->log, f) < 0 || setup_write_pid_file(r->o, pid_file, f) < 0)
+	if (reload_init(&r->reload, r->o, r->log, r->s, f) < 0 || sandbox_enter(r->s, r->o, r->log, f) < 0 ||
+	    setup_write_pid_file(r->o, pid_file, f) < 0)
 		return -1;
 	if (channel_send(r->channel, &(struct channel_message){.kind = CHANNEL_GO}) < 0)
 		return failed(f, "the guest's first process is gone; somebody killed it, start again");
@@ -367,9 +367,9 @@ verb_run(const struct options *o, const struct log *log)
 	double begin = setup_now();
 	setup_files(&r.files);
 	signal(SIGCHLD, SIG_DFL);
-	r.signals = setup_signals(handled, &r.mask);
+	r.signals = setup_signals(handled, &r.mask, &f);
 	r.terminal = open_terminal();
-	int started = start(&r, &f);
+	int started = r.signals < 0 ? -1 : start(&r, &f);
 	if (started < 0 && f.text[0])
 		log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
 	if (started == 0) {

@@ -120,8 +120,8 @@ finish(const struct options *o, const struct log *log, struct sluice *s, struct 
 
 	if (setup_open_pid_file(o, &fd, f) < 0)
 		return -1;
-	reload_init(reload, o, log, s);
-	if (sandbox_enter(s, o, log, f) == 0 && setup_write_pid_file(o, fd, f) == 0)
+	if (reload_init(reload, o, log, s, f) == 0 && sandbox_enter(s, o, log, f) == 0 &&
+	    setup_write_pid_file(o, fd, f) == 0)
 		return 0;
 	setup_remove_pid_file(o);
 	return -1;
@@ -218,9 +218,9 @@ verb_serve(const struct options *o, const struct log *log)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
 	catch_bus_errors();
-	int signals = setup_signals(handled, &mask);
+	int signals = setup_signals(handled, &mask, &f);
 	double begin = setup_now();
-	if (start(o, log, &hooks, &cfg, &reload, &s, &f) < 0) {
+	if (signals < 0 || start(o, log, &hooks, &cfg, &reload, &s, &f) < 0) {
 		if (f.text[0])
 			log_say(log, SLUICE_LOG_ERROR, "%s", f.text);
 		hooks_done(&hooks);

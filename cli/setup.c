@@ -193,15 +193,20 @@ setup_remove_pid_file(const struct options *o)
 /* --- the turn -------------------------------------------------------------------------------------- */
 
 int
-setup_signals(const int *list, sigset_t *mask_before)
+setup_signals(const int *list, sigset_t *mask_before, struct failure *f)
 {
 	sigset_t set;
+	int fd;
 
 	sigemptyset(&set);
 	for (; *list; list++)
 		sigaddset(&set, *list);
 	sigprocmask(SIG_BLOCK, &set, mask_before);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd >= 0)
+		return fd;
+	return failed(f, "cannot be told of signals: %s; raise the limit of descriptors (ulimit -n)",
+		      strerror(errno));
 }
 
 int

@@ -47,8 +47,9 @@ int setup_open_pid_file(const struct options *o, int *fd, struct failure *f);
 int setup_write_pid_file(const struct options *o, int fd, struct failure *f);
 void setup_remove_pid_file(const struct options *o);
 
-/* A descriptor from which the signals of the list (ended by 0) are read; they are blocked. */
-int setup_signals(const int *list, sigset_t *mask_before);
+/* A descriptor from which the signals of the list (ended by 0) are read; they are blocked.  -1: there is none, and nothing could
+ * end us. */
+int setup_signals(const int *list, sigset_t *mask_before, struct failure *f);
 
 /*
  * One turn that also waits for the caller's n descriptors, at most max_ms (-1: for ever); s NULL: only those.

@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -68,6 +69,19 @@ enum call {
 	CALL_UNLINK,
 	CALL_GETIFADDRS,
 	CALL_PIDFD_OPEN,
+#ifdef CALLS_OF_A_PROGRAM
+	CALL_OPENAT,
+	CALL_FOPEN,
+	CALL_DUP2,
+	CALL_SIGNALFD,
+	CALL_PIPE2,
+	CALL_FLOCK,
+	CALL_FSYNC,
+	CALL_MKDIR,
+	CALL_RENAMEAT,
+	CALL_MPROTECT,
+	CALL_MLOCK,
+#endif
 	CALLS,
 };
 
@@ -117,6 +131,19 @@ static const struct {
     [CALL_UNLINK] = {"unlink", false, true, {EACCES, EBUSY, EROFS}},
     [CALL_GETIFADDRS] = {"getifaddrs", false, false, {EMFILE, ENOMEM, EPERM}},
     [CALL_PIDFD_OPEN] = {"pidfd_open", false, true, {ENOSYS, EMFILE, ENOMEM, ESRCH}},
+#ifdef CALLS_OF_A_PROGRAM
+    [CALL_OPENAT] = {"openat", false, false, {ENOENT, EACCES, EMFILE, ENOSPC}},
+    [CALL_FOPEN] = {"fopen", false, false, {ENOENT, EACCES, EMFILE, ENOMEM}},
+    [CALL_DUP2] = {"dup2", false, false, {EBUSY, EMFILE}},
+    [CALL_SIGNALFD] = {"signalfd", false, false, {EMFILE, ENFILE, ENOMEM}},
+    [CALL_PIPE2] = {"pipe2", false, false, {EMFILE, ENFILE}},
+    [CALL_FLOCK] = {"flock", false, false, {EINTR, ENOLCK}},
+    [CALL_FSYNC] = {"fsync", false, false, {EIO, ENOSPC}},
+    [CALL_MKDIR] = {"mkdir", false, false, {EACCES, ENOSPC, EROFS}},
+    [CALL_RENAMEAT] = {"renameat", false, false, {EACCES, ENOSPC}},
+    [CALL_MPROTECT] = {"mprotect", false, false, {ENOMEM}},
+    [CALL_MLOCK] = {"mlock", false, false, {EPERM, ENOMEM}},
+#endif
 };
 
 static bool in_library;
@@ -257,6 +284,39 @@ __wrap_open(const char *path, int flags, ...)
 	va_end(ap);
 	return fails(CALL_OPEN, -1) ? -1 : __real_open(path, flags, mode);
 }
+
+#ifdef CALLS_OF_A_PROGRAM
+int __real_openat(int at, const char *path, int flags, ...);
+int __wrap_openat(int at, const char *path, int flags, ...);
+int
+__wrap_openat(int at, const char *path, int flags, ...)
+{
+	va_list ap;
+
+	va_start(ap, flags);
+	mode_t mode = va_arg(ap, mode_t);
+	va_end(ap);
+	return fails(CALL_OPENAT, -1) ? -1 : __real_openat(at, path, flags, mode);
+}
+
+FILE *__real_fopen(const char *path, const char *mode);
+FILE *__wrap_fopen(const char *path, const char *mode);
+FILE *
+__wrap_fopen(const char *path, const char *mode)
+{
+	return fails(CALL_FOPEN, -1) ? NULL : __real_fopen(path, mode);
+}
+
+WRAP(int, CALL_DUP2, dup2, -1, (int from, int to), (from, to))
+WRAP(int, CALL_SIGNALFD, signalfd, -1, (int fd, const sigset_t *s, int f), (fd, s, f))
+WRAP(int, CALL_PIPE2, pipe2, -1, (int *p, int f), (p, f))
+WRAP(int, CALL_FLOCK, flock, -1, (int fd, int f), (fd, f))
+WRAP(int, CALL_FSYNC, fsync, -1, (int fd), (fd))
+WRAP(int, CALL_MKDIR, mkdir, -1, (const char *p, mode_t m), (p, m))
+WRAP(int, CALL_RENAMEAT, renameat, -1, (int a, const char *p, int b, const char *q), (a, p, b, q))
+WRAP(int, CALL_MPROTECT, mprotect, -1, (void *p, size_t n, int w), (p, n, w))
+WRAP(int, CALL_MLOCK, mlock, -1, (const void *p, size_t n), (p, n))
+#endif
 
 /* Only pidfd_open(2) comes so from the library. */
 long __real_syscall(long number, ...);
