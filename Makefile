@@ -228,6 +228,10 @@ KERNEL_CALLS := socket connect bind listen accept4 getpeername getsockname getso
 $(foreach b,release asan cov,build/$(b)/test/unit/kernel_fault_test): TEST_LIBS += $(KERNEL_CALLS:%=-Wl,--wrap=%)
 PROGRAM_CALLS := openat fopen dup2 signalfd pipe2 flock fsync mkdir renameat mprotect mlock
 $(foreach b,release asan cov,build/$(b)/test/unit/start_fault_test): TEST_LIBS += $(KERNEL_CALLS:%=-Wl,--wrap=%) $(PROGRAM_CALLS:%=-Wl,--wrap=%)
+# The program as a function.
+build/%/cli/program.o: build/%/cli/main.o
+	$(run)objcopy --redefine-sym main=program_main $< $@
+$(foreach b,release asan cov,$(eval build/$(b)/test/unit/start_fault_test: build/$(b)/cli/program.o))
 # There those of the other libraries, too, where they are to be had as archives; ldns does not look at what its own come to (dns/answer_make.c).
 archive = $(or $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l$(1))
 $(foreach b,release asan cov,build/$(b)/test/unit/memory_fault_test): LIBS_OF_C = $(foreach l,$(LIB_NAMES),$(call archive,$(l)))

@@ -542,7 +542,7 @@ G6_files_and_the_sleep_fail(void **state)
 		enum call c = asked[i];
 
 		/* 0, at the end of the list, is a part. */
-		for (unsigned e = 0, last = 0; !last; e++) {
+		for (unsigned e = 0, last = 0; e < ERRORS && !last; e++) {
 			last = calls[c].error[e] == 0;
 			for (unsigned nth = 1;
 			     (!last || calls[c].partly) && host_survives(h, path, c, nth, calls[c].error[e]);

@@ -1,7 +1,7 @@
 /*
  * start_fault_test.c - every call to the kernel fails once while the program starts (row G6)
  *
- * The program itself, in a child process: cli/main.c is a part of this one, and the Makefile links it with --wrap for the calls of
+ * The program itself, in a child process: the Makefile links this one with cli/main.c, by another name, and with --wrap for the calls of
  * kernel_calls_kit.h and those below CALLS_OF_A_PROGRAM.  Each command line of the list is performed once to count its calls, then again
  * for each of them, failing with each errno that Linux may give there, or doing a part.  Each time
  *
@@ -26,10 +26,8 @@
 
 #include "test/unit/kernel_calls_kit.h"
 
+/* main() of the program. */
 int program_main(int argc, char **argv);
-#define main program_main
-#include "cli/main.c"
-#undef main
 
 #define WORDS 24
 #define SAID 4096
