@@ -14,18 +14,12 @@
 #include <string.h>
 
 #include "proxy/gateway.h"
+#define ALLOC_FREE
+#include "test/unit/alloc_wrap_kit.h"
 #include "test/unit/call_path_kit.h"
 
 #define BLOCKS (1u << 16)
 
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void __real_free(void *p);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void __wrap_free(void *p);
 void __real_gw_turn(struct sluice *gw, bool link_ready, bool host_ready, usec_t now);
 void __wrap_gw_turn(struct sluice *gw, bool link_ready, bool host_ready, usec_t now);
 
@@ -80,39 +74,22 @@ block_gone(const void *p)
 }
 
 static bool
-is_refused(void)
+alloc_fails(void)
 {
 	return in_turn && runs_out();
 }
 
-void *
-__wrap_malloc(size_t n)
+static void *
+alloc_taken(void *p)
 {
-	return is_refused() ? NULL : block_made(__real_malloc(n));
+	return block_made(p);
 }
 
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-	return is_refused() ? NULL : block_made(__real_calloc(n, size));
-}
-
-void *
-__wrap_realloc(void *p, size_t n)
-{
-	if (is_refused())
-		return NULL;
-	if (p && nblock > 0)
-		block_gone(p);
-	return block_made(__real_realloc(p, n));
-}
-
-void
-__wrap_free(void *p)
+static void
+alloc_given(void *p)
 {
 	if (p && nblock > 0)
 		block_gone(p);
-	__real_free(p);
 }
 
 /* Paths begin here, whoever turns it. */

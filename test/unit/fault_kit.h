@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "test/unit/alloc_wrap_kit.h"
+
 #define ENOUGH 10000000u
 
 /* When allocations count; whoever includes it may say so before. */
@@ -16,18 +18,11 @@
 #define FAULTS_COUNT true
 #endif
 
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
 static unsigned left = ENOUGH; /* allocations until one fails; ENOUGH: none will */
 static bool failed;
 
 static bool
-runs_out(void)
+alloc_fails(void)
 {
 	if (!(FAULTS_COUNT) || left == ENOUGH || left-- > 0)
 		return false;
@@ -36,22 +31,16 @@ runs_out(void)
 	return true;
 }
 
-void *
-__wrap_malloc(size_t n)
+static void *
+alloc_taken(void *p)
 {
-	return runs_out() ? NULL : __real_malloc(n);
+	return p;
 }
 
-void *
-__wrap_calloc(size_t n, size_t size)
+static void
+alloc_given(void *p)
 {
-	return runs_out() ? NULL : __real_calloc(n, size);
-}
-
-void *
-__wrap_realloc(void *p, size_t n)
-{
-	return runs_out() ? NULL : __real_realloc(p, n);
+	(void)p;
 }
 
 #endif

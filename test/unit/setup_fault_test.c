@@ -5,6 +5,8 @@
  * and each call to the host that building needs.  What was taken on the way is counted as it is given back, and so
  * are descriptors; the path of a link's socket is looked for.
  */
+#define ALLOC_FREE
+#include "test/unit/alloc_wrap_kit.h"
 #include "test/unit/gateway_kit.h"
 
 #include <dirent.h>
@@ -31,18 +33,10 @@ static enum resource scarce; /* what the countdown is of */
 static int countdown;        /* 1: the next one fails; 0: none */
 static long live;            /* blocks and mappings taken and not given back, while counting */
 
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
 void *__real_aligned_alloc(size_t align, size_t n);
-void __real_free(void *p);
 void *__real_mmap(void *at, size_t n, int prot, int flags, int fd, off_t off);
 int __real_munmap(void *at, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
 void *__wrap_aligned_alloc(size_t align, size_t n);
-void __wrap_free(void *p);
 void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t off);
 int __wrap_munmap(void *at, size_t n);
 int __real_socket(int family, int type, int proto);
@@ -65,47 +59,29 @@ runs_out(enum resource r, int error)
 	return true;
 }
 
+static bool
+alloc_fails(void)
+{
+	return runs_out(MEMORY, ENOMEM);
+}
+
 static void *
-taken(void *p)
+alloc_taken(void *p)
 {
 	live += counting && p;
 	return p;
 }
 
-void *
-__wrap_malloc(size_t n)
+static void
+alloc_given(void *p)
 {
-	return runs_out(MEMORY, ENOMEM) ? NULL : taken(__real_malloc(n));
-}
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-	return runs_out(MEMORY, ENOMEM) ? NULL : taken(__real_calloc(n, size));
-}
-
-void *
-__wrap_realloc(void *p, size_t n)
-{
-	bool first = !p;
-
-	if (runs_out(MEMORY, ENOMEM))
-		return NULL;
-	void *q = __real_realloc(p, n);
-	return first ? taken(q) : q;
+	live -= counting && p;
 }
 
 void *
 __wrap_aligned_alloc(size_t align, size_t n)
 {
-	return runs_out(MEMORY, ENOMEM) ? NULL : taken(__real_aligned_alloc(align, n));
-}
-
-void
-__wrap_free(void *p)
-{
-	live -= counting && p;
-	__real_free(p);
+	return runs_out(MEMORY, ENOMEM) ? NULL : alloc_taken(__real_aligned_alloc(align, n));
 }
 
 void *

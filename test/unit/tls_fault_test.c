@@ -13,62 +13,31 @@
 
 #include <cmocka.h>
 
+#define ALLOC_FREE
+#include "test/unit/alloc_wrap_kit.h"
 #include "test/unit/tls_end_kit.h"
 
 static bool counting;
 static long countdown; /* 1: the next one fails; 0: none */
 static long live;      /* blocks taken and not given back, while counting */
 
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void __real_free(void *p);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void __wrap_free(void *p);
-
 static bool
-runs_out(void)
+alloc_fails(void)
 {
 	return counting && countdown > 0 && --countdown == 0;
 }
 
 static void *
-taken(void *p)
+alloc_taken(void *p)
 {
 	live += counting && p;
 	return p;
 }
 
-void *
-__wrap_malloc(size_t n)
-{
-	return runs_out() ? NULL : taken(__real_malloc(n));
-}
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-	return runs_out() ? NULL : taken(__real_calloc(n, size));
-}
-
-void *
-__wrap_realloc(void *p, size_t n)
-{
-	bool first = !p;
-
-	if (runs_out())
-		return NULL;
-	p = __real_realloc(p, n);
-	return first ? taken(p) : p;
-}
-
-void
-__wrap_free(void *p)
+static void
+alloc_given(void *p)
 {
 	live -= counting && p;
-	__real_free(p);
 }
 
 /* --- a whole connection ------------------------------------------------------------------------------------------------------- */
