@@ -388,6 +388,26 @@ talk_guest_program(struct sim *s, struct talk *t)
 
 /* --- the host's ---------------------------------------------------------------------------------------------------------- */
 
+/* The gateway closed its socket: so much of its life remains as is in it. */
+static void
+host_closed(struct sim *s, struct talk *t)
+{
+	struct program *p = &t->prog[DOWN];
+	bool whole = p->eof && (p->shut || (t->sealed && tls_may_end(s, t)));
+
+	p->shut |= whole;
+	if (t->host == HOST_DIALLED) {
+		/* The guest may ask again: another socket. */
+		t->host = HOST_NONE;
+		t->fd = -1;
+		return;
+	}
+	t->host = HOST_DEAD;
+	if (!whole)
+		talk_broke(s, t, "the gateway closed the host's socket");
+	/* The guest may not know, and never will if nothing comes from it. */
+}
+
 /* A new socket of the host's that is, or will be, connected to this one's server. */
 void
 talk_found(struct sim *s, int fd, const struct endpoint *peer)
@@ -403,7 +423,10 @@ talk_found(struct sim *s, int fd, const struct endpoint *peer)
 	    rules_decide(&s->policy, IP_PROTO_TCP, t->pub.tuple.remote.port) != PLAIN_ALLOW)
 		sim_complain(s, "a connection to port %u, which the policy forbids, reached the host",
 			     peer->port);
-	/* The guest's SYN came again after the gateway had let go of the first connection. */
+	/* The guest's SYN came again after the gateway had let go of the first connection, maybe in the same turn. */
+	if ((t->host == HOST_OPEN || t->host == HOST_DIALLED) && t->tcp.state == GUEST_SYN_SENT &&
+	    vhost_closed(s->bed->vhost, t->fd))
+		host_closed(s, t);
 	if (t->host == HOST_DEAD && t->tcp.state == GUEST_SYN_SENT) {
 		t->host = HOST_NONE;
 		t->prog[DOWN] = (struct program){.wrote = 0};
@@ -424,26 +447,6 @@ talk_found(struct sim *s, int fd, const struct endpoint *peer)
 	t->host = HOST_DIALLED;
 	if (c->answer == VHOST_ACCEPT_LATER || c->answer_error)
 		t->settle_at = sim_now(s) + c->answer_after;
-}
-
-/* The gateway closed its socket: so much of its life remains as is in it. */
-static void
-host_closed(struct sim *s, struct talk *t)
-{
-	struct program *p = &t->prog[DOWN];
-	bool whole = p->eof && (p->shut || (t->sealed && tls_may_end(s, t)));
-
-	p->shut |= whole;
-	if (t->host == HOST_DIALLED) {
-		/* The guest may ask again: another socket. */
-		t->host = HOST_NONE;
-		t->fd = -1;
-		return;
-	}
-	t->host = HOST_DEAD;
-	if (!whole)
-		talk_broke(s, t, "the gateway closed the host's socket");
-	/* The guest may not know, and never will if nothing comes from it. */
 }
 
 static bool

@@ -44,6 +44,7 @@ struct sealed {
 	struct bytes said;     /* by the host */
 	uint64_t heard;        /* sealed bytes that the host has taken */
 	uint64_t moved;        /* bytes that went over either wire */
+	bool refused;          /* the guest reads why its request was not passed on */
 	usec_t shaken;         /* both handshakes were over; 0: not yet */
 	size_t nhead[WAYS];
 	char head[WAYS][TLS_HEAD];
@@ -584,6 +585,11 @@ look_clear(struct sealed *x, enum way way, size_t n)
 	enum way from = way == UP ? DOWN : UP;
 	struct program *p = &t->prog[way];
 
+	/* A policy that came since then forbids the request. */
+	x->refused |= way == UP && t->pub.conf.http && t->forbidden && p->read == 0 && n >= 12 &&
+		      memcmp(x->s->big, "HTTP/1.1 403", 12) == 0;
+	if (x->refused && way == UP)
+		return;
 	if (p->read + n > t->prog[from].wrote)
 		sim_complain(x->s, "conversation %u: more came in the clear than was written", t->pub.number);
 	else if (!talk_is(t, from, x->s->big, p->read, n))
@@ -613,6 +619,9 @@ ends(struct sealed *x, enum way way)
 	struct program *p = &x->t->prog[way], *other = &x->t->prog[way == UP ? DOWN : UP];
 
 	p->eof = true;
+	/* Of a forbidden request the server has nothing, and the guest the refusal. */
+	if (x->t->pub.conf.http && x->t->forbidden && (way == UP ? x->refused : p->read == 0))
+		return;
 	if ((!other->shut && !is_answered(x->t)) || p->read != other->wrote)
 		sim_complain(x->s, "conversation %u: an end in the clear that nobody made there",
 			     x->t->pub.number);
