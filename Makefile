@@ -109,15 +109,18 @@ tsan.cc         = $(CC) -O1 -g -fsanitize=thread -fPIC
 tsan.warn       = -Wno-conversion
 tsan.ld         = $(CC) -fsanitize=thread $(LDFLAGS)
 # It writes what it has counted when it ends, which a confined program may not (proxy/confine_calls.c).
-cov.cc          = $(CC) -O0 -g --coverage -DSLUICE_INSTRUMENTED
+cov.cc          = $(CC) -O0 -g --coverage -DSLUICE_INSTRUMENTED='"$(CURDIR)/build/cov"'
 # Without the optimiser gcc does not see what is set before it is used.
 cov.warn        = -Wno-maybe-uninitialized
 # What tools/coverage.c stands in for.
 cov.ld          = $(CC) --coverage -Wl,--wrap=_exit $(LDFLAGS)
-fuzz.cc         = $(CLANG) -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link
+# clang has a few more: values that a conversion changes without being asked to, NULL where it may not be, bounds of what is local.
+# (Unsigned numbers may wrap: sequence numbers, sums, hashes do.)
+FUZZ_SANITIZE := $(SANITIZE) -fsanitize=implicit-conversion,nullability,local-bounds
+fuzz.cc         = $(CLANG) -O1 -g $(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link
 fuzz.ld         = $(CLANG) $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS)
 # The oracles of test/bed are not what is searched, and a cover of their loops over bytes costs most of the time.
-build/fuzz/test/bed/%.o: fuzz.cc = $(CLANG) -O2 -g $(SANITIZE)
+build/fuzz/test/bed/%.o: fuzz.cc = $(CLANG) -O2 -g $(FUZZ_SANITIZE)
 plain.cc        = $(CC) -O2 -g -U_FORTIFY_SOURCE -fno-stack-protector -fno-pie -fcf-protection=none
 plain.cc       := $(if $(filter x86_64,$(shell uname -m)),$(plain.cc),$(filter-out -fcf-protection=none,$(plain.cc)))
 # Libraries the gateway is made with (docs/design.md section 9); vmm/ and every embedder get them through it.

@@ -16,7 +16,7 @@ static bool
 has_room(const struct vhost_sock *s)
 {
 	if (s->plain || s->kind == HOST_TCP)
-		return s->out_max - s->out.len >= s->out.len / 2 && s->out.len < s->out_max;
+		return s->out.len < s->out_max && s->out_max - s->out.len >= s->out.len / 2;
 	return s->dgrams_out.bytes < s->out_max / 2;
 }
 

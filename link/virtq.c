@@ -255,7 +255,7 @@ virtq_take(struct virtq *q, struct virtq_chain *c)
 		virtq_break(q, fault);
 		return false;
 	}
-	q->next_avail++;
+	q->next_avail = (uint16_t)(q->next_avail + 1u);
 	return true;
 }
 
@@ -275,8 +275,9 @@ virtq_use(struct virtq *q, uint16_t head, uint32_t written)
 	static_assert(sizeof(entry) == USED_ENTRY, "le32 id, le32 len (2.7.8)");
 	if (!virtq_alive(q))
 		return;
-	memcpy(q->used_at + RING_ENTRIES + (size_t)(q->next_used++ & (q->num - 1u)) * USED_ENTRY, entry,
+	memcpy(q->used_at + RING_ENTRIES + (size_t)(q->next_used & (q->num - 1u)) * USED_ENTRY, entry,
 	       sizeof(entry));
+	q->next_used = (uint16_t)(q->next_used + 1u);
 }
 
 /* 2.7.10: is the event index among those that were passed since last time? */

@@ -503,11 +503,10 @@ read_answer(struct sluice *gw, struct dns_try *t)
 	struct dns_stream *s = t->stream;
 
 	while (!s->msg || s->got < DNS_TCP_PREFIX + (size_t)s->len) {
-		struct iovec iov = {s->head + s->got, DNS_TCP_PREFIX - s->got};
+		struct iovec iov = s->msg ? (struct iovec){s->msg + (s->got - DNS_TCP_PREFIX),
+							   s->len - (s->got - DNS_TCP_PREFIX)}
+					  : (struct iovec){s->head + s->got, DNS_TCP_PREFIX - s->got};
 
-		if (s->msg)
-			iov = (struct iovec){s->msg + (s->got - DNS_TCP_PREFIX),
-					     s->len - (s->got - DNS_TCP_PREFIX)};
 		ssize_t n = gw->host->ops->readv(gw->host, t->fd, &iov, 1);
 		if (n <= 0)
 			return n ? n : -ECONNRESET;

@@ -101,7 +101,8 @@ rejudge_mapping(struct sluice *gw, struct udp_flow *uf, usec_t now)
 {
 	struct judgment j;
 
-	for (uint8_t i = uf->npeer; i-- > 0;) {
+	for (uint8_t i = uf->npeer; i > 0;) {
+		i--;
 		struct tuple t = {uf->flow.tuple.guest, uf->peer[i].at, IP_PROTO_UDP};
 
 		if (still_allowed(gw, &t, NULL, &uf->peer[i].judged, false, &j))

@@ -164,8 +164,11 @@ may_count(const uint8_t counter[COUNTER])
 static void
 count_on(uint8_t counter[COUNTER])
 {
-	for (unsigned i = COUNTER; i > 0 && ++counter[i - 1] == 0; i--)
-		;
+	unsigned i = COUNTER;
+
+	do
+		counter[i - 1] = (uint8_t)(counter[i - 1] + 1u);
+	while (counter[--i] == 0 && i > 0);
 }
 
 static void

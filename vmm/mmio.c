@@ -114,7 +114,7 @@ reset(struct mmio *m)
 static void
 set_status(struct mmio *m, uint32_t value)
 {
-	uint8_t fresh = (uint8_t)(value & ~m->status);
+	uint8_t fresh = (uint8_t)(value & ~(uint32_t)m->status);
 
 	if (value == 0) {
 		reset(m);

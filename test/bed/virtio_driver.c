@@ -172,7 +172,7 @@ static void
 offer(struct driver_queue *q, uint16_t head)
 {
 	write16(q->d, q->avail + ENTRIES + 2u * (q->added & (q->conf.num - 1u)), head);
-	q->added++;
+	q->added = (uint16_t)(q->added + 1u);
 }
 
 bool
@@ -239,7 +239,7 @@ driver_used(struct driver_queue *q, uint64_t *cookie, uint32_t *len)
 		q->wrong = "a head came back that was not out";
 		return false;
 	}
-	q->taken++;
+	q->taken = (uint16_t)(q->taken + 1u);
 	*cookie = q->cookie[head];
 	*len = le32toh(entry[1]);
 	for (uint16_t i = (uint16_t)head, n = q->length[head]; n > 0; n--) {

@@ -574,9 +574,9 @@ server_sock(struct run *r, uint8_t n, int *fd)
 		count += r->gate->sock[i].open && r->gate->sock[i].asked;
 	if (count == 0)
 		return NULL;
-	n = (uint8_t)(n % count);
+	unsigned before = n % count;
 	for (unsigned i = 0; i < GATE_SOCKETS; i++) {
-		if (!r->gate->sock[i].open || !r->gate->sock[i].asked || n-- > 0)
+		if (!r->gate->sock[i].open || !r->gate->sock[i].asked || before-- > 0)
 			continue;
 		*fd = 1000 + (int)i;
 		return &r->gate->sock[i];

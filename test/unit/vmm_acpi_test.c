@@ -97,7 +97,7 @@ devices_say_where_they_are(void **state)
 {
 	(void)state;
 	assert_int_equal(acpi_write(area, SIZE, ACPI_AT), ACPI_AT);
-	const uint8_t *fadt = table(number(area + number(area + 24, 8) - ACPI_AT + 36, 8), "FACP");
+	const uint8_t *fadt = table(number(area + (number(area + 24, 8) - ACPI_AT) + 36, 8), "FACP");
 	const uint8_t *dsdt = table(number(fadt + 140, 8), "DSDT"), *end = dsdt + number(dsdt + 4, 4);
 
 	assert_int_equal(dsdt[36], 0x10);
