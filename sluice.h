@@ -684,21 +684,24 @@ enum sluice_confined {
 	SLUICE_CONFINED_PRIVILEGES = 1, /* no new privileges; capabilities, but for those the gateway needs */
 	SLUICE_CONFINED_CALLS = 2,      /* system calls: an allow-list (seccomp(2)) */
 	SLUICE_CONFINED_FILES = 4, /* files: what is named here, and the host's resolver file (landlock(7)) */
+	SLUICE_CONFINED_VIEW = 8,  /* names of files: a root of its own with the same, and a way to each */
 };
-#define SLUICE_CONFINED_ALL 7u
+#define SLUICE_CONFINED_ALL 15u
 
 struct sluice_confine {
 	size_t size;
 	/* What to leave as it is: bits of enum sluice_confined. */
 	unsigned without;
 	/* Every thread of the process, and not this one and those it starts from now on alone.  Where there are others, not
-	 * all of it can be had (capabilities, files): call it before they are started. */
+	 * all of it can be had (capabilities, files, the view): call it before they are started. */
 	bool all_threads;
 	/* The connect hook gives a mark or a device: what that wants is kept (CAP_NET_ADMIN, CAP_NET_RAW). */
 	bool ways;
 	/* Paths that may still be read, files or directories with all that is or will be beneath them; and directories
-	 * beneath which files may be made, written and removed, or files that may be written.  Directories beneath which files and sockets
-	 * may be removed, and nothing else.  Each must exist.  Each list ends with NULL, or is NULL. */
+	 * beneath which files may be made, written and removed, or files that may be written.  Files and sockets that may be
+	 * removed (so may others beneath their directory, as far as they can be seen), or directories beneath which all may be; and nothing
+	 * else.  Each must exist, and be named as it will be used later: links on the way to it are kept.  Each list ends with
+	 * NULL, or is NULL. */
 	const char *const *read, *const *write, *const *remove;
 	/* System calls of the caller's own (of its hooks, of a loop of its own), whatever their arguments, by name as in
 	 * "wait4"; those this machine does not have are passed over.  Ends with NULL, or is NULL. */
@@ -713,7 +716,8 @@ SLUICE_API void sluice_confine_init(struct sluice_confine *c);
  * (SIGSYS).  It cannot be undone, nor be made twice: a second call is one that is not allowed.
  * What a reload reads must be named, and be read by a thread that has this confinement or none.
  *
- * s: whose needs are met (its link, the resolver file); NULL: those of any gateway.  c NULL: the defaults.
+ * s: whose needs are met (its link, the resolver file); NULL: those of any gateway, but that of a guest which sends
+ * datagrams to a socket's path: it is answered at a path of its own, so that there is no view to be had.  c NULL: the defaults.
  *
  * The parts that hold now, bits of enum sluice_confined: fewer than asked for where the kernel has none of it (the
  * sentence in err says what is missing; it is empty otherwise).  -1 and a sentence: the call itself is wrong, or something was

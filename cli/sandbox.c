@@ -3,9 +3,12 @@
  */
 #include "cli/sandbox.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -37,15 +40,13 @@ list(char *to, size_t size, const struct sandbox_paths *paths)
 }
 
 static void
-say_held(const struct log *log, int held, const char *missing, const struct sandbox_paths *read)
+say_held(const struct log *log, int held, const char *missing, const char *files)
 {
-	char files[512] = "";
-
-	list(files, sizeof(files), read);
 	if (held)
-		log_say(log, SLUICE_LOG_INFO, "confined:%s%s%s%s",
+		log_say(log, SLUICE_LOG_INFO, "confined:%s%s%s%s%s",
 			held & SLUICE_CONFINED_PRIVILEGES ? " no privileges," : "",
 			held & SLUICE_CONFINED_CALLS ? " no system calls but a gateway's," : "",
+			held & SLUICE_CONFINED_VIEW ? " a root of its own," : "",
 			held & SLUICE_CONFINED_FILES ? " files that can be read: " : " all files of its user",
 			held & SLUICE_CONFINED_FILES ? files : "");
 	if (missing[0])
@@ -62,30 +63,73 @@ static const char *const calls_of_replay[] = {"epoll_create1", "eventfd2", "floc
 					      "uname",         "geteuid",  NULL};
 static const char *const calls_of_serve[] = {"dup2", "dup3", NULL};
 
+/* What it will be asked for by: folders, and names on the way to which there may be links. */
+struct kept {
+	struct sandbox_paths read, names, write, remove;
+};
+
 static void
 add_file(void *ctx, const char *path)
 {
-	sandbox_paths_add_file(ctx, path);
+	struct kept *k = ctx;
+
+	sandbox_paths_add_file(&k->read, &k->names, path);
 }
 
+/*
+ * A folder that a starter left open leads out of whatever this process may see: upwards from there is all of the host.  A
+ * gateway has none.
+ */
+static void
+close_folders(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	const struct dirent *e;
+	struct stat st;
+
+	while (d && (e = readdir(d))) {
+		int fd = atoi(e->d_name);
+
+		if (fd > STDERR_FILENO && fd != dirfd(d) && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+			close(fd);
+	}
+	if (d)
+		closedir(d);
+}
+
+/* k goes. */
 static int
-confine(struct sluice *s, const struct sluice_confine *c, const struct sandbox_paths *read,
-	const struct log *log, struct failure *f)
+confine(struct sluice *s, struct sluice_confine *c, struct kept *k, const struct log *log, struct failure *f)
 {
 	struct failure why = {.text = ""};
-	int held = read->failed ? -1 : sluice_confine(s, c, why.text, sizeof(why.text));
+	char files[512] = "";
+	int held = -1;
 
+	list(files, sizeof(files), &k->read);
+	sandbox_paths_append(&k->read, &k->names);
+	bool memory = !k->read.failed && !k->write.failed && !k->remove.failed;
+	if (memory) {
+		c->read = (const char *const *)k->read.text;
+		c->write = (const char *const *)k->write.text;
+		c->remove = (const char *const *)k->remove.text;
+		close_folders();
+		held = sluice_confine(s, c, why.text, sizeof(why.text));
+	}
+	sandbox_paths_free(&k->read);
+	sandbox_paths_free(&k->names);
+	sandbox_paths_free(&k->write);
+	sandbox_paths_free(&k->remove);
 	if (held < 0)
 		return failed(f, "the sandbox cannot be made: %s; --no-sandbox goes without it",
-			      read->failed ? "no memory" : why.text);
-	say_held(log, held, why.text, read);
+			      memory ? why.text : "no memory");
+	say_held(log, held, why.text, files);
 	return 0;
 }
 
 int
 sandbox_enter(struct sluice *s, const struct options *o, const struct log *log, struct failure *f)
 {
-	struct sandbox_paths read = {0}, remove = {0};
+	struct kept kept = {.read = {0}};
 	struct sluice_confine c;
 	int error = 0;
 
@@ -93,31 +137,26 @@ sandbox_enter(struct sluice *s, const struct options *o, const struct log *log, 
 		say_lost(log);
 		return 0;
 	}
-	if (o->reloads) {
-		sandbox_each_file(o, add_file, &read);
-		/* Rules about requests that come with a reload need what the system trusts. */
-		if (trust_list())
-			sandbox_paths_add_file(&read, trust_list());
-	}
-	if (o->pid_file)
-		sandbox_paths_add_folder_of(&remove, o->pid_file);
-	if (o->verb == VERB_SERVE && o->link.path)
-		sandbox_paths_add_folder_of(&remove, o->link.path);
-	sluice_confine_init(&c);
-	c.read = (const char *const *)read.text;
-	c.remove = (const char *const *)remove.text;
-	c.ways = o->way.device4 || o->way.device6;
-	c.calls = o->verb == VERB_RUN ? calls_of_run : calls_of_serve;
 	sandbox_catch_forbidden_calls();
 	if (o->verb == VERB_RUN)
 		error = sandbox_narrow_calls();
-	read.failed |= remove.failed;
-	int r = error ? failed(f, "the sandbox cannot be made: %s; --no-sandbox goes without it",
-			       strerror(-error))
-		      : confine(s, &c, &read, log, f);
-	sandbox_paths_free(&read);
-	sandbox_paths_free(&remove);
-	return r;
+	if (error)
+		return failed(f, "the sandbox cannot be made: %s; --no-sandbox goes without it",
+			      strerror(-error));
+	if (o->reloads) {
+		sandbox_each_file(o, add_file, &kept);
+		/* Rules about requests that come with a reload need what the system trusts. */
+		if (trust_list())
+			add_file(&kept, trust_list());
+	}
+	if (o->pid_file)
+		sandbox_paths_add(&kept.remove, o->pid_file);
+	if (o->verb == VERB_SERVE && o->link.path)
+		sandbox_paths_add(&kept.remove, o->link.path);
+	sluice_confine_init(&c);
+	c.ways = o->way.device4 || o->way.device6;
+	c.calls = o->verb == VERB_RUN ? calls_of_run : calls_of_serve;
+	return confine(s, &c, &kept, log, f);
 }
 
 /* --- replay ---------------------------------------------------------------------------------------- */
@@ -140,7 +179,7 @@ make_outputs(const struct options *o, struct failure *f)
 int
 sandbox_enter_replay(const struct options *o, const struct log *log, struct failure *f)
 {
-	struct sandbox_paths read = {0}, write = {0};
+	struct kept kept = {.read = {0}};
 	struct sluice_confine c;
 
 	if (o->no_sandbox) {
@@ -149,41 +188,50 @@ sandbox_enter_replay(const struct options *o, const struct log *log, struct fail
 	}
 	if (make_outputs(o, f) < 0)
 		return -1;
-	sandbox_each_file(o, add_file, &read);
-	sandbox_paths_add(&read, o->replay_in);
-	sandbox_paths_add(&write, o->replay_out);
+	sandbox_each_file(o, add_file, &kept);
+	sandbox_paths_add(&kept.read, o->replay_in);
+	sandbox_paths_add(&kept.write, o->replay_out);
 	if (o->config.ca_dir)
-		sandbox_paths_add(&write, o->config.ca_dir);
+		sandbox_paths_add(&kept.write, o->config.ca_dir);
 	sluice_confine_init(&c);
-	c.read = (const char *const *)read.text;
-	c.write = (const char *const *)write.text;
 	c.calls = calls_of_replay;
-	read.failed |= write.failed;
 	sandbox_catch_forbidden_calls();
-	int r = confine(NULL, &c, &read, log, f);
-	sandbox_paths_free(&read);
-	sandbox_paths_free(&write);
-	return r;
+	return confine(NULL, &c, &kept, log, f);
 }
 
 /* --- reload ---------------------------------------------------------------------------------------- */
+
+/* Is it a folder that is there to be read?  Then so is what is in it, for all that the sandbox does. */
+static bool
+folder_is_open(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_MAX];
+	size_t len = slash ? (size_t)(slash - path) : 0;
+
+	if (len >= sizeof(folder))
+		return true;
+	memcpy(folder, path, len);
+	folder[len] = '\0';
+	int fd = open(len ? folder : slash ? "/" : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
 
 static void
 explain_file(void *ctx, const char *path)
 {
 	const struct log *log = ctx;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	bool hidden = fd < 0 && (errno == EACCES || errno == ENOENT);
 
-	if (fd >= 0) {
+	if (fd >= 0)
 		close(fd);
-		return;
-	}
-	/* Permission there is, says access(2), which knows nothing of the sandbox. */
-	if (errno == EACCES && access(path, R_OK) == 0)
+	if (hidden && !folder_is_open(path))
 		log_say(log, SLUICE_LOG_ERROR,
 			"%s: the sandbox has no room for it: only files that were named at the start, and "
-			"what is beside "
-			"them, can be read; start sluice again to read this one",
+			"what is beside them, can be read; start sluice again to read this one",
 			path);
 }
 

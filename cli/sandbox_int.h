@@ -19,14 +19,14 @@ void sandbox_paths_free(struct sandbox_paths *p);
 
 /* What is there, once. */
 void sandbox_paths_add(struct sandbox_paths *p, const char *path);
+void sandbox_paths_append(struct sandbox_paths *p, const struct sandbox_paths *more);
 
 /*
  * Where this file is found now and will be after it was replaced by rename(2), as editors do: its folder, and that of what it is
- * a link to.  But the file alone where the folder holds what is none of ours: /etc, a home, /tmp.
+ * a link to.  But the file alone where the folder holds what is none of ours: /etc, a home, /tmp.  `names` gets the path as it is
+ * written: there may be links on the way.
  */
-void sandbox_paths_add_file(struct sandbox_paths *p, const char *path);
-/* The folder of a path, and nothing else. */
-void sandbox_paths_add_folder_of(struct sandbox_paths *p, const char *path);
+void sandbox_paths_add_file(struct sandbox_paths *p, struct sandbox_paths *names, const char *path);
 
 /* Every file that these options name. */
 void sandbox_each_file(const struct options *o, void (*told)(void *ctx, const char *path), void *ctx);

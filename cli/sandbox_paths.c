@@ -53,6 +53,14 @@ sandbox_paths_add(struct sandbox_paths *p, const char *path)
 		keep(p, strdup(path));
 }
 
+void
+sandbox_paths_append(struct sandbox_paths *p, const struct sandbox_paths *more)
+{
+	for (size_t i = 0; i < more->n; i++)
+		keep(p, strdup(more->text[i]));
+	p->failed |= more->failed;
+}
+
 /* --- folders --------------------------------------------------------------------------------------- */
 
 /* Beneath it lies more than what was put there for us; path is absolute and real. */
@@ -91,15 +99,6 @@ folder_of(const char *path)
 	return realpath(len ? folder : slash ? "/" : ".", NULL);
 }
 
-void
-sandbox_paths_add_folder_of(struct sandbox_paths *p, const char *path)
-{
-	char *folder = folder_of(path);
-
-	if (folder)
-		keep(p, folder);
-}
-
 static void
 add_file_or_folder(struct sandbox_paths *p, const char *path)
 {
@@ -114,10 +113,12 @@ add_file_or_folder(struct sandbox_paths *p, const char *path)
 }
 
 void
-sandbox_paths_add_file(struct sandbox_paths *p, const char *path)
+sandbox_paths_add_file(struct sandbox_paths *p, struct sandbox_paths *names, const char *path)
 {
 	char *target = realpath(path, NULL);
 
+	/* By the name it will be asked for, too: the way there is kept. */
+	sandbox_paths_add(names, path);
 	add_file_or_folder(p, path);
 	if (target)
 		add_file_or_folder(p, target);

@@ -2,9 +2,9 @@
  * confine.c - what the thread that runs a gateway may still ask of the kernel
  *
  * Whoever takes a gateway over by a mistake in it has what its thread has.  So the thread gives up what a running
- * gateway does not need, in an order in which each step can still be made: the files that stay are opened first,
- * then no new privileges (the kernel demands it of who restricts itself), capabilities, files, and at last system calls, among
- * which those of the other steps are.
+ * gateway does not need, in an order in which each step can still be made: the files that stay are opened first, then the
+ * rest of them goes out of sight (mounts, which Landlock forbids), then no new privileges (the kernel demands it of who restricts
+ * itself), capabilities, files, and at last system calls, among which those of the other steps are.
  *
  * docs/confinement.md has the whole: what is taken away, what is left, and what that cannot prevent.
  */
@@ -44,6 +44,8 @@ needs(const struct sluice *s, const struct sluice_confine *c)
 		n |= NEED_WAYS;
 	if (!s || strcmp(link, "dgram") == 0)
 		n |= NEED_SOCKET | NEED_PEERS;
+	if (s && strcmp(link, "dgram") == 0)
+		n |= NEED_PATHS;
 	if (!s || strcmp(link, "stream") == 0 || strcmp(link, "vhost-user") == 0)
 		n |= NEED_SOCKET;
 	if (!s || dns_servers_want_file(s->settings->servers))
@@ -85,6 +87,10 @@ others_can_be_had(const struct confine *f, struct setup *su)
 		return wrong(
 		    su, "other threads run, and can be kept from new privileges only together with system "
 			"calls: call sluice_confine() before they are started, or with both");
+	if (!(without & SLUICE_CONFINED_VIEW))
+		return wrong(su, "other threads run, and what they see of the host's files cannot be taken "
+				 "from here: call sluice_confine() before they are started, or without "
+				 "SLUICE_CONFINED_VIEW");
 	if (!(without & SLUICE_CONFINED_FILES) && confine_files_version() > 0 && confine_files_version() < 8)
 		return wrong(
 		    su,
@@ -108,40 +114,52 @@ add_missing(struct setup *su, const char *what)
 
 /* --- the order ------------------------------------------------------------------------------------- */
 
+static void
+say_missing(const struct confine *f, unsigned missing, struct setup *su)
+{
+	if (missing & SLUICE_CONFINED_FILES)
+		add_missing(su, "files are not confined: this kernel has no Landlock (Linux 5.13, "
+				"CONFIG_SECURITY_LANDLOCK and lsm=landlock)");
+	if (missing & SLUICE_CONFINED_VIEW)
+		add_missing(su, f->no_view);
+	if (missing & SLUICE_CONFINED_CALLS)
+		add_missing(su, "system calls are not confined: this kernel has no seccomp filters "
+				"(CONFIG_SECCOMP_FILTER)");
+}
+
+static bool
+note(unsigned part, enum confine_part came_to, unsigned *held)
+{
+	if (came_to == PART_HOLDS)
+		*held |= part;
+	return came_to != PART_FAILED;
+}
+
+/* The parts that hold now, or -1. */
 static int
 take_away(struct confine *f, struct setup *su)
 {
-	unsigned without = f->asked.without;
-	enum confine_part files = PART_MISSING, calls = PART_MISSING;
-	int held = 0;
+	unsigned asked = SLUICE_CONFINED_ALL & ~f->asked.without, held = 0;
+	enum confine_part files = PART_MISSING;
 
-	if (!(without & SLUICE_CONFINED_FILES))
+	if (asked & SLUICE_CONFINED_FILES)
 		files = confine_files_prepare(f, su);
-	if (files == PART_FAILED || confine_no_new_privileges(su) == PART_FAILED)
+	if (files == PART_FAILED)
 		return -1;
-	if (!(without & SLUICE_CONFINED_PRIVILEGES)) {
-		if (confine_capabilities(f, su) == PART_FAILED)
-			return -1;
-		held |= SLUICE_CONFINED_PRIVILEGES;
-	}
-	if (files == PART_HOLDS) {
-		if (confine_files_obey(f, su) == PART_FAILED)
-			return -1;
-		held |= SLUICE_CONFINED_FILES;
-	}
-	if (!(without & SLUICE_CONFINED_CALLS))
-		calls = confine_calls(f, su);
-	if (calls == PART_FAILED)
+	if (asked & SLUICE_CONFINED_VIEW && !note(SLUICE_CONFINED_VIEW, confine_view(f, su), &held))
 		return -1;
-	if (calls == PART_HOLDS)
-		held |= SLUICE_CONFINED_CALLS;
-	if (files == PART_MISSING && !(without & SLUICE_CONFINED_FILES))
-		add_missing(su, "files are not confined: this kernel has no Landlock (Linux 5.13, "
-				"CONFIG_SECURITY_LANDLOCK and lsm=landlock)");
-	if (calls == PART_MISSING && !(without & SLUICE_CONFINED_CALLS))
-		add_missing(su, "system calls are not confined: this kernel has no seccomp filters "
-				"(CONFIG_SECCOMP_FILTER)");
-	return held;
+	if (confine_no_new_privileges(su) == PART_FAILED)
+		return -1;
+	/* Those of a user namespace are none that the thread had before. */
+	if ((asked & SLUICE_CONFINED_PRIVILEGES || f->user_namespace) &&
+	    !note(SLUICE_CONFINED_PRIVILEGES & asked, confine_capabilities(f, su), &held))
+		return -1;
+	if (files == PART_HOLDS && !note(SLUICE_CONFINED_FILES, confine_files_obey(f, su), &held))
+		return -1;
+	if (asked & SLUICE_CONFINED_CALLS && !note(SLUICE_CONFINED_CALLS, confine_calls(f, su), &held))
+		return -1;
+	say_missing(f, asked & ~held, su);
+	return (int)held;
 }
 
 int

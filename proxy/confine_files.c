@@ -53,7 +53,6 @@ struct path_beneath {
 } __attribute__((packed));
 
 #define RESOLV_CONF "/etc/resolv.conf"
-#define BEYOND_STUB "/run/systemd/resolve" /* see dns_host.c */
 
 #define READS (FS_READ_FILE | FS_READ_DIR)
 #define WRITES \
@@ -122,6 +121,30 @@ allow_all(const struct confine *f, const char *const *path, uint64_t allowed, co
 	return true;
 }
 
+/* Removed is a name, which is its folder's. */
+static bool
+allow_removal(const struct confine *f, struct setup *su)
+{
+	const char *const *path = f->asked.remove;
+	char folder[PATH_MAX];
+	struct stat st;
+
+	for (; path && *path; path++) {
+		const char *slash = strrchr(*path, '/');
+		size_t len = slash ? (size_t)(slash - *path) : 0;
+		bool name = lstat(*path, &st) == 0 && !S_ISDIR(st.st_mode) && len < sizeof(folder);
+
+		if (name) {
+			memcpy(folder, *path, len);
+			folder[len] = '\0';
+		}
+		const char *at = !name ? *path : len ? folder : slash ? "/" : ".";
+		if (!allow_all(f, (const char *const[]){at, NULL}, FS_REMOVE_FILE, "removed from", su))
+			return false;
+	}
+	return true;
+}
+
 /* What is not there is not looked for again: the gateway will find no file either. */
 static bool
 allow_resolver(const struct confine *f, struct setup *su)
@@ -135,18 +158,18 @@ allow_resolver(const struct confine *f, struct setup *su)
 	int r = allow(f, real ? real : "/etc", FS_READ_FILE);
 	free(real);
 	if (r == 0 || r == -ENOENT)
-		r = allow(f, BEYOND_STUB, FS_READ_FILE);
+		r = allow(f, CONFINE_BEYOND_STUB, FS_READ_FILE);
 	if (r < 0 && r != -ENOENT && r != -EACCES)
 		return wrong(su, "cannot keep the host's resolver file readable: %s", strerror(-r));
 	return true;
 }
 
 #ifdef SLUICE_INSTRUMENTED
-/* This build writes what it has counted when it ends, wherever it was compiled. */
+/* This build writes what it has counted when it ends: there. */
 static bool
 allow_counts(const struct confine *f)
 {
-	return allow(f, "/", WRITES) == 0;
+	return allow(f, SLUICE_INSTRUMENTED, WRITES) == 0;
 }
 #else
 static bool
@@ -182,8 +205,7 @@ add_rules(const struct confine *f, struct setup *su)
 	if (f->needs & NEED_RESOLV && !allow_resolver(f, su))
 		return false;
 	return allow_counts(f) && allow_sanitizers(f) && allow_all(f, c->read, READS, "read", su) &&
-	       allow_all(f, c->write, WRITES, "written", su) &&
-	       allow_all(f, c->remove, FS_REMOVE_FILE, "removed from", su);
+	       allow_all(f, c->write, WRITES, "written", su) && allow_removal(f, su);
 }
 
 enum confine_part

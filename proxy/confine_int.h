@@ -1,8 +1,9 @@
 /*
- * confine_int.h - inside the files of confinement: three parts, each of which a kernel may lack
+ * confine_int.h - inside the files of confinement: four parts, each of which a kernel may lack
  *
  *	confine.c              what is asked for; the order
  *	confine_privileges.c   no new privileges, capabilities; which threads there are
+ *	confine_view.c         what can be seen of the host's files: a mount namespace (confine_view_int.h)
  *	confine_files.c        files and signals: Landlock
  *	confine_calls.c        system calls: the table, and the filter libseccomp makes of it
  */
@@ -27,13 +28,17 @@
 
 /* What not every gateway needs. */
 enum confine_need {
-	NEED_WRITE = 1,  /* files are written */
-	NEED_REMOVE = 2, /* files are removed */
-	NEED_WAYS = 4,   /* the connect hook gives marks or devices */
-	NEED_SOCKET = 8, /* the guest is behind a socket */
-	NEED_PEERS = 16, /* ... of datagrams: the answer goes to whoever sent one */
-	NEED_RESOLV = 32 /* the host's resolver file is followed */
+	NEED_WRITE = 1,   /* files are written */
+	NEED_REMOVE = 2,  /* files are removed */
+	NEED_WAYS = 4,    /* the connect hook gives marks or devices */
+	NEED_SOCKET = 8,  /* the guest is behind a socket */
+	NEED_PEERS = 16,  /* ... of datagrams: the answer goes to whoever sent one */
+	NEED_RESOLV = 32, /* the host's resolver file is followed */
+	NEED_PATHS = 64   /* the guest is answered at a path of the host's that nobody knows yet */
 };
+
+/* Who the host's stub resolver would ask: see dns_host.c. */
+#define CONFINE_BEYOND_STUB "/run/systemd/resolve"
 
 struct confine {
 	struct sluice_confine asked;
@@ -41,6 +46,8 @@ struct confine {
 	bool others;    /* other threads run, and are meant, too */
 	int files;      /* the Landlock rules; -1: there are none to obey */
 	int files_abi;
+	bool user_namespace; /* it is in one of its own, with all capabilities there */
+	char no_view[240];   /* why that part is missing */
 };
 
 /* What a part came to. */
@@ -55,6 +62,11 @@ bool confine_others_have_nothing(const struct confine *f);
 
 enum confine_part confine_no_new_privileges(struct setup *su);
 enum confine_part confine_capabilities(const struct confine *f, struct setup *su);
+
+/* --- the view -------------------------------------------------------------------------------------- */
+
+/* Missing: f->no_view says why, and nothing has changed. */
+enum confine_part confine_view(struct confine *f, struct setup *su);
 
 /* --- files ----------------------------------------------------------------------------------------- */
 

@@ -81,35 +81,42 @@ say_without(struct net *n, const char *why)
 	n->log(n->log_ctx, SLUICE_LOG_ERROR, line);
 }
 
-/* This thread alone: whoever takes the gateway over from the network has what it has. */
-static bool
-confine(struct net *n)
+/* Takes these parts away, and says what this kernel has not. */
+static int
+confine(struct net *n, unsigned parts, char *why, size_t size)
 {
-	char why[256];
-	int held = sluice_confine(n->gateway, NULL, why, sizeof(why));
+	struct sluice_confine c;
 
-	if (held < 0)
-		say_without(n, why);
-	else if (why[0])
+	sluice_confine_init(&c);
+	c.without = SLUICE_CONFINED_ALL & ~parts;
+	int held = sluice_confine(n->gateway, &c, why, size);
+	if (held >= 0 && why[0])
 		n->log(n->log_ctx, SLUICE_LOG_WARNING, why);
-	return held >= 0;
+	return held;
 }
 
+/* This thread alone: whoever takes the gateway over from the network has what it has. */
 static void *
 run(void *arg)
 {
 	struct net *n = arg;
+	char why[256];
 
-	if (confine(n) && sluice_run(n->gateway) < 0)
+	if (confine(n, SLUICE_CONFINED_ALL & ~(unsigned)SLUICE_CONFINED_VIEW, why, sizeof(why)) < 0)
+		say_without(n, why);
+	else if (sluice_run(n->gateway) < 0)
 		say_without(n, sluice_error(n->gateway));
 	return NULL;
 }
 
+/* All files stand open by now, so their names can go for the whole process: an ordinary user can have that only before there are threads. */
 int
 net_start(struct net *n, struct why *why)
 {
+	if (confine(n, SLUICE_CONFINED_VIEW, why->text, sizeof(why->text)) < 0)
+		return -1;
+	why->text[0] = '\0';
 	int error = pthread_create(&n->thread, NULL, run, n);
-
 	if (error)
 		return because(why, "cannot start a thread: %s; raise the limit on processes (ulimit -u)",
 			       strerror(error));

@@ -8,7 +8,7 @@
  * poll(2) had been interrupted.  To the kernel it is the process itself that asks, with all the rights it has left.  A line for
  * each:
  *
- *	NAME refused SIGSYS|EPERM|EACCES|ENOSYS
+ *	NAME refused SIGSYS|EPERM|EACCES|ENOSYS|ENOENT|EROFS|EBUSY
  *	NAME allowed RESULT                       whatever the kernel answered, it looked at it
  *
  * Files: /run/other has what the gateway was never told of.
@@ -45,7 +45,20 @@
 #define NOWHERE ((unsigned long long)-1)
 #define HERE ((unsigned long long)AT_FDCWD)
 
-enum { PROGRAM, FILE_OUTSIDE, NEW_OUTSIDE, SHADOW, MEMORY, FOLDER, ROOT, LETTER, TEXTS };
+enum {
+	PROGRAM,
+	FILE_OUTSIDE,
+	NEW_OUTSIDE,
+	SHADOW,
+	MEMORY,
+	FOLDER,
+	ROOT,
+	LETTER,
+	ABOVE,
+	PROCESSES,
+	BUFFER,
+	TEXTS
+};
 static const char *const texts[TEXTS] = {
     [PROGRAM] = "/bin/true",
     [FILE_OUTSIDE] = "/run/other/file",
@@ -55,6 +68,9 @@ static const char *const texts[TEXTS] = {
     [FOLDER] = "/run/other",
     [ROOT] = "/",
     [LETTER] = "x",
+    [ABOVE] = "/../../../run/other/secret",
+    [PROCESSES] = "/proc/self/status",
+    [BUFFER] = "",
 };
 
 struct attempt {
@@ -71,6 +87,12 @@ static const struct attempt attempts[] = {
     {"write-a-file", SYS_openat, {HERE, TEXT(FILE_OUTSIDE), O_WRONLY}},
     {"make-a-file", SYS_openat, {HERE, TEXT(NEW_OUTSIDE), O_WRONLY | O_CREAT, 0600}},
     {"own-memory", SYS_openat, {HERE, TEXT(MEMORY), O_RDWR}},
+    {"above-the-root", SYS_openat, {HERE, TEXT(ABOVE), O_RDONLY}},
+    {"process-files", SYS_openat, {HERE, TEXT(PROCESSES), O_RDONLY}},
+    {"ask-about-a-file", SYS_newfstatat, {HERE, TEXT(SHADOW), TEXT(BUFFER), 0}},
+    {"ask-by-access", SYS_access, {TEXT(FILE_OUTSIDE), R_OK}},
+    {"go-to-a-folder", SYS_chdir, {TEXT(FOLDER)}},
+    {"go-to-a-descriptor", SYS_fchdir, {NOWHERE}},
     {"list-a-folder", SYS_openat, {HERE, TEXT(FOLDER), O_RDONLY | O_DIRECTORY}},
     {"by-handle", SYS_open_by_handle_at, {NOWHERE, TEXT(LETTER), O_RDONLY}},
     {"truncate", SYS_truncate, {TEXT(FILE_OUTSIDE), 0}},
@@ -86,6 +108,11 @@ static const struct attempt attempts[] = {
     {"chroot", SYS_chroot, {TEXT(ROOT)}},
     {"mount", SYS_mount, {TEXT(FOLDER), TEXT(FOLDER), 0, MS_ASYNC, 0}},
     {"pivot", SYS_pivot_root, {TEXT(FOLDER), TEXT(FOLDER)}},
+    {"unmount", SYS_umount2, {TEXT(ROOT), 0x8000}},
+    {"copy-a-mount", SYS_open_tree, {HERE, TEXT(ROOT), 0}},
+    {"move-a-mount", SYS_move_mount, {NOWHERE, TEXT(LETTER), NOWHERE, TEXT(LETTER), 0}},
+    {"new-filesystem", SYS_fsopen, {TEXT(LETTER), 0}},
+    {"writable-mount", SYS_mount_setattr, {HERE, TEXT(ROOT), 0, 0, 0}},
     {"watch", SYS_inotify_init1, {0}},
     /* sockets */
     {"packet-socket", SYS_socket, {AF_PACKET, SOCK_RAW, 0}},
@@ -133,7 +160,7 @@ static const struct attempt attempts[] = {
     {"type-on-a-terminal", SYS_ioctl, {2, 0x5412, TEXT(LETTER)}},
     {"dumpable", SYS_prctl, {PR_SET_DUMPABLE, 1, 0, 0, 0}},
     /* last, as nothing comes after it */
-    {"execveat", SYS_execveat, {HERE, TEXT(SHADOW), 0, 0, 0}},
+    {"execveat", SYS_execveat, {NOWHERE, TEXT(LETTER), 0, 0, 0}},
     {"execve", SYS_execve, {TEXT(PROGRAM), ARGV, 0}},
 };
 
@@ -205,7 +232,7 @@ put_texts(void)
 	for (int i = 0; i < TEXTS; i++) {
 		text_at[i] = at;
 		put(at, texts[i], strlen(texts[i]) + 1);
-		at += 64;
+		at += 256; /* room for what a call writes */
 	}
 	argv_at = at;
 	list[0] = text_at[PROGRAM];
@@ -236,6 +263,14 @@ end_a_child(void)
 	kill((pid_t)child, SIGKILL);
 	waitpid((pid_t)child, NULL, __WALL);
 }
+
+static const struct {
+	int error;
+	const char *name;
+} refusals[] = {
+    {EPERM, "EPERM"},   {EACCES, "EACCES"}, {ENOSYS, "ENOSYS"},
+    {ENOENT, "ENOENT"}, {EROFS, "EROFS"},   {EBUSY, "EBUSY"},
+};
 
 /* Made; how it ended.  False: the process is no more. */
 static bool
@@ -280,16 +315,17 @@ make_call(const struct attempt *a, bool deliver, char *how, size_t size)
 	if (ptrace(PTRACE_GETREGS, target, 0, &r) < 0)
 		give_up("look at the registers");
 	long result = (long)r.rax;
+	const char *refusal = NULL;
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+		if (result == -refusals[i].error)
+			refusal = refusals[i].name;
 	if (WSTOPSIG(status) == SIGSYS) {
 		snprintf(how, size, "refused SIGSYS");
 		/* The trap of the step itself is still to come. */
 		if (ptrace(PTRACE_SINGLESTEP, target, 0, 0) < 0 || !wait_stop())
 			give_up("step on");
-	} else if (result == -EPERM || result == -EACCES || result == -ENOSYS)
-		snprintf(how, size, "refused %s",
-			 result == -ENOSYS  ? "ENOSYS"
-			 : result == -EPERM ? "EPERM"
-					    : "EACCES");
+	} else if (refusal)
+		snprintf(how, size, "refused %s", refusal);
 	else
 		snprintf(how, size, "allowed %s%ld", forked ? "and forked " : "", result);
 	return true;

@@ -165,7 +165,8 @@ wait "$gateway"
 check 'its command has what it was started with, and is served' '7 NoNewPrivs: 0 hello' "$? $(tr '\t\n' '  ' <run.out | sed 's/ *$//')"
 
 # --- from inside -------------------------------------------------------------------------------------------------
-prepare() { rm -rf /run/other && mkdir /run/other && echo known >/run/other/secret && echo x >/run/other/file; }
+# The folder stays: what a host makes anew after the start has a name that is new.
+prepare() { rm -rf /run/other/* && echo known >/run/other/secret && echo x >/run/other/file; }
 # attack NAME PID: what got through, by name
 attack() { prepare; soon "$TOOLS/inject" "$2" >"attack.$1"; sed -n 's/ allowed.*//p' "attack.$1" | paste -sd ' '; }
 tried() { wc -l <"attack.$1"; }

@@ -28,17 +28,18 @@
 /* --- whoever tries --------------------------------------------------------------------------------- */
 
 enum ask {
-	ASK_PLAIN, /* in/ may be read */
-	ASK_FILES, /* ... and out/ written */
-	ASK_KILL,  /* ... and kill(2), socket(2) and connect(2) are calls of the caller's own */
-	ASK_WAYS,  /* marks and devices */
-	ASK_REST,  /* without the part about system calls: what the others do */
+	ASK_PLAIN,  /* in/ may be read */
+	ASK_FILES,  /* ... and out/ written */
+	ASK_KILL,   /* ... and kill(2), socket(2) and connect(2) are calls of the caller's own */
+	ASK_WAYS,   /* marks and devices */
+	ASK_REMOVE, /* gone may be removed */
 };
 
 struct scene {
 	struct place at;
 	pid_t parent;
-	int unix_fd, net_ns; /* from before */
+	int unix_fd, named_fd, elsewhere_fd, net_ns, folder_fd; /* from before */
+	struct sockaddr_un named, elsewhere;
 	struct sockaddr_un abstract;
 	socklen_t abstract_len;
 };
@@ -50,9 +51,11 @@ struct row {
 	attempt *try;
 	int refused; /* KILLED or an errno */
 	enum ask ask;
-	bool watched; /* builds that watch themselves may */
-	bool root;    /* only root can show it */
-	int landlock; /* from this version on; 0: not its doing */
+	bool watched;     /* builds that watch themselves may */
+	bool root;        /* only root can show it */
+	int landlock;     /* from this version on; 0: not its doing */
+	unsigned without; /* parts that are not asked for: those that are there show what they do alone */
+	bool view;        /* the view's doing */
 };
 
 static int

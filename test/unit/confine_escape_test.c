@@ -5,7 +5,7 @@
  * be refused as docs/confinement.md says, the second must not be refused in that way, so that the refusal is the
  * confinement's own doing.
  */
-#include "test/unit/confine_attempts.h"
+#include "test/unit/confine_view_attempts.h"
 
 /* --- files ----------------------------------------------------------------------------------------- */
 
@@ -178,6 +178,10 @@ as_x32(const struct scene *sc)
 
 /* --- the list --------------------------------------------------------------------------------------- */
 
+#define NO_CALLS SLUICE_CONFINED_CALLS
+#define VIEW_ALONE (SLUICE_CONFINED_ALL & ~(unsigned)SLUICE_CONFINED_VIEW)
+#define NO_LANDLOCK (SLUICE_CONFINED_FILES)
+
 static const struct row rows[] = {
     {.what = "execve", .try = execute, .refused = KILLED},
     {.what = "execveat", .try = execute_at, .refused = KILLED},
@@ -228,37 +232,69 @@ static const struct row rows[] = {
     {.what = "setsockopt, IP_PKTINFO", .try = other_option, .refused = KILLED},
     {.what = "setsockopt, SO_MARK", .try = mark, .refused = EPERM, .root = true},
     {.what = "setsockopt, SO_BINDTODEVICE", .try = to_device, .refused = EPERM},
-    {.what = "SO_MARK, without the capability", .try = mark, .refused = EPERM, .ask = ASK_REST, .root = true},
+    {.what = "SO_MARK, without the capability",
+     .try = mark,
+     .refused = EPERM,
+     .without = NO_CALLS,
+     .root = true},
     {.what = "connect, an abstract socket", .try = to_abstract, .refused = EPERM, .landlock = 6},
     {.what = "kill allowed, the parent",
      .try = kill_parent,
      .refused = EPERM,
      .ask = ASK_KILL,
      .landlock = 6},
-    {.what = "a file outside", .try = read_secret, .refused = EACCES, .landlock = 1},
-    {.what = "a file outside, by a link inside", .try = read_by_link, .refused = EACCES, .landlock = 1},
-    {.what = "/etc/passwd", .try = read_passwd, .refused = EACCES, .landlock = 1},
-    {.what = "the root directory", .try = list_root, .refused = EACCES, .landlock = 1},
-    {.what = "/proc/self/mem", .try = own_memory, .refused = EACCES, .landlock = 1, .watched = true},
-    {.what = "/proc/PARENT/mem", .try = memory_of_parent, .refused = EACCES, .landlock = 1},
+    {.what = "a file outside",
+     .try = read_secret,
+     .refused = EACCES,
+     .landlock = 1,
+     .without = SLUICE_CONFINED_VIEW},
+    {.what = "a file outside, by a link inside",
+     .try = read_by_link,
+     .refused = EACCES,
+     .landlock = 1,
+     .without = SLUICE_CONFINED_VIEW},
+    {.what = "/etc/passwd",
+     .try = read_passwd,
+     .refused = EACCES,
+     .landlock = 1,
+     .without = SLUICE_CONFINED_VIEW},
+    {.what = "the root directory",
+     .try = list_root,
+     .refused = EACCES,
+     .landlock = 1,
+     .without = SLUICE_CONFINED_VIEW},
+    {.what = "/proc/self/mem",
+     .try = own_memory,
+     .refused = EACCES,
+     .landlock = 1,
+     .without = SLUICE_CONFINED_VIEW,
+     .watched = true},
+    {.what = "/proc/PARENT/mem",
+     .try = memory_of_parent,
+     .refused = EACCES,
+     .landlock = 1,
+     .without = SLUICE_CONFINED_VIEW},
     {.what = "writing, where nothing is written", .try = write_named, .refused = KILLED, .watched = true},
     {.what = "writing a file that is read",
      .try = write_named,
      .refused = EACCES,
      .ask = ASK_FILES,
-     .landlock = 1},
+     .landlock = 1,
+     .without = SLUICE_CONFINED_VIEW},
     {.what = "truncate", .try = cut_named, .refused = KILLED},
     {.what = "a new file beside those read",
      .try = make_beside_named,
      .refused = EACCES,
      .ask = ASK_FILES,
-     .landlock = 1},
+     .landlock = 1,
+     .without = SLUICE_CONFINED_VIEW},
     {.what = "removing, where nothing is", .try = remove_named, .refused = EACCES},
     {.what = "removing a file that is read",
      .try = remove_named,
      .refused = EACCES,
      .ask = ASK_FILES,
-     .landlock = 1},
+     .landlock = 1,
+     .without = SLUICE_CONFINED_VIEW},
     {.what = "symlink", .try = make_link, .refused = KILLED, .ask = ASK_FILES},
     {.what = "link", .try = make_hard_link, .refused = KILLED, .ask = ASK_FILES},
     {.what = "mknod", .try = make_fifo, .refused = KILLED, .ask = ASK_FILES},
@@ -266,23 +302,97 @@ static const struct row rows[] = {
     {.what = "files and capabilities alone: execve",
      .try = execute,
      .refused = EACCES,
-     .ask = ASK_REST,
-     .landlock = 1},
+     .landlock = 1,
+     .without = NO_CALLS | SLUICE_CONFINED_VIEW},
     {.what = "files and capabilities alone: AF_PACKET",
      .try = socket_packet,
      .refused = EPERM,
-     .ask = ASK_REST,
+     .without = NO_CALLS,
      .root = true},
     {.what = "files and capabilities alone: mount",
      .try = mount_it,
      .refused = EPERM,
-     .ask = ASK_REST,
+     .without = NO_CALLS,
      .root = true},
     {.what = "files and capabilities alone: ptrace",
      .try = trace_parent,
      .refused = EPERM,
-     .ask = ASK_REST,
+     .landlock = 1,
+     .without = NO_CALLS | SLUICE_CONFINED_VIEW},
+    {.what = "fchdir", .try = go_to_descriptor, .refused = KILLED},
+    {.what = "pivot_root", .try = pivot, .refused = KILLED, .root = true},
+    {.what = "a folder's descriptor from before",
+     .try = read_by_descriptor,
+     .refused = EACCES,
      .landlock = 1},
+    {.what = "stat, /etc/passwd", .try = ask_about_passwd, .refused = ENOENT, .view = true},
+    {.what = "stat, a file beside what is read", .try = ask_about_secret, .refused = ENOENT, .view = true},
+    {.what = "stat, a process", .try = ask_about_a_process, .refused = ENOENT, .view = true, .watched = true},
+    {.what = "stat, above the root", .try = ask_above_the_root, .refused = ENOENT, .view = true},
+    {.what = "connect, a socket with a name",
+     .try = connect_elsewhere_by_name,
+     .refused = ENOENT,
+     .view = true},
+    {.what = "connect, a socket beside what is read",
+     .try = connect_by_name,
+     .refused = EACCES,
+     .view = true},
+    {.what = "view alone: a file beside what is read",
+     .try = read_secret,
+     .refused = EACCES,
+     .without = NO_LANDLOCK,
+     .view = true},
+    {.what = "view alone: by a link inside",
+     .try = read_by_link,
+     .refused = EACCES,
+     .without = NO_LANDLOCK,
+     .view = true},
+    {.what = "view alone: /etc/passwd",
+     .try = read_passwd,
+     .refused = ENOENT,
+     .without = NO_LANDLOCK,
+     .view = true},
+    {.what = "view alone: /proc/self/mem",
+     .try = own_memory,
+     .refused = ENOENT,
+     .without = NO_LANDLOCK,
+     .view = true,
+     .watched = true},
+    {.what = "view alone: a descriptor opened again by /proc",
+     .try = read_opened_again,
+     .refused = ENOENT,
+     .without = NO_LANDLOCK,
+     .view = true,
+     .watched = true},
+    {.what = "view alone: a new file beside those read",
+     .try = make_beside_named,
+     .refused = EROFS,
+     .ask = ASK_FILES,
+     .without = NO_LANDLOCK,
+     .view = true},
+    {.what = "view alone: removing a file that is read",
+     .try = remove_named,
+     .refused = EROFS,
+     .ask = ASK_FILES,
+     .without = NO_LANDLOCK,
+     .view = true},
+    {.what = "view alone: removing one beside what may be removed",
+     .try = remove_beside,
+     .refused = EBUSY,
+     .ask = ASK_REMOVE,
+     .without = NO_LANDLOCK,
+     .view = true},
+    {.what = "nothing but the view: a new user namespace",
+     .try = in_new_namespaces,
+     .refused = ENOENT,
+     .without = VIEW_ALONE,
+     .view = true},
+    {.what = "nothing but the view: a folder in the root",
+     .try = make_in_root,
+     .refused = EROFS,
+     .without = VIEW_ALONE,
+     .view = true,
+     .root = true},
 #ifdef __x86_64__
     {.what = "a call of i386", .try = as_i386, .refused = KILLED},
 #endif
@@ -294,6 +404,7 @@ struct child {
 	const struct scene *scene;
 	attempt *try;
 	enum ask ask;
+	unsigned without;
 	bool free; /* the canary */
 };
 
@@ -301,10 +412,11 @@ static void
 confine(const struct child *c)
 {
 	static const char *const calls[] = {"kill", NULL};
-	const char *const read[] = {c->scene->at.in, NULL}, *const write[] = {c->scene->at.out, NULL};
+	const char *const read[] = {c->scene->at.in, NULL}, *const write[] = {c->scene->at.out, NULL},
+			  *const remove[] = {c->scene->at.gone, NULL};
 	const char *const nameservers[] = {"127.0.0.1"};
 	struct sluice_confine ask;
-	char err[300] = "";
+	char err[600] = "";
 	struct real r;
 
 	/* Names of its own: the host's resolver file is none of its business. */
@@ -317,7 +429,8 @@ confine(const struct child *c)
 	ask.write = c->ask == ASK_FILES ? write : NULL;
 	ask.calls = c->ask == ASK_KILL ? calls : NULL;
 	ask.ways = c->ask == ASK_WAYS;
-	ask.without = c->ask == ASK_REST ? SLUICE_CONFINED_CALLS : 0;
+	ask.remove = c->ask == ASK_REMOVE ? remove : NULL;
+	ask.without = c->without;
 	int held = sluice_confine(r.s, &ask, err, sizeof(err));
 	if (held < 0)
 		dprintf(STDERR_FILENO, "# %s\n", err);
@@ -338,6 +451,27 @@ child_main(void *ctx)
 	return c->try(c->scene);
 }
 
+static void __attribute__((format(printf, 2, 3))) bind_name(struct sockaddr_un *sa, const char *path, ...)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	va_list ap;
+
+	va_start(ap, path);
+	vsnprintf(sa->sun_path, sizeof(sa->sun_path), path, ap);
+	va_end(ap);
+	sa->sun_family = AF_UNIX;
+	unlink(sa->sun_path);
+	assert_int_equal(bind(fd, (struct sockaddr *)sa, sizeof(*sa)), 0);
+	assert_int_equal(listen(fd, 64), 0); /* open until the program ends */
+}
+
+static void
+scene_remove(const struct scene *sc)
+{
+	unlink(sc->elsewhere.sun_path);
+	place_remove(&sc->at);
+}
+
 static void
 scene_make(struct scene *sc)
 {
@@ -351,15 +485,21 @@ scene_make(struct scene *sc)
 	sc->abstract_len = sizeof(sc->abstract);
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&sc->abstract, &sc->abstract_len), 0);
 	assert_int_equal(listen(listener, 64), 0);
+	bind_name(&sc->named, "%s/socket", sc->at.root);
+	bind_name(&sc->elsewhere, "/var/tmp/confine.%d", (int)getpid());
+	sc->folder_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(sc->folder_fd >= 0);
+	sc->named_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	sc->elsewhere_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	sc->unix_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	sc->net_ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	assert_true(sc->unix_fd >= 0 && sc->net_ns >= 0);
 }
 
 static int
-outcome(const struct scene *sc, attempt *try, enum ask ask, bool free)
+outcome(const struct scene *sc, attempt *try, enum ask ask, unsigned without, bool free)
 {
-	struct child c = {.scene = sc, .try = try, .ask = ask, .free = free};
+	struct child c = {.scene = sc, .try = try, .ask = ask, .without = without, .free = free};
 
 	return in_child(child_main, &c);
 }
@@ -369,6 +509,8 @@ static bool
 shows(const struct row *row)
 {
 	if (row->landlock && (confine_files_version() < row->landlock))
+		return false;
+	if (row->view && !view_is_to_be_had())
 		return false;
 #ifdef SLUICE_INSTRUMENTED
 	if (row->landlock || row->refused == EACCES)
@@ -390,14 +532,14 @@ G7_attempts_are_refused(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (!shows(&rows[i]))
 			continue;
-		int got = outcome(&sc, rows[i].try, rows[i].ask, false);
+		int got = outcome(&sc, rows[i].try, rows[i].ask, rows[i].without, false);
 
 		shown++;
 		bad += got != rows[i].refused;
 		if (got != rows[i].refused)
 			print_message("# %s: wanted %d, got %d\n", rows[i].what, rows[i].refused, got);
 	}
-	place_remove(&sc.at);
+	scene_remove(&sc);
 	assert_int_equal(bad, 0);
 	assert_true(shown > 20);
 }
@@ -414,7 +556,7 @@ G7_the_same_attempts_succeed_unconfined(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (!shows(&rows[i]))
 			continue;
-		int got = outcome(&sc, rows[i].try, rows[i].ask, true);
+		int got = outcome(&sc, rows[i].try, rows[i].ask, rows[i].without, true);
 
 		shown++;
 		well += got == WENT_WELL;
@@ -424,7 +566,7 @@ G7_the_same_attempts_succeed_unconfined(void **state)
 		/* An errno that is also the refusal would prove nothing. */
 		bad += got == rows[i].refused || got >= 200;
 	}
-	place_remove(&sc.at);
+	scene_remove(&sc);
 	assert_int_equal(bad, 0);
 	assert_true(well * 10 >= shown * 8);
 }
@@ -435,6 +577,7 @@ G7_what_stays_is_not_refused(void **state)
 	static const struct row stays[] = {
 	    {.what = "a file that is named", .try = read_named},
 	    {.what = "a new file where it may be", .try = make_where_written, .ask = ASK_FILES},
+	    {.what = "a file that may be removed", .try = remove_what_may_be, .ask = ASK_REMOVE},
 	    {.what = "a socket for a flow", .try = socket_tcp},
 	    {.what = "a socket for datagrams", .try = socket_udp6},
 	    {.what = "a mark, with ways", .try = mark, .ask = ASK_WAYS, .root = true},
@@ -447,12 +590,12 @@ G7_what_stays_is_not_refused(void **state)
 	for (size_t i = 0; i < sizeof(stays) / sizeof(stays[0]); i++) {
 		if (stays[i].root && geteuid() != 0)
 			continue;
-		int got = outcome(&sc, stays[i].try, stays[i].ask, false);
+		int got = outcome(&sc, stays[i].try, stays[i].ask, stays[i].without, false);
 
 		if (got != WENT_WELL)
 			fail_msg("%s: %d", stays[i].what, got);
 	}
-	place_remove(&sc.at);
+	scene_remove(&sc);
 }
 
 #ifdef __x86_64__
@@ -464,9 +607,9 @@ G7_numbers_of_x32_kill(void **state)
 
 	(void)state;
 	scene_make(&sc);
-	assert_int_equal(outcome(&sc, as_x32, ASK_PLAIN, false), KILLED);
-	assert_int_not_equal(outcome(&sc, as_x32, ASK_PLAIN, true), KILLED);
-	place_remove(&sc.at);
+	assert_int_equal(outcome(&sc, as_x32, ASK_PLAIN, 0, false), KILLED);
+	assert_int_not_equal(outcome(&sc, as_x32, ASK_PLAIN, 0, true), KILLED);
+	scene_remove(&sc);
 }
 #endif
 
@@ -492,9 +635,9 @@ G7_ends_are_its_own(void **state)
 
 	(void)state;
 	scene_make(&sc);
-	assert_int_equal(outcome(&sc, end_badly, ASK_PLAIN, false), BY_SIGNAL(SIGABRT));
-	assert_int_equal(outcome(&sc, end_by_signal, ASK_PLAIN, false), BY_SIGNAL(SIGTERM));
-	place_remove(&sc.at);
+	assert_int_equal(outcome(&sc, end_badly, ASK_PLAIN, 0, false), BY_SIGNAL(SIGABRT));
+	assert_int_equal(outcome(&sc, end_by_signal, ASK_PLAIN, 0, false), BY_SIGNAL(SIGTERM));
+	scene_remove(&sc);
 }
 
 int

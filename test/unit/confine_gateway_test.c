@@ -410,7 +410,7 @@ G7_calls_that_are_wrong(void **state)
 	ask.size = sizeof(ask) + 8;
 	expect_refused(&ask, "sluice_confine_init()");
 	sluice_confine_init(&ask);
-	ask.without = 8;
+	ask.without = SLUICE_CONFINED_ALL + 1;
 	expect_refused(&ask, "enum sluice_confined");
 	ask.without = SLUICE_CONFINED_ALL;
 	expect_refused(&ask, "nothing is left");
@@ -477,7 +477,7 @@ another_thread_tries(void *ctx)
 	atomic_int go = 0;
 
 	sluice_confine_init(&ask);
-	ask.without = SLUICE_CONFINED_FILES | SLUICE_CONFINED_PRIVILEGES;
+	ask.without = SLUICE_CONFINED_ALL & ~(unsigned)SLUICE_CONFINED_CALLS;
 	ask.all_threads = *(bool *)ctx;
 	child_needs(pthread_create(&other, NULL, tries, &go) == 0, "a thread");
 	child_needs(sluice_confine(NULL, &ask, NULL, 0) == SLUICE_CONFINED_CALLS, "sluice_confine");
@@ -490,9 +490,11 @@ another_thread_tries(void *ctx)
 static void
 G7_other_threads(void **state)
 {
-	struct told files = {SLUICE_CONFINED_PRIVILEGES, -1, "confine their files"},
+	struct told files = {SLUICE_CONFINED_PRIVILEGES | SLUICE_CONFINED_VIEW, -1, "confine their files"},
+		    view = {SLUICE_CONFINED_PRIVILEGES | SLUICE_CONFINED_FILES, -1, "what they see"},
 		    privileges = {SLUICE_CONFINED_FILES, -1, "capabilities cannot be taken"},
-		    calls = {SLUICE_CONFINED_FILES | SLUICE_CONFINED_PRIVILEGES, SLUICE_CONFINED_CALLS, ""};
+		    calls = {SLUICE_CONFINED_ALL & ~(unsigned)SLUICE_CONFINED_CALLS, SLUICE_CONFINED_CALLS,
+			     ""};
 	bool all = true;
 
 	(void)state;
@@ -500,6 +502,7 @@ G7_other_threads(void **state)
 		assert_int_equal(in_child(with_another_thread, &files), WENT_WELL);
 	if (geteuid() == 0)
 		assert_int_equal(in_child(with_another_thread, &privileges), WENT_WELL);
+	assert_int_equal(in_child(with_another_thread, &view), WENT_WELL);
 	assert_int_equal(in_child(with_another_thread, &calls), WENT_WELL);
 	if (!WATCHED)
 		assert_int_equal(in_child(another_thread_tries, &all), KILLED);
@@ -515,12 +518,13 @@ struct lack {
 	const char *part; /* of the sentence */
 };
 
+/* Called before there are other threads, of which a user namespace has none. */
 static int
 on_an_older_kernel(void *ctx)
 {
 	const struct lack *lack = ctx;
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-	char err[300] = "";
+	char err[600] = "";
 
 	child_needs(seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), seccomp_syscall_resolve_name(lack->call),
 				     0) == 0 &&
@@ -529,7 +533,7 @@ on_an_older_kernel(void *ctx)
 	seccomp_release(filter);
 	int held = sluice_confine(NULL, NULL, err, sizeof(err));
 	if (held != lack->held || !strstr(err, lack->part))
-		dprintf(STDERR_FILENO, "# %d '%s'\n", held, err);
+		dprintf(STDERR_FILENO, "# without %s: %d '%s'\n", lack->call, held, err);
 	return held == lack->held && strstr(err, lack->part) ? 0 : 1;
 }
 
@@ -537,24 +541,99 @@ on_an_older_kernel(void *ctx)
 static void
 G7_kernels_that_lack_a_part(void **state)
 {
-	struct lack files = {"landlock_create_ruleset", SLUICE_CONFINED_PRIVILEGES | SLUICE_CONFINED_CALLS,
-			     "no Landlock"},
-		    calls = {"seccomp", SLUICE_CONFINED_PRIVILEGES, "no seccomp filters"};
+	int files_held = confine_files_version() > 0 ? SLUICE_CONFINED_FILES : 0;
+	int view_held = view_is_to_be_had() ? SLUICE_CONFINED_VIEW : 0;
+	struct lack files = {"landlock_create_ruleset",
+			     SLUICE_CONFINED_PRIVILEGES | SLUICE_CONFINED_CALLS | view_held, "no Landlock"},
+		    calls = {"seccomp", SLUICE_CONFINED_PRIVILEGES | files_held | view_held,
+			     "no seccomp filters"},
+		    view = {"mount_setattr", SLUICE_CONFINED_PRIVILEGES | SLUICE_CONFINED_CALLS | files_held,
+			    "Linux 5.12"},
+		    refused = {"pivot_root", SLUICE_CONFINED_PRIVILEGES | SLUICE_CONFINED_CALLS | files_held,
+			       "names of the host's files can be seen"};
 
 	(void)state;
-	if (confine_files_version() > 0)
-		calls.held |= SLUICE_CONFINED_FILES;
 	assert_int_equal(in_child(on_an_older_kernel, &files), WENT_WELL);
 	assert_int_equal(in_child(on_an_older_kernel, &calls), WENT_WELL);
+	assert_int_equal(in_child(on_an_older_kernel, &refused), WENT_WELL);
+	if (view_held)
+		assert_int_equal(in_child(on_an_older_kernel, &view), WENT_WELL);
+}
+
+/* A container's filter refuses it: nothing has changed, and the files are where they were. */
+static int
+where_no_namespace_is_made(void *ctx)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	struct sluice_confine ask;
+	char err[600] = "";
+
+	(void)ctx;
+	child_needs(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(unshare), 0) == 0 &&
+			seccomp_load(filter) == 0,
+		    "a container");
+	seccomp_release(filter);
+	sluice_confine_init(&ask);
+	ask.without = SLUICE_CONFINED_ALL & ~(unsigned)SLUICE_CONFINED_VIEW;
+	child_needs(sluice_confine(NULL, &ask, err, sizeof(err)) == 0, "sluice_confine");
+	child_needs(strstr(err, "cannot be had (Operation not permitted)") != NULL ||
+			strstr(err, "make no namespace (") != NULL,
+		    err);
+	child_needs(access("/etc/passwd", F_OK) == 0, "the host's files");
+	return 0;
+}
+
+static void
+G7_a_view_that_is_refused_changes_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(where_no_namespace_is_made, NULL), WENT_WELL);
+}
+
+/* --- who answers at a path ------------------------------------------------------------------------------ */
+
+static int
+a_guest_of_datagrams(void *ctx)
+{
+	struct sluice_confine ask;
+	char err[600] = "", path[100];
+	struct place at;
+
+	(void)ctx;
+	place_make(&at);
+	snprintf(path, sizeof(path), "%s/socket", at.out);
+	real_conf(&real);
+	real.cfg.link_kind = SLUICE_LINK_DGRAM;
+	real.cfg.link_path = path;
+	real.s = sluice_new(&real.cfg, err, sizeof(err));
+	child_needs(real.s, "sluice_new");
+	sluice_confine_init(&ask);
+	ask.without = SLUICE_CONFINED_ALL & ~(unsigned)SLUICE_CONFINED_VIEW;
+	child_needs(sluice_confine(real.s, &ask, err, sizeof(err)) == 0, "sluice_confine");
+	child_needs(strstr(err, "a path that only it knows") != NULL, err);
+	sluice_free(real.s);
+	place_remove(&at);
+	return 0;
+}
+
+static void
+G7_no_view_of_a_guest_that_is_answered_by_path(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(a_guest_of_datagrams, NULL), WENT_WELL);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(G7_a_confined_gateway_serves), cmocka_unit_test(G7_guests_behind_sockets),
-	    cmocka_unit_test(G7_calls_that_are_wrong),      cmocka_unit_test(G7_other_threads),
+	    cmocka_unit_test(G7_a_confined_gateway_serves),
+	    cmocka_unit_test(G7_guests_behind_sockets),
+	    cmocka_unit_test(G7_calls_that_are_wrong),
+	    cmocka_unit_test(G7_other_threads),
 	    cmocka_unit_test(G7_kernels_that_lack_a_part),
+	    cmocka_unit_test(G7_a_view_that_is_refused_changes_nothing),
+	    cmocka_unit_test(G7_no_view_of_a_guest_that_is_answered_by_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

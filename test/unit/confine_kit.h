@@ -27,10 +27,10 @@
 #define BY_SIGNAL(s) (1000 + (s))
 #define KILLED BY_SIGNAL(SIGSYS)
 
-/* A folder with in/file, in/link to a file outside, out/, and secret. */
+/* A folder with in/file, in/link to a file outside, out/, secret, and gone, which may be removed. */
 struct place {
 	char root[64];
-	char in[80], out[80], file[80], link[80], secret[80];
+	char in[80], out[80], file[80], link[80], secret[80], gone[80];
 };
 
 static inline void
@@ -53,9 +53,11 @@ place_make(struct place *p)
 	snprintf(p->file, sizeof(p->file), "%s/in/file", p->root);
 	snprintf(p->link, sizeof(p->link), "%s/in/link", p->root);
 	snprintf(p->secret, sizeof(p->secret), "%s/secret", p->root);
+	snprintf(p->gone, sizeof(p->gone), "%s/gone", p->root);
 	assert_int_equal(mkdir(p->in, 0777) | mkdir(p->out, 0777), 0);
 	put_file(p->file, "may be read\n");
 	put_file(p->secret, "may not\n");
+	put_file(p->gone, "may go\n");
 	assert_int_equal(symlink("../secret", p->link), 0);
 }
 
@@ -88,6 +90,24 @@ in_child(int (*what)(void *ctx), void *ctx)
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	return WIFSIGNALED(status) ? BY_SIGNAL(WTERMSIG(status)) : WEXITSTATUS(status);
+}
+
+static inline int
+ask_for_a_view(void *ctx)
+{
+	struct sluice_confine ask;
+
+	(void)ctx;
+	sluice_confine_init(&ask);
+	ask.without = SLUICE_CONFINED_ALL & ~(unsigned)SLUICE_CONFINED_VIEW;
+	return sluice_confine(NULL, &ask, NULL, 0) == SLUICE_CONFINED_VIEW ? 0 : 1;
+}
+
+/* Does this system let us, in a process with one thread, have a root of our own? */
+static inline bool
+view_is_to_be_had(void)
+{
+	return in_child(ask_for_a_view, NULL) == 0;
 }
 
 /* In a child: no cmocka there. */
