@@ -439,6 +439,7 @@ enum sluice_event_kind {
 	SLUICE_EVENT_REQUEST, /* a request is over (request_log): method, name, path, status, bytes, times */
 	SLUICE_EVENT_SECRET, /* a placeholder where it may not be: secret, name, method, path; reason NONE: it passed */
 	SLUICE_EVENT_TLS_FAILED, /* no TLS with the server (reason CERTIFICATE, TLS), or with the guest (GUEST_TRUST) */
+	SLUICE_EVENT_CONFINED, /* sluice_confine() of this gateway has taken away what confined says; detail: what is missing, in words */
 };
 
 enum sluice_reason {
@@ -505,8 +506,9 @@ struct sluice_event {
 	uint64_t answered;  /* microseconds from the request's first byte to the response's head; 0: none */
 	const char *secret; /* its name; "" */
 	const char *where;  /* "header", "basic", "query", "body", "path" and the form: "body/base64"; "" */
-	const char *detail; /* TLS_FAILED: what is wrong, in words; "" */
+	const char *detail; /* TLS_FAILED, CONFINED: what is wrong, in words; "" */
 	bool terminate;     /* SECRET: the guest should be ended */
+	unsigned confined;  /* CONFINED: the parts that hold, bits of enum sluice_confined */
 };
 
 /*
@@ -724,6 +726,8 @@ SLUICE_API void sluice_confine_init(struct sluice_confine *c);
  * refused that this kernel has; what had been taken away by then stays so.
  */
 SLUICE_API int sluice_confine(struct sluice *s, const struct sluice_confine *c, char *err, size_t errlen);
+/* The name of the n-th part, "privileges" of the first (1 << 0); NULL behind the last. */
+SLUICE_API const char *sluice_confined_name(unsigned n);
 
 /* --- what it is doing ------------------------------------------------------------------------------ */
 
@@ -741,6 +745,7 @@ struct sluice_stats {
 	uint64_t turns;
 	uint64_t refused_by_policy; /* flows, datagrams, names and requests */
 	uint64_t dns_queries, dns_cached, dns_forwarded;
+	uint64_t confined; /* parts of sluice_confine() that hold: bits of enum sluice_confined */
 };
 SLUICE_API void sluice_get_stats(const struct sluice *s, struct sluice_stats *st); /* st->size set before */
 

@@ -49,6 +49,19 @@ is_said(const char *name)
 	return false;
 }
 
+/* The names of the parts that hold, each between quotes; how many. */
+static unsigned
+print_confined(FILE *to, uint64_t confined, const char *quote, const char *between)
+{
+	unsigned told = 0;
+	const char *name;
+
+	for (unsigned n = 0; (name = sluice_confined_name(n)); n++)
+		if (confined >> n & 1)
+			fprintf(to, "%s%s%s%s", told++ ? between : "", quote, name, quote);
+	return told;
+}
+
 void
 stats_print(FILE *to, const struct sluice_stats *st, const struct stats_counter *c, size_t n, double seconds)
 {
@@ -70,6 +83,8 @@ stats_print(FILE *to, const struct sluice_stats *st, const struct stats_counter 
 	fprintf(to, "  memory     %s at most\n", bytes_text(st->memory_peak, peak));
 	fprintf(to, "  dropped    %" PRIu64 " frame%s, %" PRIu64 " not served because of a limit\n",
 		st->dropped, plural(st->dropped), st->limited);
+	fprintf(to, "  sandbox    ");
+	fprintf(to, "%s\n", print_confined(to, st->confined, "", ", ") ? "" : "none");
 	for (size_t i = 0; i < n; i++)
 		if (c[i].value > 0 && !is_said(c[i].name))
 			fprintf(to, "    %10" PRIu64 "  %s\n", c[i].value, c[i].name);
@@ -120,7 +135,9 @@ stats_print_json(FILE *to, const struct sluice_stats *st, const struct stats_cou
 	fprintf(to, "{\"seconds\":%.3f", seconds);
 	for (size_t i = 0; i < sizeof(field) / sizeof(field[0]); i++)
 		fprintf(to, ",\"%s\":%" PRIu64, field[i].name, field[i].value);
-	fputs(",\"counters\":{", to);
+	fputs(",\"confined\":[", to);
+	print_confined(to, st->confined, "\"", ",");
+	fputs("],\"counters\":{", to);
 	for (size_t i = 0; i < n; i++) {
 		fputs(i ? "," : "", to);
 		json_string(to, c[i].name);

@@ -11,10 +11,22 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "proxy/confine_int.h"
+#include "proxy/event.h"
 #include "proxy/gateway.h"
+
+const char *
+sluice_confined_name(unsigned n)
+{
+	static const char *const names[] = {"privileges", "calls", "files", "view"};
+
+	_Static_assert(SLUICE_CONFINED_ALL + 1 == 1u << sizeof(names) / sizeof(names[0]), "a name for each");
+	return n < sizeof(names) / sizeof(names[0]) ? names[n] : NULL;
+}
 
 void
 sluice_confine_init(struct sluice_confine *c)
@@ -28,6 +40,18 @@ static bool
 has(const char *const *list)
 {
 	return list && *list;
+}
+
+/* A socket of datagrams with a name is sent to by whoever knows it, and answers to the sender's; one of a pair has neither. */
+static bool
+has_name(struct link *l)
+{
+	struct sockaddr_un sa;
+	socklen_t len = sizeof(sa);
+	short events;
+
+	return getsockname(l->ops->pollfd(l, &events), (struct sockaddr *)&sa, &len) < 0 ||
+	       len > offsetof(struct sockaddr_un, sun_path);
 }
 
 static unsigned
@@ -44,7 +68,7 @@ needs(const struct sluice *s, const struct sluice_confine *c)
 		n |= NEED_WAYS;
 	if (!s || strcmp(link, "dgram") == 0)
 		n |= NEED_SOCKET | NEED_PEERS;
-	if (s && strcmp(link, "dgram") == 0)
+	if (s && strcmp(link, "dgram") == 0 && has_name(s->link))
 		n |= NEED_PATHS;
 	if (!s || strcmp(link, "stream") == 0 || strcmp(link, "vhost-user") == 0)
 		n |= NEED_SOCKET;
@@ -184,5 +208,9 @@ sluice_confine(struct sluice *s, const struct sluice_confine *given, char *err, 
 	int held = take_away(&f, &su);
 	if (f.files >= 0)
 		close(f.files);
+	if (held >= 0 && s) {
+		s->confined |= (unsigned)held;
+		event_confined(s, errlen ? err : "");
+	}
 	return held;
 }

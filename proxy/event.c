@@ -401,6 +401,21 @@ event_secret(struct sluice *gw, const struct flow *f, const struct judgment *j, 
 }
 
 void
+event_confined(struct sluice *gw, const char *missing)
+{
+	struct sluice_event e = {
+	    .kind = SLUICE_EVENT_CONFINED,
+	    .text = gw->confined == SLUICE_CONFINED_ALL
+			? "the gateway's thread has given up what it does not need"
+			: "the gateway's thread has given up a part of what it does not need",
+	    .detail = missing,
+	    .confined = gw->confined};
+
+	if (gw->event)
+		tell(gw, &e);
+}
+
+void
 event_reloaded(struct sluice *gw)
 {
 	struct sluice_event e = {.kind = SLUICE_EVENT_RELOADED, .text = "new policy and names are in force"};

@@ -42,6 +42,8 @@ struct event_leak {
 };
 void event_secret(struct sluice *gw, const struct flow *f, const struct judgment *j,
 		  const struct event_leak *l);
+/* Parts of the gateway's thread's rights are gone (gw->confined); missing: what was asked for and is not to be had, in words, "". */
+void event_confined(struct sluice *gw, const char *missing);
 /* New settings are in force. */
 void event_reloaded(struct sluice *gw);
 

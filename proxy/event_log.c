@@ -265,6 +265,7 @@ static const char *const kind_names[] = {
     [SLUICE_EVENT_REQUEST] = "request",
     [SLUICE_EVENT_SECRET] = "secret",
     [SLUICE_EVENT_TLS_FAILED] = "tls-failed",
+    [SLUICE_EVENT_CONFINED] = "confined",
 };
 
 static const char *
@@ -290,6 +291,23 @@ is_refusal(const struct sluice_event *e)
 	return e->kind == SLUICE_EVENT_FLOW_REFUSED || e->kind == SLUICE_EVENT_NAME_REFUSED ||
 	       e->kind == SLUICE_EVENT_REQUEST_REFUSED || e->kind == SLUICE_EVENT_SECRET ||
 	       e->kind == SLUICE_EVENT_TLS_FAILED;
+}
+
+/* Those that hold, as a list: also when there is none. */
+static void
+parts(struct sluice_event_log *l, unsigned confined)
+{
+	bool more = false;
+	const char *name;
+
+	key(l, "confined");
+	putf(l, "[");
+	for (unsigned n = 0; (name = sluice_confined_name(n)); n++)
+		if (confined >> n & 1) {
+			putf(l, "%s\"%s\"", more ? "," : "", name);
+			more = true;
+		}
+	putf(l, "]");
 }
 
 static void
@@ -325,6 +343,8 @@ members(struct sluice_event_log *l, const struct sluice_event *e)
 	string(l, "where", e->where);
 	string(l, "detail", e->detail);
 	yes(l, "terminate", e->terminate);
+	if (e->kind == SLUICE_EVENT_CONFINED)
+		parts(l, e->confined);
 	if (e->kind == SLUICE_EVENT_FLOW_CLOSED || e->kind == SLUICE_EVENT_REQUEST) {
 		number(l, "bytes_to_host", e->bytes_to_host);
 		number(l, "bytes_to_guest", e->bytes_to_guest);

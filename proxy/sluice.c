@@ -439,6 +439,7 @@ sluice_get_stats(const struct sluice *s, struct sluice_stats *st)
 	    .dns_queries = gw[GW_DNS_QUERIES],
 	    .dns_cached = gw[GW_DNS_CACHED],
 	    .dns_forwarded = gw[GW_DNS_FORWARDED],
+	    .confined = s->confined,
 	};
 	size_t n = st->size < sizeof(all) ? st->size : sizeof(all);
 

@@ -102,7 +102,8 @@ summary(bool json)
 					.tcp_refused = 1,
 					.bytes_to_host = 85,
 					.bytes_to_guest = 31744,
-					.dropped = 3};
+					.dropped = 3,
+					.confined = SLUICE_CONFINED_CALLS | SLUICE_CONFINED_VIEW};
 	FILE *to = fmemopen(text, sizeof(text), "w");
 
 	(json ? stats_print_json : stats_print)(to, &st, counters, sizeof(counters) / sizeof(counters[0]),
@@ -120,6 +121,7 @@ summary_says_what_happened(void **state)
 	assert_non_null(strstr(text, "85 bytes to the host, 31.0 KiB to the guest"));
 	assert_non_null(strstr(text, "1 flow, 1 refused"));
 	assert_non_null(strstr(text, "3  eth_source"));
+	assert_non_null(strstr(text, "sandbox    calls, view\n"));
 	assert_null(strstr(text, "ip_ttl")); /* what did not happen is not said */
 	assert_null(strstr(text, "frames_in"));
 }
@@ -133,6 +135,7 @@ json_is_one_line_of_every_number(void **state)
 	assert_non_null(strstr(text, "{\"seconds\":1.250,\"frames_in\":12,"));
 	assert_non_null(strstr(text, "\"bytes_to_guest\":31744,"));
 	assert_non_null(strstr(text, "\"ip_ttl\":0,"));
+	assert_non_null(strstr(text, ",\"confined\":[\"calls\",\"view\"],\"counters\":{"));
 	assert_non_null(strstr(text, "\"odd \\\"name\\\"\\u000a\":2}}\n"));
 	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
 }

@@ -43,7 +43,7 @@ gateway_main(void *ctx)
 		return NULL;
 	t->ended = sluice_run(real.s);
 	sluice_get_stats(real.s, &st);
-	child_needs(st.turns > 0, "turns");
+	child_needs(st.turns > 0 && st.confined == (unsigned)held, "turns, and what is told of it");
 	if (t->frees) {
 		while (!atomic_load(&t->stopped))
 			usleep(1000);

@@ -277,6 +277,11 @@ write_examples(struct sluice_event_log *log)
 	e.age = 3000000;
 	sluice_event_log_write(log, &e);
 	write_request_examples(log);
+
+	e = plain_event(SLUICE_EVENT_CONFINED, SLUICE_REASON_NONE, 0);
+	e.text = "the gateway's thread has given up what it does not need";
+	e.confined = SLUICE_CONFINED_ALL;
+	sluice_event_log_write(log, &e);
 }
 
 static void
@@ -301,7 +306,7 @@ the_examples_are_what_is_written(void **state)
 		free(want);
 		free(got);
 	}
-	assert_int_equal(n, 9);
+	assert_int_equal(n, 10);
 	done_with(&w);
 	free(page);
 }
