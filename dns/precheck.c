@@ -65,7 +65,8 @@ take_name(struct view msg, struct rd *r)
 		if (++jumps > JUMPS_MAX)
 			return PRECHECK_TOO_MUCH;
 		before = to;
-		at = rd_of(view_of(msg.p + to, msg.len - to));
+		at = rd_of(msg);
+		rd_take(&at, to);
 	}
 }
 

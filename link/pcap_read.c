@@ -39,6 +39,16 @@ get_u32(const struct pcap_reader *r, struct rd *in)
 	return r->big ? rd_u32(in) : rd_le32(in);
 }
 
+/* What is not read yet. */
+static struct rd
+rest_of(const struct pcap_reader *r)
+{
+	struct rd in = rd_of(r->file);
+
+	rd_take(&in, r->at);
+	return in;
+}
+
 /* End the reading with a sentence about what lies at offset `at`. */
 static int
 fail(struct pcap_reader *r, size_t at, const char *what)
@@ -53,7 +63,7 @@ fail(struct pcap_reader *r, size_t at, const char *what)
 
 /* Units of 10^-digits s.  False: out of range. */
 static bool
-decimal_usec(uint64_t t, unsigned digits, usec_t *out)
+decimal_usec(uint64_t t, unsigned digits, uint64_t *out)
 {
 	uint64_t mul = 1, div = 1;
 
@@ -64,15 +74,15 @@ decimal_usec(uint64_t t, unsigned digits, usec_t *out)
 			return false;
 		div *= 10;
 	}
-	if (t / div > (uint64_t)INT64_MAX / 2 / mul)
+	if (t / div > UINT64_MAX / mul)
 		return false;
-	*out = (usec_t)(t / div * mul);
+	*out = t / div * mul;
 	return true;
 }
 
 /* Units of 2^-bits s, bits < 64. */
 static bool
-binary_usec(uint64_t t, unsigned bits, usec_t *out)
+binary_usec(uint64_t t, unsigned bits, uint64_t *out)
 {
 	uint64_t seconds = t >> bits;
 	uint64_t fraction = t & ((UINT64_C(1) << bits) - 1);
@@ -83,7 +93,7 @@ binary_usec(uint64_t t, unsigned bits, usec_t *out)
 		fraction >>= bits - 43;
 		bits = 43;
 	}
-	*out = (usec_t)(seconds * USEC_PER_SEC + (fraction * USEC_PER_SEC >> bits));
+	*out = seconds * USEC_PER_SEC + (fraction * USEC_PER_SEC >> bits);
 	return true;
 }
 
@@ -91,12 +101,15 @@ static bool
 interface_usec(const struct pcap_interface *i, uint64_t t, usec_t *out)
 {
 	unsigned n = i->tsresol & 0x7fu;
+	uint64_t usec;
 
 	if (i->tsoffset > SECONDS_MAX || i->tsoffset < -SECONDS_MAX)
 		return false;
-	if (i->tsresol & 0x80 ? n > 63 || !binary_usec(t, n, out) : !decimal_usec(t, n, out))
+	if (i->tsresol & 0x80 ? n > 63 || !binary_usec(t, n, &usec) : !decimal_usec(t, n, &usec))
 		return false;
-	*out += i->tsoffset * USEC_PER_SEC;
+	if (usec > INT64_MAX / 2)
+		return false;
+	*out = (usec_t)usec + i->tsoffset * USEC_PER_SEC;
 	return *out >= 0;
 }
 
@@ -137,7 +150,7 @@ pcap_head(struct pcap_reader *r)
 static int
 pcap_record(struct pcap_reader *r, struct pcap_frame *f)
 {
-	struct rd in = rd_of(view_of(r->file.p + r->at, r->file.len - r->at));
+	struct rd in = rest_of(r);
 	uint32_t seconds = get_u32(r, &in);
 	uint32_t fraction = get_u32(r, &in);
 	uint32_t len = get_u32(r, &in);
@@ -167,7 +180,7 @@ struct block {
 static int
 next_block(struct pcap_reader *r, struct block *b)
 {
-	struct rd in = rd_of(view_of(r->file.p + r->at, r->file.len - r->at));
+	struct rd in = rest_of(r);
 	struct rd peek = in;
 
 	b->type = get_u32(r, &in);

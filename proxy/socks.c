@@ -93,7 +93,8 @@ socks_output(const struct socks *s, uint8_t out[SOCKS_OUT_MAX])
 		return 0;
 
 	size_t left = (size_t)(w.p - whole) - s->sent;
-	memcpy(out, whole + s->sent, left);
+	if (left)
+		memcpy(out, whole + s->sent, left);
 	return left;
 }
 

@@ -31,7 +31,7 @@ length(struct rd *r)
 struct view
 der_any(struct rd *r, uint8_t *tag, struct view *whole)
 {
-	const uint8_t *at = r->p;
+	struct rd begin = *r;
 
 	*tag = rd_u8(r);
 	/* Number 31 begins a longer tag: no certificate needs one. */
@@ -39,7 +39,7 @@ der_any(struct rd *r, uint8_t *tag, struct view *whole)
 	size_t n = length(r);
 	struct view v = rd_take(r, r->bad ? 0 : n);
 	if (whole)
-		*whole = view_of(at, (size_t)(r->p - at));
+		*whole = rd_take(&begin, rd_left(&begin) - rd_left(r));
 	return v;
 }
 
@@ -56,7 +56,9 @@ der_take(struct rd *r, uint8_t tag)
 bool
 der_next_is(const struct rd *r, uint8_t tag)
 {
-	return rd_left(r) > 0 && *r->p == tag;
+	struct rd peek = *r;
+
+	return rd_left(r) > 0 && rd_u8(&peek) == tag;
 }
 
 bool
@@ -64,20 +66,23 @@ der_flag(struct rd *r)
 {
 	if (!der_next_is(r, DER_BOOLEAN))
 		return false;
-	struct view v = der_take(r, DER_BOOLEAN);
-	r->bad |= v.len != 1;
-	return !r->bad && v.p[0];
+	struct rd v = rd_of(der_take(r, DER_BOOLEAN));
+	uint8_t flag = rd_u8(&v);
+
+	r->bad |= v.bad || rd_left(&v) > 0;
+	return !r->bad && flag;
 }
 
 uint32_t
 der_small(struct rd *r)
 {
-	struct view v = der_take(r, DER_INTEGER);
-	uint32_t n = 0;
+	struct rd v = rd_of(der_take(r, DER_INTEGER));
+	size_t len = rd_left(&v);
+	uint32_t n = rd_u8(&v);
 
-	r->bad |= v.len < 1 || v.len > 4 || (v.len && v.p[0] & 0x80);
-	for (size_t i = 0; i < v.len && !r->bad; i++)
-		n = n << 8 | v.p[i];
+	r->bad |= v.bad || len > 4 || n & 0x80;
+	while (rd_left(&v) && !r->bad)
+		n = n << 8 | rd_u8(&v);
 	return r->bad ? 0 : n;
 }
 
@@ -109,7 +114,7 @@ digits(struct rd *r, unsigned n)
 		uint8_t c = rd_u8(r);
 
 		r->bad |= c < '0' || c > '9';
-		v = v * 10 + (c - '0') % 10u;
+		v = v * 10 + (c & 0xfu) % 10u;
 	}
 	return v;
 }
@@ -134,8 +139,9 @@ der_time(struct rd *r)
 	unsigned hour = digits(&t, 2), minute = digits(&t, 2), second = digits(&t, 2);
 	bool zulu = rd_u8(&t) == 'Z' && rd_left(&t) == 0;
 
-	r->bad |= t.bad || !zulu || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 ||
-		  minute > 59 || second > 59;
+	if (t.bad || !zulu || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 ||
+	    second > 59)
+		r->bad = true;
 	if (r->bad || year < 1970)
 		return 0;
 	uint64_t days = days_before(year) + month_begins(year, month) + day - 1;

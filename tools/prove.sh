@@ -26,7 +26,9 @@ prove_parser() # prove_parser NAME LOG
 {
 	local head sources options
 	head=$(head -n 1 "test/prove/$1.c")
-	sources=$(grep -oE '[a-z0-9_]+/[a-z0-9_]+\.c' <<<"$head")
+	# A driver that needs what is static in a file includes it.
+	sources=$(sed 's/(.*)//' <<<"$head" | grep -oE '[a-z0-9_]+/[a-z0-9_]+\.c' |
+		grep -Fvxf <(sed -n 's/^#include "\(.*\.c\)"/\1/p' "test/prove/$1.c"))
 	options=$(sed -n 's/.*options: \(.*\) \*\//\1/p' <<<"$head")
 	# shellcheck disable=SC2086  # lists of words
 	frama-c "${common[@]}" -cpp-extra-args='-iquote test/prove/model -iquote test/prove -iquote . -D_GNU_SOURCE' \

@@ -1,4 +1,4 @@
-/* dhcp6_wire.c - proves: stack/dhcp6_wire.c (with stack/addr.c); options: -inline-calls next_option -eva-slevel 50 -eva-ilevel 128 */
+/* dhcp6_wire.c - proves: stack/dhcp6_wire.c stack/addr.c; options: -inline-calls next_option -eva-slevel 50 -eva-ilevel 128 */
 #include "stack/dhcp6_wire.h"
 #include "kit.h"
 

@@ -1,4 +1,4 @@
-/* dhcp_wire.c - proves: stack/dhcp_wire.c (with stack/addr.c) */
+/* dhcp_wire.c - proves: stack/dhcp_wire.c stack/addr.c */
 #include "stack/dhcp_wire.h"
 #include "kit.h"
 

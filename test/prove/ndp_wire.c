@@ -1,4 +1,4 @@
-/* ndp_wire.c - proves: stack/ndp_wire.c (with stack/addr.c); options: -inline-calls next_option */
+/* ndp_wire.c - proves: stack/ndp_wire.c stack/addr.c; options: -inline-calls next_option */
 #include "stack/ndp_wire.h"
 #include "kit.h"
 

@@ -252,6 +252,8 @@ every_resolution_becomes_microseconds(void **state)
 	    {0x80 | 63, 0, UINT64_C(0xc000000000000000), 1500000},
 	    {0x80 | 64, 0, 1, -1},
 	    {0x80 | 0, 0, UINT64_MAX, -1},
+	    /* Each of them as large as it may be: their sum is not. */
+	    {0x80 | 20, INT64_C(4611686018427), UINT64_C(4611686018427) << 20 | 0xfffff, -1},
 	};
 
 	(void)state;

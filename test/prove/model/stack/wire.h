@@ -52,7 +52,8 @@ rd_of(struct view v)
 static inline size_t
 rd_left(const struct rd *r)
 {
-	return (size_t)(INPUT_END - r->p);
+	/* Apart, so that who knows that there is some knows that the reader is not at its end. */
+	return r->p == INPUT_END ? 0 : (size_t)(INPUT_END - r->p);
 }
 
 static inline struct view

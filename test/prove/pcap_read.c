@@ -1,0 +1,17 @@
+/* pcap_read.c - proves: link/pcap_read.c; options: -eva-slevel 40 -eva-partition-history 1 */
+#include "link/pcap_read.h"
+#include "kit.h"
+
+int
+main(void)
+{
+	static struct pcap_reader r;
+	struct pcap_frame f;
+
+	if (!pcap_read_open(&r, any_input()))
+		return 0;
+	while (pcap_read_next(&r, &f) == 1) {
+		;
+	}
+	return 0;
+}
