@@ -483,6 +483,12 @@ dgram_pollfd(struct link *l, short *events)
 	return d->epoll;
 }
 
+bool
+link_dgram_answers_by_path(struct link *l)
+{
+	return dgram_of(l)->bound;
+}
+
 static bool
 dgram_before_sleep(struct link *l)
 {

@@ -29,4 +29,7 @@ struct link *link_dgram(struct host *h, const struct dgram_options *o, char *why
 /* The descriptor it was given is the giver's again: before free(), when the gateway could not be built. */
 void link_dgram_disown(struct link *l);
 
+/* Will a guest be answered at a path that only it knows?  Else it has the other end of a pair. */
+bool link_dgram_answers_by_path(struct link *l);
+
 #endif

@@ -11,10 +11,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "link/dgram.h"
 #include "proxy/confine_int.h"
 #include "proxy/event.h"
 #include "proxy/gateway.h"
@@ -42,18 +41,6 @@ has(const char *const *list)
 	return list && *list;
 }
 
-/* A socket of datagrams with a name is sent to by whoever knows it, and answers to the sender's; one of a pair has neither. */
-static bool
-has_name(struct link *l)
-{
-	struct sockaddr_un sa;
-	socklen_t len = sizeof(sa);
-	short events;
-
-	return getsockname(l->ops->pollfd(l, &events), (struct sockaddr *)&sa, &len) < 0 ||
-	       len > offsetof(struct sockaddr_un, sun_path);
-}
-
 static unsigned
 needs(const struct sluice *s, const struct sluice_confine *c)
 {
@@ -68,7 +55,7 @@ needs(const struct sluice *s, const struct sluice_confine *c)
 		n |= NEED_WAYS;
 	if (!s || strcmp(link, "dgram") == 0)
 		n |= NEED_SOCKET | NEED_PEERS;
-	if (s && strcmp(link, "dgram") == 0 && has_name(s->link))
+	if (s && strcmp(link, "dgram") == 0 && link_dgram_answers_by_path(s->link))
 		n |= NEED_PATHS;
 	if (!s || strcmp(link, "stream") == 0 || strcmp(link, "vhost-user") == 0)
 		n |= NEED_SOCKET;

@@ -50,6 +50,21 @@ if [ "$landlock" -ge 1 ]; then
 	lacks 'of the folder of everybody, the file alone' '/mnt,' "$(grep confined: guest.err),"
 	lacks 'nothing is missing' 'not all of' "$(cat guest.err)"
 fi
+# The kernel's mounts for it: where there is no view to be had, all of this is said, and skipped.
+viewed() { [ "$(readlink "/proc/$1/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ]; }
+viewed "$gateway" && view=1 || view=0
+[ "$view" = 1 ] || echo 'skip a root of its own - this system lets nobody have one'
+# What of the host's filesystems a process has mounted: where, each once, without what only covers others.
+mounts_of() { awk '$4 != "/file" && $4 != "/folder" { print $5 }' "/proc/$1/mountinfo" | sort -u | paste -sd ' '; }
+if [ "$view" = 1 ]; then
+	contains 'a root of its own' ' a root of its own,' "$(grep confined: guest.err)"
+	check 'in it are the folders that are named, and nothing of what the host has mounted' '/ /etc /mnt /run /run/live' "$(mounts_of "$gateway")"
+	check 'a filesystem of our own, of binds that nothing can be written to, run from or be a device in' 0 \
+		"$(awk '$6 !~ /^ro,nosuid,nodev,noexec/ && $5 != "/run" && $5 !~ "^/run/live"' "/proc/$gateway/mountinfo" | grep -vc ' /file \| /folder ')"
+	check 'what is beside them is covered' '0 0' "$(stat -c '%s %a' "/proc/$gateway/root/etc/passwd")"
+	check 'a folder too' '' "$(ls -A "/proc/$gateway/root/run/netns")"
+	check 'there is no /proc' 'etc mnt run' "$(ls -A "/proc/$gateway/root" | paste -sd ' ')"
+fi
 served() { local p; for p in 7001 7002 7003 7004 7005 7006 7007; do reaches $p && echo -n "$p "; done; }
 check 'it serves' '7001 7002 7003 7004 ' "$(served)"
 
@@ -104,6 +119,15 @@ if [ "$landlock" -ge 1 ] && [ "$sanitized" = 0 ]; then
 	reload no
 	contains 'one that was replaced in a folder of everybody' '/mnt/some.rules: the sandbox has no room for it' "$(cat guest.err)"
 fi
+# A folder that is exchanged for another is not silently taken for the one that was there.
+cp -r conf conf.next && rules 7004 >conf.next/policy.yaml && mv conf conf.last && mv conf.next conf
+if [ "$landlock" -ge 1 ] && [ "$sanitized" = 0 ]; then
+	reload no
+	contains 'a folder that was exchanged: why' 'conf/policy.yaml: the sandbox has no room for it' "$(cat guest.err)"
+else
+	reload yes
+fi
+rm -r conf && mv conf.last conf
 stop
 check 'the pid file goes, as ever' 0 "$(find . -name guest.pid | wc -l)"
 
@@ -121,6 +145,10 @@ mkdir -p /run/systemd/resolve
 echo 'nameserver 127.0.0.1' | written /etc/resolv.conf
 serve guest || exit
 check 'the resolver of the host' 11.0.1.1 "$(asks)"
+if [ "$view" = 1 ]; then
+	check 'a plain file: of its folder nothing else' '1 0 0' \
+		"$(grep -c 127.0.0.1 "/proc/$gateway/root/etc/resolv.conf") $(stat -c '%s %a' "/proc/$gateway/root/etc/passwd")"
+fi
 echo 'nameserver 127.0.0.2' | written /etc/resolv.conf
 await '[ "$(asks)" = 11.0.1.2 ]'
 check 'its file is replaced' 11.0.1.2 "$(asks)"
@@ -132,21 +160,56 @@ echo 'nameserver 127.0.0.2' | written /run/systemd/resolve/stub-resolv.conf
 await '[ "$(asks)" = 11.0.1.2 ]'
 check 'and what it leads to is replaced' 11.0.1.2 "$(asks)"
 stop
+serve guest --events "$W/events" || exit
+check 'a link from the start' 11.0.1.2 "$(asks)"
+echo 'nameserver 127.0.0.1' | written /run/systemd/resolve/stub-resolv.conf
+await '[ "$(asks)" = 11.0.1.1 ]'
+check 'and what it leads to is replaced' 11.0.1.1 "$(asks)"
+if [ "$view" = 1 ]; then
+	check 'of /etc there is the link alone' 'resolv.conf' "$(ls -A "/proc/$gateway/root/etc")"
+	check 'programs are told' '["privileges","calls","files","view"]' \
+		"$(python3 -c 'import json; print(json.dumps(json.loads(open("events").readline())["confined"], separators=(",", ":")))')"
+fi
+# --- the host's own mounts ----------------------------------------------------------------------------------------
+# A namespace ends with its name, whoever has mounts: the tap goes, and the gateway with it; so do its cables to others.
+ip netns add ends && ip link add to-ends type veth peer name host0 netns ends
+umount /run/netns/guest && rm /run/netns/guest && ip netns del ends
+await '! ip link show to-ends >/dev/null 2>&1'
+check 'a namespace that is deleted ends' 1 "$(ip link show to-ends >/dev/null 2>&1; echo $?)"
+await "ended $gateway"
+wait "$gateway"
+check 'and where it was the guest, its gateway ends with it' 1 $?
+contains 'which is said' 'tap0' "$(cat guest.err)"
+rm -f guest.pid
+ip netns add guest
 
 # --- without ------------------------------------------------------------------------------------------------------
 serve guest --no-sandbox || exit
 check '--no-sandbox: nothing is taken away' '0 0' "$(field "$gateway" NoNewPrivs) $(field "$gateway" Seccomp)"
+[ "$view" = 0 ] || check '--no-sandbox: nor is the view' "$(readlink /proc/self/ns/mnt)" "$(readlink "/proc/$gateway/ns/mnt")"
 contains 'and what that means is said' '--no-sandbox: whoever takes over this process can' "$(cat guest.err)"
 check 'in one line' 1 "$(wc -l <guest.err)"
 stop
 
 # --- an ordinary user, and run -----------------------------------------------------------------------------------
 mkdir -m 777 user
-setpriv --reuid 1234 --regid 1234 --clear-groups "$SLUICE" serve -v "qemu:$W/user/socket" --pid "$W/user/pid" 2>user.err &
+setpriv --reuid 1234 --regid 1234 --clear-groups "$SLUICE" serve -v "qemu:$W/user/socket" --pid "$W/user/pid" 2>user.err 9</ 8</etc/hostname &
 user=$!
 await '[ -s user/pid ]'
 check 'an ordinary user: the same' '1 2 0 0' "$(confined "$user")"
 contains 'and it is said' 'confined: no privileges, no system calls but a gateway' "$(cat user.err)"
+check 'a folder that its starter had open is closed, a file is not' '/etc/hostname' \
+	"$(readlink /proc/$user/fd/[89] | paste -sd ' ')"
+if viewed "$user"; then
+	check 'an ordinary user has a root of its own, too' "/ /etc /run /run/live/user" "$(mounts_of "$user")"
+	check 'in a user namespace, where it is who it was' '1234 1234 1' "$(tr -s ' ' <"/proc/$user/uid_map" | sed 's/^ //')"
+else
+	contains 'a root of its own: why not' "names of the host's files can be seen: " "$(cat user.err)"
+fi
+# One that may make no such namespaces is told of the setting.
+soon unshare --user --map-root-user sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --inh-caps=-all \
+	--bounding-set=-all "$@"' sh "$SLUICE" replay -v none.pcapng out.pcapng >refused.out 2>&1
+contains 'user namespaces that are forbidden: by what' '(user.max_user_namespaces=0)' "$(cat refused.out)"
 
 # run_there NAME: a gateway with a command that waits for $W/NAME.over; its pid is in $gateway
 run_there()
@@ -163,6 +226,32 @@ check 'run: no new privileges, a filter, no capability' '1 2 0 0' "$(confined "$
 : >run.over
 wait "$gateway"
 check 'its command has what it was started with, and is served' '7 NoNewPrivs: 0 hello' "$? $(tr '\t\n' '  ' <run.out | sed 's/ *$//')"
+
+# --- the command and its gateway ----------------------------------------------------------------------------------
+# The command has a pid namespace of its own: to it there is no gateway, whoever both are.
+cat >look <<'END'
+#!/bin/sh
+# look PID: what can be done to it
+kill -0 "$1" 2>/dev/null && printf 'signal '
+[ -d "/proc/$1" ] && printf 'see '
+python3 -c 'import ctypes, sys; c = ctypes.CDLL(None); p = int(sys.argv[1])
+print(" ".join(n for n, r in (("trace", c.ptrace(0x4206, p, 0, 0)), ("pidfd", c.syscall(434, p, 0)), ("read", c.process_vm_readv(p, 0, 0, 0, 0, 0))) if r >= 0), end="")' "$1"
+grep -lz "^$2$" /proc/[0-9]*/cmdline 2>/dev/null | tr -dc '\n' | tr '\n' '!'
+END
+chmod 755 look
+mkdir -m 777 looks
+mknod -m 666 tun c 10 200 && mount --bind tun /dev/net/tun
+for who in 0 1234; do
+	as=(setpriv --reuid "$who" --regid "$who" --clear-groups)
+	soon "${as[@]}" "$SLUICE" run --pid "$W/looks/pid" -- sh -c "id -u; [ -s $W/looks/pid ] && echo there; $W/look \$(cat $W/looks/pid) $SLUICE" >look.out 2>look.err
+	check "run as user $who: its command finds no gateway" "$who|there|" "$(paste -sd "|" look.out)|"
+done
+"${as[@]}" "$SLUICE" serve "qemu:$W/looks/socket" --no-sandbox --pid "$W/looks/pid" 2>/dev/null &
+looked=$!
+await '[ -s looks/pid ]'
+check 'who is outside finds one' 'signal see trace pidfd read!' "$("${as[@]}" ./look "$looked" "$SLUICE")"
+kill "$looked"
+wait "$looked"
 
 # --- from inside -------------------------------------------------------------------------------------------------
 # The folder stays: what a host makes anew after the start has a name that is new.
