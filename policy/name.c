@@ -60,13 +60,13 @@ name_from_wire(struct view wire, struct name *out)
 	n.len = 0;
 	do {
 		label = rd_u8(&r);
-		if (label > LABEL_MAX || label > rd_left(&r))
+		if (r.bad || label > LABEL_MAX || label > rd_left(&r))
 			return false;
 		n.wire[n.len++] = label;
 		for (uint8_t i = 0; i < label; i++)
 			n.wire[n.len++] = lower(rd_u8(&r));
-	} while (label && !r.bad);
-	if (r.bad || rd_left(&r))
+	} while (label);
+	if (rd_left(&r))
 		return false;
 	*out = n;
 	return true;

@@ -119,6 +119,11 @@ wire_names_that_lie_about_their_lengths_are_refused(void **state)
 	longest[254] = 0;
 	assert_true(name_from_wire(view_of(longest, 255), &n));
 	assert_false(name_from_wire(view_of(longest, 256), &n));
+	/* As long as a name may be, and its last label is not the root's. */
+	memset(longest, 0, sizeof(longest));
+	longest[0] = longest[64] = longest[128] = 63;
+	longest[192] = 62;
+	assert_false(name_from_wire(view_of(longest, 255), &n));
 }
 
 static void
