@@ -109,8 +109,8 @@ data_run(struct http_chunks *c, struct view bytes, struct http_chunk *out)
 	c->left -= n;
 	if (c->left == 0)
 		c->step = STEP_DATA_CR;
-	*out =
-	    (struct http_chunk){.what = HTTP_CHUNK_DATA, .bytes = view_of(bytes.p, n), .last = c->left == 0};
+	*out = (struct http_chunk){
+	    .what = HTTP_CHUNK_DATA, .bytes = text_part(bytes, 0, n), .last = c->left == 0};
 	return n;
 }
 
@@ -123,7 +123,7 @@ trailer_run(struct http_chunks *c, struct view bytes, struct http_chunk *out)
 	while (n < bytes.len && c->step < STEP_DONE)
 		c->step = next(c, bytes.p[n++]);
 	*out = (struct http_chunk){
-	    .what = HTTP_CHUNK_TRAILER, .bytes = view_of(bytes.p, n), .last = c->step == STEP_DONE};
+	    .what = HTTP_CHUNK_TRAILER, .bytes = text_part(bytes, 0, n), .last = c->step == STEP_DONE};
 	return n;
 }
 

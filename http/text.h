@@ -62,7 +62,7 @@ text_same(struct view v, const char *text)
 static inline struct view
 text_part(struct view v, size_t from, size_t len)
 {
-	return view_of(v.p + from, len);
+	return (struct view){.p = v.p + from, .len = len};
 }
 
 static inline struct view

@@ -61,7 +61,8 @@ check|cmd clang-tidy|clang-tidy|clang-tools-extra|clang-extra-tools|static analy
 check|cmd cppcheck|cppcheck|cppcheck|cppcheck|static analysis
 prove|cmd frama-c|frama-c-base|frama-c|frama-c|proofs
 prove|cmd why3|why3|why3|why3|between proofs and provers
-prove|cmd z3|z3|z3|z3|the prover
+prove|cmd z3|z3|z3|z3|a prover
+prove|cmd cvc4|cvc4|cvc4|cvc4|another prover, for what it leaves
 valgrind|cmd valgrind|valgrind|valgrind|valgrind|memory errors of the release build
 valgrind|header cmocka.h|libcmocka-dev|libcmocka-devel|cmocka-dev|unit tests
 valgrind|header pcap.h|libpcap-dev|libpcap-devel|libpcap-dev|replaying captures

@@ -1,8 +1,9 @@
 #!/bin/bash
 # prove.sh [NAME...] - `make prove`: what can be proved of those who read a guest's bytes (docs/testing.md says what, and what not)
 #
-# Frama-C analyses each test/prove/*.c with the files its first line names, over bytes and lengths that are unknown: a
-# line says `proved`, or how many alarms there are, and what they are is below it.  An alarm is a failure.
+# Frama-C analyses each test/prove/*.c with the files its first line names, over bytes and lengths that are unknown, or deduces
+# that functions keep their contracts: a line says `proved`, or how many alarms there are, and what they are is below it.
+# An alarm is a failure.
 set -u
 export LC_ALL=C
 cd "$(dirname "$0")/.." || exit 1
@@ -10,16 +11,27 @@ out=build/log/prove
 mkdir -p "$out"
 
 common=(-machdep gcc_x86_64 -c11)
-# What stack/wire.h promises, by weakest preconditions.  An own configuration: the provers there are, nobody's home.
-deduced=(rd_of rd_left rd_take rd_rest rd_u8 rd_u16 rd_u32 wr_take wr_u8 wr_u16 wr_u32)
+# Nobody's home: an own configuration, of the provers there are.
+export WHY3CONFIG=$PWD/$out/why3.conf
+why3 config detect >"$out/why3.log" 2>&1 || { cat "$out/why3.log"; exit 1; }
 
-prove_contract()
+# By weakest preconditions: the functions that the first line names, of the files it names, for every input.  What is claimed
+# of loops stands in NAME.loops and goes into a copy of the files.
+prove_contract() # prove_contract NAME LOG
 {
-	export WHY3CONFIG=$PWD/$out/why3.conf
-	why3 config detect >"$out/why3.log" 2>&1 || { cat "$out/why3.log"; return 1; }
-	frama-c "${common[@]}" -cpp-extra-args='-iquote test/prove -iquote . -D_GNU_SOURCE' \
-		-wp -wp-rte -wp-prover z3 -wp-timeout 60 -wp-fct "$(IFS=,; echo "${deduced[*]}")" test/prove/wire.c >"$1" 2>&1
-	sed -n 's/^\[wp\] Proved goals: *//p' "$1" | awk '$1 && $1 == $3 { ok = 1 } END { exit !ok }'
+	local head file copy=$out/$1.copy
+	head=$(head -n 1 "test/prove/$1.c")
+	rm -rf "$copy"
+	if [ -e "test/prove/$1.loops" ]; then
+		for file in $(grep -oE '[a-z0-9_]+/[a-z0-9_]+\.[ch]' <<<"$head"); do
+			mkdir -p "$copy/${file%/*}"
+			awk -v source="$file" -f tools/prove_loops.awk "test/prove/$1.loops" "$file" >"$copy/$file" 2>"$2" || return 1
+		done
+	fi
+	frama-c "${common[@]}" -cpp-extra-args="-iquote $copy -iquote test/prove -iquote . -D_GNU_SOURCE" \
+		-wp -wp-rte -wp-prover cvc4,z3 -wp-timeout 60 \
+		-wp-fct "$(sed 's/.*: \([a-z_0-9 ]*\) \*\/$/\1/; s/ /,/g' <<<"$head")" "test/prove/$1.c" >"$2" 2>&1
+	sed -n 's/^\[wp\] Proved goals: *//p' "$2" | awk '$1 && $1 == $3 { ok = 1 } END { exit !ok }'
 }
 
 prove_parser() # prove_parser NAME LOG
@@ -42,7 +54,7 @@ prove_parser() # prove_parser NAME LOG
 prove()
 {
 	local log=$out/$1.log start=$SECONDS alarms status=0
-	if [ "$1" = wire ]; then prove_contract "$log"; else prove_parser "$1" "$log"; fi || status=1
+	if head -n 1 "test/prove/$1.c" | grep -q ' deduces: '; then prove_contract "$1" "$log"; else prove_parser "$1" "$log"; fi || status=1
 	if [ $status = 0 ]; then
 		printf 'proved  %-18s %3d s\n' "$1" $((SECONDS - start))
 	else

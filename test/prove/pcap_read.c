@@ -1,4 +1,4 @@
-/* pcap_read.c - proves: link/pcap_read.c; options: -eva-slevel 40 -eva-partition-history 1 */
+/* pcap_read.c - proves: link/pcap_read.c*/
 #include "link/pcap_read.h"
 #include "kit.h"
 
