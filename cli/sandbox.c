@@ -58,9 +58,9 @@ say_held(const struct log *log, int held, const char *missing, const char *files
 /* Beside a gateway's: run waits for its helper, stops with it, and gives the terminal back; a starter's streams are closed. */
 static const char *const calls_of_run[] = {"wait4",   "waitid",  "kill",   "ioctl",
 					   "getpgid", "getpgrp", "getpid", NULL};
-/* A replay's gateway is made inside, and with it a host of the kernel's that only writes OUT; and its CA, if it has a folder. */
-static const char *const calls_of_replay[] = {"epoll_create1", "eventfd2", "flock", "renameat",
-					      "uname",         "geteuid",  NULL};
+/* A replay's gateway is made inside, and with it a host of the kernel's that only writes OUT; and its CA, if that has a folder. */
+static const char *const calls_of_replay[] = {"epoll_create1", "eventfd2", NULL};
+static const char *const calls_of_replay_with_ca[] = {"epoll_create1", "eventfd2", "flock", "uname", NULL};
 static const char *const calls_of_serve[] = {"dup2", "dup3", NULL};
 
 /* What it will be asked for by: folders, and names on the way to which there may be links. */
@@ -189,12 +189,14 @@ sandbox_enter_replay(const struct options *o, const struct log *log, struct fail
 	if (make_outputs(o, f) < 0)
 		return -1;
 	sandbox_each_file(o, add_file, &kept);
+	if (trust_list())
+		add_file(&kept, trust_list());
 	sandbox_paths_add(&kept.read, o->replay_in);
 	sandbox_paths_add(&kept.write, o->replay_out);
 	if (o->config.ca_dir)
 		sandbox_paths_add(&kept.write, o->config.ca_dir);
 	sluice_confine_init(&c);
-	c.calls = calls_of_replay;
+	c.calls = o->config.ca_dir ? calls_of_replay_with_ca : calls_of_replay;
 	sandbox_catch_forbidden_calls();
 	return confine(NULL, &c, &kept, log, f);
 }

@@ -55,7 +55,7 @@ struct mount_attributes {
 	uint64_t set, clear, propagation, userns;
 };
 
-#define COVERS_MAX 2048u /* of one folder: in one that holds more, the rest of the names can be seen */
+#define COVERS_MAX 1024u /* of one folder: in one that holds more, the rest of the names can be seen */
 
 struct build {
 	int root, covers; /* T and C */

@@ -195,12 +195,15 @@ walk(struct walk *w, const char *path)
 int
 shown_add(struct shown *root, const char *path, enum shown_for what)
 {
-	struct walk w = {.root = root, .live = true};
+	/* What is removed in the end is what was made at the start: of the way to it nothing has to be followed. */
+	struct walk w = {.root = root, .live = what != SHOWN_REMOVE};
 	int r = walk(&w, path);
 
 	if (r < 0)
 		return r;
 	w.at->whole = true;
+	if (w.at->parent)
+		w.at->parent->live = true;
 	/* What a link leads to, or the link: whichever unlink(2) will be asked for. */
 	if (what == SHOWN_REMOVE && w.first)
 		w.first->write = true;
