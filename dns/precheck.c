@@ -257,7 +257,8 @@ is_sound_opt(struct check *c, enum section s, bool root, struct view data)
 static enum precheck
 check_record(struct check *c, enum section s)
 {
-	bool root = rd_left(&c->r) && *c->r.p == 0;
+	struct rd peek = c->r;
+	bool root = rd_left(&peek) && rd_u8(&peek) == 0;
 	enum precheck is = take_name(c->msg, &c->r);
 
 	if (is != PRECHECK_OK)

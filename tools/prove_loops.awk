@@ -9,7 +9,7 @@ function trimmed(s)
 	gsub(/^[ \t]+|[ \t]+$/, "", s)
 	return s
 }
-FNR == NR {
+FILENAME == ARGV[1] {
 	if (!part && NF == 2) {
 		file = $1
 		n += file == source

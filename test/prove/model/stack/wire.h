@@ -52,21 +52,20 @@ rd_of(struct view v)
 static inline size_t
 rd_left(const struct rd *r)
 {
-	/* Apart, so that who knows that there is some knows that the reader is not at its end. */
-	return r->p == INPUT_END ? 0 : (size_t)(INPUT_END - r->p);
+	return (size_t)(INPUT_END - r->p);
 }
 
 static inline struct view
 rd_take(struct rd *r, size_t n)
 {
-	ptrdiff_t left;
+	ptrdiff_t left = INPUT_END - r->p;
 
-	if (n > INPUT || r->p > INPUT_END - n) {
+	if (n > INPUT || left < (ptrdiff_t)n) {
 		r->bad = true;
 		r->p = INPUT_END;
 		return (struct view){INPUT_END, 0};
 	}
-	left = (INPUT_END - r->p) - (ptrdiff_t)n;
+	left -= (ptrdiff_t)n;
 	/* What the branch has just said. */
 	//@ admit 0 <= left <= INPUT;
 	;
