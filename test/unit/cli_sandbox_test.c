@@ -15,7 +15,7 @@
 
 #include "cli/sandbox_int.h"
 
-static char dir[64], said[4096];
+static char dir[64], said[4096], said_names[4096];
 
 static const char *
 in_dir(const char *name)
@@ -35,22 +35,30 @@ make_file(const char *path)
 	fclose(f);
 }
 
-/* What a file leads to, with the folder of this test left out. */
+/* Each with a blank behind it, the folder of this test left out; takes the list. */
+static const char *
+listed(struct sandbox_paths *p, char *to)
+{
+	assert_false(p->failed);
+	to[0] = '\0';
+	for (size_t i = 0; i < p->n; i++) {
+		bool ours = strncmp(p->text[i], dir, strlen(dir)) == 0;
+		strcat(strcat(to, ours ? p->text[i] + strlen(dir) : p->text[i]), " ");
+	}
+	assert_true(p->n == 0 || !p->text[p->n]);
+	sandbox_paths_free(p);
+	return to;
+}
+
+/* What a file leads to; `said_names` gets what it is asked for by. */
 static const char *
 paths_of(const char *file)
 {
-	struct sandbox_paths p = {0};
+	struct sandbox_paths p = {0}, names = {0};
 
-	sandbox_paths_add_file(&p, file);
-	assert_false(p.failed);
-	said[0] = '\0';
-	for (size_t i = 0; i < p.n; i++) {
-		bool ours = strncmp(p.text[i], dir, strlen(dir)) == 0;
-		strcat(strcat(said, ours ? p.text[i] + strlen(dir) : p.text[i]), " ");
-	}
-	assert_true(p.n == 0 || !p.text[p.n]);
-	sandbox_paths_free(&p);
-	return said;
+	sandbox_paths_add_file(&p, &names, file);
+	listed(&names, said_names);
+	return listed(&p, said);
 }
 
 static int
@@ -92,6 +100,18 @@ the_folder(void **state)
 }
 
 static void
+the_name_it_is_asked_for_by(void **state)
+{
+	(void)state;
+	paths_of(in_dir("conf/link"));
+	assert_string_equal(said_names, "/conf/link ");
+	paths_of(in_dir("conf/../conf/one"));
+	assert_string_equal(said_names, "/conf/../conf/one ");
+	paths_of(in_dir("conf/later"));
+	assert_string_equal(said_names, "");
+}
+
+static void
 not_everybodys(void **state)
 {
 	(void)state;
@@ -125,30 +145,32 @@ relative_names(void **state)
 static void
 once_each(void **state)
 {
-	struct sandbox_paths p = {0};
+	struct sandbox_paths p = {0}, names = {0}, all = {0};
 
 	(void)state;
-	sandbox_paths_add_file(&p, in_dir("conf/one"));
-	sandbox_paths_add_file(&p, in_dir("conf/link"));
-	sandbox_paths_add_folder_of(&p, in_dir("real/target"));
+	for (int i = 0; i < 2; i++) {
+		sandbox_paths_add_file(&p, &names, in_dir("conf/one"));
+		sandbox_paths_add_file(&p, &names, in_dir("conf/link"));
+	}
 	assert_int_equal(p.n, 2);
+	assert_int_equal(names.n, 2);
 	sandbox_paths_add(&p, in_dir("no such file"));
 	assert_int_equal(p.n, 2);
-	/* For what is removed at the end the folder is meant, whosever it is. */
-	sandbox_paths_add_folder_of(&p, "/etc/passwd");
-	assert_int_equal(p.n, 3);
-	assert_string_equal(p.text[2], "/etc");
+	sandbox_paths_append(&all, &p);
+	sandbox_paths_append(&all, &names);
+	sandbox_paths_append(&all, &p);
 	sandbox_paths_free(&p);
-	assert_null(p.text);
+	sandbox_paths_free(&names);
+	assert_string_equal(listed(&all, said), "/conf /real /conf/one /conf/link ");
+	assert_null(all.text);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(the_folder),
-	    cmocka_unit_test(not_everybodys),
-	    cmocka_unit_test(relative_names),
+	    cmocka_unit_test(the_folder),     cmocka_unit_test(the_name_it_is_asked_for_by),
+	    cmocka_unit_test(not_everybodys), cmocka_unit_test(relative_names),
 	    cmocka_unit_test(once_each),
 	};
 
