@@ -13,7 +13,7 @@
  * A guest that asks over TLS does so through dns_secure.c, below dns_tcp.c.
  *
  * A guest's question that waits is an asker; askers of the same question share what is pending.  Both come from tables of
- * DNS_PENDING places; the asker that waits longest makes room.
+ * DNS_PENDING places; an asker that waits for DNS_HEDGE makes room, until then newcomers are turned away.
  */
 #ifndef PROXY_DNS_INT_H
 #define PROXY_DNS_INT_H
@@ -53,6 +53,7 @@ struct dns_asker {
 	struct dns_pending *pending;
 	struct dns_from from;
 	struct dns_query q;
+	usec_t at; /* since when it waits */
 };
 
 /* A connection to a nameserver. */

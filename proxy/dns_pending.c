@@ -25,7 +25,7 @@ free_asker(struct dns_service *d, struct dns_asker *a)
 }
 
 static struct dns_asker *
-new_asker(struct dns_service *d, const struct dns_from *from, const struct dns_query *q)
+new_asker(struct dns_service *d, const struct dns_from *from, const struct dns_query *q, usec_t now)
 {
 	struct dns_asker *a = d->free_asker;
 
@@ -39,6 +39,7 @@ new_asker(struct dns_service *d, const struct dns_from *from, const struct dns_q
 	d->newest = a;
 	a->from = *from;
 	a->q = *q;
+	a->at = now;
 	return a;
 }
 
@@ -199,15 +200,28 @@ waits_already(const struct dns_pending *p, const struct dns_from *from, const st
 	return false;
 }
 
-/* The asker that waits longest is told that it will not be served. */
 static void
+turn_away(struct sluice *gw, const struct dns_from *from, const struct dns_query *q, usec_t now)
+{
+	dns_give_error(gw, from, q, DNS_SERVFAIL, EDE_OTHER, "too many questions are under way", now);
+}
+
+/* The asker that waits longest is told that it will not be served, if it has waited as long as a good server needs: then what
+ * it asks may never be answered.  While all are younger they are left alone, and it is the newcomer who goes: else more names at
+ * once than there are places would push each other out before any of them is answered. */
+static bool
 make_room(struct sluice *gw, usec_t now)
 {
 	struct dns_asker *a = gw->dns->oldest;
 
+	if (now - a->at < DNS_HEDGE) {
+		gw_limit(gw, GW_DNS_FULL, "too many questions under way: one more was turned away", 0);
+		return false;
+	}
 	gw_limit(gw, GW_DNS_FULL, "too many questions under way: the one that waited longest made room", 0);
-	dns_give_error(gw, &a->from, &a->q, DNS_SERVFAIL, EDE_OTHER, "too many questions are under way", now);
+	turn_away(gw, &a->from, &a->q, now);
 	drop(gw, a);
+	return true;
 }
 
 bool
@@ -222,15 +236,20 @@ dns_pend(struct sluice *gw, const struct dns_from *from, const struct dns_query 
 		return false;
 	if (!d->free_asker && d->nasker == DNS_PENDING) {
 		/* What makes room may be all that asked the same. */
-		if (p && p->asker == d->oldest && !p->asker->sibling)
+		bool last = p && p->asker == d->oldest && !p->asker->sibling;
+
+		if (!make_room(gw, now)) {
+			turn_away(gw, from, q, now);
+			return true;
+		}
+		if (last)
 			p = NULL;
-		make_room(gw, now);
 	}
 
 	bool fresh = !p;
 	if (fresh)
 		p = new_pending(d, from, q, chosen);
-	struct dns_asker *a = new_asker(d, from, q);
+	struct dns_asker *a = new_asker(d, from, q, now);
 	a->pending = p;
 	a->sibling = NULL;
 	struct dns_asker **last = &p->asker;
