@@ -200,7 +200,8 @@ struct sluice_config {
 	const struct sluice_rule *floor;
 	size_t nfloor;
 	const char *floor_profiles;
-	bool keep_flows; /* after a reload flows live on; false: those the new policy refuses end */
+	/* After a reload flows live on, and requests on them are judged by the new policy; false: flows that it refuses end. */
+	bool keep_flows;
 	/* Each thing wrong in the policy and the names below (all, not only the first), and each warning: a rule
 	 * that can never match, one shadowed by another.  Called by sluice_new(), sluice_reload() and sluice_check() in
 	 * the caller's thread.  NULL: the first is what err says. */

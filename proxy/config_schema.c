@@ -162,7 +162,8 @@ static const struct config_key table[] = {
      .about = "further rules, one a line, in their place; NAME.json: a policy of microsandbox"},
     {"policy.keep_flows", KEY_FLAG, .option = "keep-flows", .when = true, .type = "true or false",
      .limit = "", .fallback = "false",
-     .about = "a reload ends no flow, also where the new policy refuses it"},
+     .about =
+	 "a reload ends no flow, also where the new policy refuses it; the new one judges requests on it"},
     {"policy.floor", KEY_SECTION, .floor = true, .type = "section",
      .about = "what this does not allow too is refused, whatever the rules above say"},
     {"policy.floor.rules", KEY_RULES, .floor = true, .type = "list of rules", .limit = "65536",

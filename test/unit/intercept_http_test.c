@@ -166,6 +166,40 @@ reload_while_open(void **state)
 	end_intercept();
 }
 
+/* Flows that are kept are not ended; what is read of them is judged all the same, by the policy there is now. */
+static void
+kept_flows_ask_the_new_policy(void **state)
+{
+	(void)state;
+	rules("all", NULL);
+	begin();
+	resolved(NAME, PUBLIC4, 300);
+	struct conn *c = http_to(1000), *other = open_tls_to(1001, &(struct far_options){.name = NAME});
+	guest_writes(c, GET("/any"));
+	answers(c, "/any");
+	guest_writes(other, "\1\2\3 no HTTP");
+	other->nserved = 0;
+	conf.gateway.keep_flows = true;
+	reload("none", "allow to 192.0.2.1", NULL);
+	pump();
+	assert_non_null(peer_flow(&c->p));
+	assert_false(c->rst || c->fin);
+	guest_writes(c, GET("/any"));
+	begins(c->heard, c->nheard, "HTTP/1.1 403 ");
+	assert_int_equal(c->nserved, 0);
+	assert_int_equal(counted(GW_REQUESTS_REFUSED), 1);
+	assert_non_null(peer_flow(&c->p));
+	/* It is asked each time. */
+	c->nheard = 0;
+	reload("all", NULL);
+	guest_writes(c, GET("/again"));
+	answers(c, "/again");
+	/* Of what is no HTTP nothing is read, and it goes on. */
+	guest_writes(other, "more");
+	begins(other->served, other->nserved, "more");
+	end_intercept();
+}
+
 /* In the middle of a handshake, with each thing that rests on the old settings. */
 static void
 reload_in_handshakes(void **state)
@@ -364,6 +398,7 @@ main(void)
 	    cmocka_unit_test_setup(opaque_is_refused, fresh_intercept),
 	    cmocka_unit_test_setup(plain_requests, fresh_intercept),
 	    cmocka_unit_test_setup(reload_while_open, fresh_intercept),
+	    cmocka_unit_test_setup(kept_flows_ask_the_new_policy, fresh_intercept),
 	    cmocka_unit_test_setup(reload_in_handshakes, fresh_intercept),
 	    cmocka_unit_test_setup(negative_cache, fresh_intercept),
 	    cmocka_unit_test_setup(costly_keys_are_remembered, fresh_intercept),
