@@ -81,10 +81,10 @@ stats_print(FILE *to, const struct sluice_stats *st, const struct stats_counter 
 	fprintf(to, "  frames     %" PRIu64 " from the guest, %" PRIu64 " to it\n", st->frames_in,
 		st->frames_out);
 	fprintf(to, "  memory     %s at most\n", bytes_text(st->memory_peak, peak));
-	fprintf(to, "  dropped    %" PRIu64 " frame%s, %" PRIu64 " not served because of a limit\n",
-		st->dropped, plural(st->dropped), st->limited);
 	fprintf(to, "  sandbox    ");
 	fprintf(to, "%s\n", print_confined(to, st->confined, "", ", ") ? "" : "none");
+	fprintf(to, "  dropped    %" PRIu64 " frame%s, %" PRIu64 " not served because of a limit\n",
+		st->dropped, plural(st->dropped), st->limited);
 	for (size_t i = 0; i < n; i++)
 		if (c[i].value > 0 && !is_said(c[i].name))
 			fprintf(to, "    %10" PRIu64 "  %s\n", c[i].value, c[i].name);
