@@ -495,6 +495,15 @@ judge_head(struct sluice *gw, struct tcp_flow *tf, const struct http_head *h, us
 	return AGAIN;
 }
 
+/* Some servers answer a head that breaks off, even in its first line, and there may be a name in that. */
+static enum outcome
+head_breaks_off(struct sluice *gw, struct tcp_flow *tf, usec_t now)
+{
+	if (!tf->watch->decides && !tunnel_follows(gw))
+		return decide_without_name(gw, tf, IN_NOTHING, now);
+	return refuse_it(gw, tf, SLUICE_REASON_BAD_QUERY, "a request head that breaks off", IN_HTTP, now);
+}
+
 /* The first bytes, which requests rules or secrets are waiting for.  AGAIN: it is no HTTP. */
 static enum outcome
 open_plain(struct sluice *gw, struct tcp_flow *tf, usec_t now)
@@ -503,9 +512,8 @@ open_plain(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 
 	switch (exchange_guess(unjudged_view(w))) {
 	case EXCHANGE_UNSURE:
-		if (tcp_at_eof(&tf->tcp))
-			return decide_without_name(gw, tf, IN_NOTHING, now);
-		return wait_for_more(gw, tf, IN_HTTP, now);
+		return tcp_at_eof(&tf->tcp) ? head_breaks_off(gw, tf, now)
+					    : wait_for_more(gw, tf, IN_HTTP, now);
 	case EXCHANGE_OTHER:
 		return decide_without_name(gw, tf, IN_NOTHING, now);
 	case EXCHANGE_H1:
@@ -548,11 +556,7 @@ read_head(struct sluice *gw, struct tcp_flow *tf, usec_t now)
 	case HTTP_MORE:
 		break;
 	}
-	/* Some servers answer a head that breaks off. */
-	if (eof)
-		return refuse_it(gw, tf, SLUICE_REASON_BAD_QUERY, "a request head that breaks off", IN_HTTP,
-				 now);
-	return wait_for_more(gw, tf, IN_HTTP, now);
+	return eof ? head_breaks_off(gw, tf, now) : wait_for_more(gw, tf, IN_HTTP, now);
 }
 
 /* Nothing more can come but the end: a body that breaks off is the host's to complain of. */

@@ -229,6 +229,29 @@ head_breaks_off(void **state)
 	end();
 }
 
+/* So it is where rules about requests wait, and in its first line: there may be a name in that. */
+static void
+first_line_breaks_off(void **state)
+{
+	static const char *const t[] = {"GET http://evil.example/ HTTP/1.1", "G"};
+	int fd;
+
+	(void)state;
+	rules("public", "deny evil.example", "deny http other.example/x", NULL);
+	begin();
+	for (unsigned i = 0; i < 2; i++) {
+		struct peer p = watched((uint16_t)(1000 + i), PUBLIC4, 80, &fd);
+
+		says(&p, t[i]);
+		guest_ends(&p);
+		host_never_knew(fd);
+		assert_memory_equal(heard.text, "HTTP/1.1 400 Bad Request\r\n", 26);
+		acknowledges(&p);
+		flow_ended(SLUICE_EVENT_FLOW_CLOSED, SLUICE_REASON_BAD_QUERY);
+	}
+	end();
+}
+
 /* --- later requests ----------------------------------------------------------------------------------------------------- */
 
 /* P14: each request of a connection is judged. */
@@ -579,6 +602,7 @@ main(void)
 	    TEST(H2_broken_requests),
 	    TEST(longest_head),
 	    TEST(head_breaks_off),
+	    TEST(first_line_breaks_off),
 	    TEST(P14_second_request_to_another_host),
 	    TEST(P14_pipelined),
 	    TEST(H2_bodies),
