@@ -135,6 +135,9 @@ gate_mildest(struct gate *g, struct policy_question *q, const struct name *proof
 			break;
 		if (which == n + 1)
 			q->proof = &own;
+		/* Nothing is known: both readings are the same. */
+		if ((i & 1) && g->nsaid == 0 && g->ntold == 0)
+			continue;
 		enum verdict v = decide(g, q, i & 1);
 		best = v < best ? v : best;
 	}
@@ -326,7 +329,8 @@ connects_tcp(struct gate *g, int fd, const struct endpoint *to)
 		return;
 	}
 	struct policy_question q = gate_question(c);
-	if (is_refusal(gate_mildest(g, &q, c->proof, c->nproof)))
+	/* One that was kept may still be on its way: the gateway's name is two loopbacks. */
+	if (!c->kept && is_refusal(gate_mildest(g, &q, c->proof, c->nproof)))
 		complain_of(g, "a connection that policy refuses", IP_PROTO_TCP, &c->tuple.remote);
 	gate_add_proofs(g, &c->tuple.remote.addr, c->proof, &c->nproof);
 	c->fd = fd;
@@ -472,8 +476,11 @@ sends_to(struct gate *g, int fd, uint8_t proto, const struct endpoint *to)
 		return;
 	}
 	p = &g->peer[g->npeer++];
-	*p = (struct gate_peer){.fd = fd, .proto = proto, .to = *to};
-	if (!passes_first(g, p))
+	*p = (struct gate_peer){.fd = fd, .proto = proto, .to = *to, .remote = *to};
+	/* A flow that was kept, and none of whose datagrams the host has taken yet. */
+	const struct gate_sock *s = sock_of(g, fd);
+	p->kept = s && s->kept && addr_eq(&s->to.addr, &to->addr) && s->to.port == to->port;
+	if (!p->kept && !passes_first(g, p))
 		complain_of(g, "a datagram that policy refuses", proto, to);
 	gate_add_proofs(g, &p->remote.addr, p->proof, &p->nproof);
 }
@@ -697,7 +704,7 @@ void
 gate_keep(struct gate *g)
 {
 	for (unsigned i = 0; i < GATE_CONNS; i++)
-		g->conn[i].beyond |= g->conn[i].used;
+		g->conn[i].kept = g->conn[i].beyond = g->conn[i].used;
 	for (unsigned i = 0; i < g->npeer; i++)
 		g->peer[i].kept = true;
 	for (unsigned i = 0; i < GATE_SOCKETS; i++)
@@ -768,6 +775,7 @@ gate_init(struct gate *g, struct bed *b)
 	    .closes = spied_close,
 	};
 
+	memset(g, 0, offsetof(struct gate, said));
 	g->bed = b;
 	for (unsigned fam = 0; fam < FAMILIES; fam++) {
 		const struct stack_net *net = &b->gw->stack.cfg.net[fam];

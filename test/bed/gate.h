@@ -41,6 +41,7 @@
 /* One connection of the guest's, or of a published port. */
 struct gate_conn {
 	bool used, inbound;
+	bool kept; /* from an earlier policy, whatever this one says */
 	struct tuple tuple;
 	int fd; /* of the host's end; -1: none yet, or no more */
 	/* What the guest has said, in order, and how much of it the host was given. */
@@ -120,19 +121,13 @@ struct gate {
 	const char *rebind_allow;       /* "*.SUFFIX"; NULL */
 	struct surroundings where;
 	struct addr own_addr[GATE_OWN];
-	struct naive_fact said[GATE_FACTS], told[GATE_FACTS];
 	unsigned nsaid, ntold;
-	struct gate_answer answer[GATE_ANSWERS];
 	unsigned nanswer;
 	struct gate_conn conn[GATE_CONNS];
 	struct gate_sock sock[GATE_SOCKETS];
-	struct gate_peer peer[GATE_PEERS];
 	unsigned npeer;
-	struct gate_asked asked[GATE_ASKED];
 	unsigned nasked;
-	struct gate_tried tried[GATE_TRIED];
 	unsigned ntried;
-	struct tuple shown[GATE_PEERS]; /* connections to the guest: a SYN may be sent again */
 	unsigned nshown;
 	unsigned clients;  /* of published ports that were allowed and not shown yet */
 	bool blind;        /* something is full: nothing more is judged */
@@ -140,6 +135,13 @@ struct gate {
 	unsigned nconnect; /* ... and how many were connections, datagrams, questions */
 	unsigned ndgram, nquestion;
 	char complaint[512];
+	/* As many as are counted above: what is behind them is never cleared. */
+	struct naive_fact said[GATE_FACTS], told[GATE_FACTS];
+	struct gate_answer answer[GATE_ANSWERS];
+	struct gate_peer peer[GATE_PEERS];
+	struct gate_asked asked[GATE_ASKED];
+	struct gate_tried tried[GATE_TRIED];
+	struct tuple shown[GATE_PEERS]; /* connections to the guest: a SYN may be sent again */
 };
 
 void gate_init(struct gate *g, struct bed *b);

@@ -179,6 +179,8 @@ gate_given(struct gate *g, struct gate_conn *c)
 		given_hello(g, c);
 		return;
 	}
+	/* What the last request asked for may have been agreed to since. */
+	c->beyond |= c->upgrades && c->agreed;
 	while (c->given_at < c->ngiven && !c->beyond) {
 		const uint8_t *p = c->given + c->given_at;
 		size_t left = c->ngiven - c->given_at, body = 0;
@@ -201,7 +203,8 @@ gate_given(struct gate *g, struct gate_conn *c)
 			body = naive_chunks_read(p + r.head, left, &done);
 		else if (r.length)
 			done = left >= r.length, body = done ? (size_t)r.length : left;
-		c->beyond |= r.connect || (r.upgrade && c->agreed);
+		c->upgrades = r.upgrade;
+		c->beyond |= r.connect || (c->upgrades && c->agreed);
 		if (!done)
 			return;
 		c->requests++;
