@@ -77,29 +77,48 @@ add_file(void *ctx, const char *path)
 }
 
 /*
- * A folder that a starter left open leads out of whatever this process may see: upwards from there is all of the host.  A
- * gateway has none.
+ * What a starter left open is for the gateway only where it was named: its other end may be anything, and a folder leads out of
+ * whatever this process may see, as upwards from there is all of the host.  Whatever this program opens itself is close-on-exec.
  */
+static bool
+is_left_over(int fd, int link)
+{
+	struct stat st;
+	int flags = fcntl(fd, F_GETFD);
+
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+		return true;
+	return fd > STDERR_FILENO && fd != link && flags >= 0 && !(flags & FD_CLOEXEC);
+}
+
+/* The standard streams stay, but for one that is a folder: that becomes nothing. */
 static void
-close_folders(void)
+close_left_over(int link)
 {
 	DIR *d = opendir("/proc/self/fd");
+	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
 	const struct dirent *e;
-	struct stat st;
 
 	while (d && (e = readdir(d))) {
 		int fd = atoi(e->d_name);
 
-		if (fd > STDERR_FILENO && fd != dirfd(d) && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+		if (e->d_name[0] == '.' || fd == dirfd(d) || !is_left_over(fd, link))
+			continue;
+		if (fd > STDERR_FILENO || nothing < 0)
 			close(fd);
+		else
+			dup2(nothing, fd);
 	}
 	if (d)
 		closedir(d);
+	if (nothing >= 0)
+		close(nothing);
 }
 
 /* k goes. */
 static int
-confine(struct sluice *s, struct sluice_confine *c, struct kept *k, const struct log *log, struct failure *f)
+confine(struct sluice *s, const struct options *o, struct sluice_confine *c, struct kept *k,
+	const struct log *log, struct failure *f)
 {
 	struct failure why = {.text = ""};
 	char files[512] = "";
@@ -112,7 +131,8 @@ confine(struct sluice *s, struct sluice_confine *c, struct kept *k, const struct
 		c->read = (const char *const *)k->read.text;
 		c->write = (const char *const *)k->write.text;
 		c->remove = (const char *const *)k->remove.text;
-		close_folders();
+		close_left_over(o->link.kind == LINK_FD || o->link.kind == LINK_VHOST_USER_FD ? o->link.fd
+											      : -1);
 		held = sluice_confine(s, c, why.text, sizeof(why.text));
 	}
 	sandbox_paths_free(&k->read);
@@ -156,7 +176,7 @@ sandbox_enter(struct sluice *s, const struct options *o, const struct log *log, 
 	sluice_confine_init(&c);
 	c.ways = o->way.device4 || o->way.device6;
 	c.calls = o->verb == VERB_RUN ? calls_of_run : calls_of_serve;
-	return confine(s, &c, &kept, log, f);
+	return confine(s, o, &c, &kept, log, f);
 }
 
 /* --- replay ---------------------------------------------------------------------------------------- */
@@ -198,7 +218,7 @@ sandbox_enter_replay(const struct options *o, const struct log *log, struct fail
 	sluice_confine_init(&c);
 	c.calls = o->config.ca_dir ? calls_of_replay_with_ca : calls_of_replay;
 	sandbox_catch_forbidden_calls();
-	return confine(NULL, &c, &kept, log, f);
+	return confine(NULL, o, &c, &kept, log, f);
 }
 
 /* --- reload ---------------------------------------------------------------------------------------- */

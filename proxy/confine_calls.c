@@ -11,6 +11,7 @@
 #include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
@@ -70,6 +71,13 @@
 
 /* Opened for anything else than reading. */
 #define FOR_WRITING (O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY) | O_PATH)
+
+/* Clocks have small numbers; those of other processes and of devices are made of a pid or a descriptor, and negative. */
+#define OWN_CLOCK IS_BUT(0, 0, 15)
+#define CLOCKS "the system's and our own"
+
+/* On this machine and this process, or on whatever shares the memory. */
+#define FUTEX(op) IS_BUT(1, op, FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)
 
 #define SOCKET(domain, type, protocol) \
 	IS(0, domain), IS_BUT(1, type, SOCK_NONBLOCK | SOCK_CLOEXEC), IS(2, protocol)
@@ -214,11 +222,14 @@ static const struct confine_call table[] = {
     {"restart_syscall", ANY, .why = "a sleep that was stopped (SIGSTOP) goes on"},
 
     /* time and luck, where the kernel has them not in its vDSO */
-    {"clock_gettime", ANY, .why = "time"},
-    {"clock_getres", ANY, .why = "time"},
+    {"clock_gettime", CLOCKS, {OWN_CLOCK}, .why = "time"},
+    {"clock_getres", CLOCKS, {OWN_CLOCK}, .why = "time"},
     {"gettimeofday", ANY, .why = "time"},
     {"time", ANY, .why = "time"},
-    {"clock_nanosleep", ANY, .why = "a short sleep of the C library, or of a thread that reloads"},
+    {"clock_nanosleep",
+     CLOCKS,
+     {OWN_CLOCK},
+     .why = "a short sleep of the C library, or of a thread that reloads"},
     {"nanosleep", ANY, .why = "a short sleep of the C library, or of a thread that reloads"},
     {"getrandom", ANY, .why = "ids, ports, keys"},
 
@@ -252,9 +263,13 @@ static const struct confine_call table[] = {
     {"set_tid_address", ANY, .why = "a thread begins"},
     {"gettid", ANY, .why = "locks, abort(3)"},
     {"getpid", ANY, .why = "is a VMM ourselves; abort(3)"},
-    {"futex", ANY, .why = "locks, waiting for a thread"},
+    {"futex", "FUTEX_WAIT", {FUTEX(FUTEX_WAIT)}, .why = "locks, waiting for a thread"},
+    {"futex", "FUTEX_WAKE", {FUTEX(FUTEX_WAKE)}, .why = "the same"},
+    {"futex", "FUTEX_WAIT_BITSET", {FUTEX(FUTEX_WAIT_BITSET)}, .why = "the same, until a time"},
+    {"futex", "FUTEX_REQUEUE", {FUTEX(FUTEX_REQUEUE)}, .why = "the same, of other C libraries"},
+    {"futex", "FUTEX_CMP_REQUEUE", {FUTEX(FUTEX_CMP_REQUEUE)}, .why = "the same, of older ones"},
     {"sched_yield", ANY, .why = "locks"},
-    {"sched_getaffinity", ANY, .why = "the C library, how many heaps there should be"},
+    {"sched_getaffinity", "this thread", {IS(0, 0)}, .why = "the C library, how many heaps there should be"},
     {"prctl", "PR_SET_NAME", {IS(0, PR_SET_NAME)}, .why = "a thread's name"},
     {"prctl",
      "PR_SET_VMA",
@@ -335,6 +350,7 @@ static const char *const instrumented[] = {
     "process_vm_readv",
     "personality",
     "sched_yield",
+    "sched_getaffinity",
     "tgkill",
     "kill",
     "getuid",

@@ -65,7 +65,7 @@ enum confine_part confine_capabilities(const struct confine *f, struct setup *su
 
 /* --- the view -------------------------------------------------------------------------------------- */
 
-/* Missing: f->no_view says why, and nothing has changed. */
+/* Missing: f->no_view says why, and nothing that a gateway could tell has changed. */
 enum confine_part confine_view(struct confine *f, struct setup *su);
 
 /* --- files ----------------------------------------------------------------------------------------- */

@@ -38,6 +38,9 @@
 #define SYS_fsconfig 431
 #define SYS_fsmount 432
 #endif
+#ifndef SYS_fspick
+#define SYS_fspick 433
+#endif
 #ifndef SYS_mount_setattr
 #define SYS_mount_setattr 442
 #endif
@@ -46,8 +49,11 @@
 #define RECURSIVE 0x8000u
 #define FROM_DESCRIPTOR 4u
 #define FS_CLOEXEC 1u
+#define PICK_DESCRIPTOR 9u /* what it is open at; close-on-exec */
+#define FS_SET_FLAG 0u
 #define FS_SET_STRING 1u
 #define FS_CREATE 6u
+#define FS_RECONFIGURE 7u
 #define ATTR_RDONLY 1u
 #define ATTR_NOTHING_SPECIAL 0xeu /* no set-user-ID, no devices, no programs */
 
@@ -55,12 +61,11 @@ struct mount_attributes {
 	uint64_t set, clear, propagation, userns;
 };
 
-#define COVERS_MAX 1024u /* of one folder: in one that holds more, the rest of the names can be seen */
-
 struct build {
 	int root, covers; /* T and C */
-	unsigned made;    /* folders on C that stand for one of the host's */
-	char **mounted;   /* where the host has mounts; NULL behind the last */
+	unsigned covers_max;
+	unsigned made;  /* folders on C that stand for one of the host's */
+	char **mounted; /* where the host has mounts; NULL behind the last */
 	size_t nmounted;
 };
 
@@ -79,6 +84,22 @@ new_tmpfs(void)
 	    syscall(SYS_fsconfig, fs, FS_CREATE, NULL, NULL, 0) == 0)
 		fd = (int)syscall(SYS_fsmount, fs, FS_CLOEXEC, ATTR_NOTHING_SPECIAL);
 	int r = fd < 0 ? -errno : fd;
+	close(fs);
+	return r;
+}
+
+/* All mounts of it, there are many. */
+static int
+make_read_only(int fd)
+{
+	int fs = (int)syscall(SYS_fspick, fd, "", PICK_DESCRIPTOR);
+
+	if (fs < 0)
+		return -errno;
+	int r = syscall(SYS_fsconfig, fs, FS_SET_FLAG, "ro", NULL, 0) < 0 ||
+			syscall(SYS_fsconfig, fs, FS_RECONFIGURE, NULL, NULL, 0) < 0
+		    ? -errno
+		    : 0;
 	close(fs);
 	return r;
 }
@@ -236,7 +257,7 @@ cover_others(const struct build *b, int folder, const struct shown *n)
 	/* Who may not list it does not know what is in it. */
 	if (!d)
 		return fd < 0 && errno == EACCES ? 0 : -errno;
-	while (r == 0 && covers < COVERS_MAX && (e = readdir(d))) {
+	while (r == 0 && covers < b->covers_max && (e = readdir(d))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || shown_find(n, e->d_name))
 			continue;
 		r = cover(b, folder, e->d_name, e->d_type);
@@ -377,34 +398,63 @@ lay_over_root(int *fd)
 
 /* T becomes the root, over which the old one lies now, and over that C: both are let go. */
 static int
-turn_over(const struct build *b)
+turn_over(const struct build *b, bool *turned)
 {
 	struct mount_attributes a = {.set = ATTR_NOTHING_SPECIAL | ATTR_RDONLY};
 
-	if (fchdir(b->root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
-	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0 ||
+	if (fchdir(b->root) < 0)
+		return -errno;
+	*turned = syscall(SYS_pivot_root, ".", ".") == 0;
+	if (!*turned || umount2(".", MNT_DETACH) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0 ||
 	    syscall(SYS_mount_setattr, AT_FDCWD, "/", 0, &a, sizeof(a)) < 0)
 		return -errno;
 	return 0;
 }
 
-int
-mounts_make(const struct shown *shown)
+/* Nothing is shown, but each call is made that would show it. */
+static int
+put_nothing(struct build *b)
 {
-	struct build b = {.root = -1, .covers = -1};
-	char path[PATH_MAX] = "", cwd[PATH_MAX];
-	bool has_cwd = getcwd(cwd, sizeof(cwd)) && cwd[0] == '/';
-	int r = mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -errno : read_mounts(&b);
+	int fd = clone_of(b->covers, "folder", false);
+	int r = fd < 0 ? fd : restrict_mount(fd, false, false);
 
-	r = r ? r : lay_over_root(&b.covers);
-	r = r ? r : lay_over_root(&b.root);
-	r = r ? r : make_covers(&b);
-	if (r == 0 && shown)
-		r = show_children(&b, &(struct where){.folder = b.root, .ours = true, .path = path}, shown);
-	r = r ? r : turn_over(&b);
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+static int
+build(struct build *b, const struct shown *shown)
+{
+	char path[PATH_MAX] = "";
+	int r = mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -errno : read_mounts(b);
+
+	r = r ? r : lay_over_root(&b->covers);
+	r = r ? r : lay_over_root(&b->root);
+	r = r ? r : make_covers(b);
+	if (r == 0)
+		r = shown ? show_children(b, &(struct where){.folder = b->root, .ours = true, .path = path},
+					  shown)
+			  : put_nothing(b);
+	return r ? r : make_read_only(b->covers);
+}
+
+int
+mounts_make(const struct shown *shown, unsigned covers_max, bool *turned)
+{
+	struct build b = {.root = -1, .covers = -1, .covers_max = covers_max};
+	char cwd[PATH_MAX];
+	bool has_cwd = getcwd(cwd, sizeof(cwd)) && cwd[0] == '/';
+	int r = build(&b, shown);
+
+	*turned = false;
+	r = r ? r : turn_over(&b, turned);
 	/* Paths that are relative stay so where they lead to something. */
 	if (r == 0 && has_cwd)
 		r = chdir(cwd) < 0 && errno != ENOENT && errno != EACCES ? -errno : 0;
+	/* Where nothing has come of it, the thread stands where it stood. */
+	if (r && !*turned && has_cwd && chdir(cwd) < 0)
+		r = -errno;
 	if (b.root >= 0)
 		close(b.root);
 	if (b.covers >= 0)

@@ -10,16 +10,67 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "proxy/confine_int.h"
 
-/* Those that set_way() of link/host_kernel.c asks for: SO_MARK, SO_BINDTODEVICE. */
+#define BIT_OF(cap) ((uint64_t)1 << (cap))
+
+/* --- capabilities ---------------------------------------------------------------------------------- */
+
+struct caps {
+	struct __user_cap_header_struct head;
+	struct __user_cap_data_struct set[_LINUX_CAPABILITY_U32S_3];
+};
+
+static bool
+caps_read(struct caps *c)
+{
+	*c = (struct caps){.head = {.version = _LINUX_CAPABILITY_VERSION_3}};
+	return syscall(SYS_capget, &c->head, c->set) == 0;
+}
+
+static bool
+caps_write(const struct caps *c)
+{
+	struct caps copy = *c; /* the kernel's header is no const */
+
+	return syscall(SYS_capset, &copy.head, copy.set) == 0;
+}
+
+/* May who has CAP_NET_RAW alone mark a socket?  Linux 5.17 lets him; before, it takes CAP_NET_ADMIN, to which routes and devices belong. */
+static bool
+mark_wants_admin(void)
+{
+	struct caps all, raw;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), none = 0;
+	bool wants = true;
+
+	if (fd < 0 || !caps_read(&all)) {
+		if (fd >= 0)
+			close(fd);
+		return true;
+	}
+	raw = all;
+	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		raw.set[i].effective &= (uint32_t)(BIT_OF(CAP_NET_RAW) >> 32 * i);
+	if (caps_write(&raw)) {
+		wants = setsockopt(fd, SOL_SOCKET, SO_MARK, &none, sizeof(none)) < 0;
+		wants = !caps_write(&all) || wants;
+	}
+	close(fd);
+	return wants;
+}
+
+/* For what set_way() of link/host_kernel.c asks: SO_MARK, SO_BINDTODEVICE. */
 static uint64_t
 kept(const struct confine *f)
 {
-	return f->needs & NEED_WAYS ? (uint64_t)1 << CAP_NET_ADMIN | (uint64_t)1 << CAP_NET_RAW : 0;
+	if (!(f->needs & NEED_WAYS))
+		return 0;
+	return BIT_OF(CAP_NET_RAW) | (mark_wants_admin() ? BIT_OF(CAP_NET_ADMIN) : 0);
 }
 
 /* --- threads --------------------------------------------------------------------------------------- */
@@ -66,6 +117,7 @@ permitted(const char *task)
 bool
 confine_others_have_nothing(const struct confine *f)
 {
+	const uint64_t keep = kept(f);
 	char self[16];
 	DIR *tasks = opendir("/proc/self/task");
 	const struct dirent *e;
@@ -74,7 +126,7 @@ confine_others_have_nothing(const struct confine *f)
 	snprintf(self, sizeof(self), "%ld", (long)syscall(SYS_gettid));
 	while (tasks && (e = readdir(tasks)))
 		if (e->d_name[0] != '.' && strcmp(e->d_name, self) != 0)
-			more |= permitted(e->d_name) & ~kept(f);
+			more |= permitted(e->d_name) & ~keep;
 	if (tasks)
 		closedir(tasks);
 	return tasks && more == 0;
@@ -103,22 +155,21 @@ lower_bounding_set(uint64_t keep)
 enum confine_part
 confine_capabilities(const struct confine *f, struct setup *su)
 {
-	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct set[_LINUX_CAPABILITY_U32S_3];
 	uint64_t keep = kept(f);
+	struct caps c;
 
-	if (syscall(SYS_capget, &head, set) < 0) {
+	if (!caps_read(&c)) {
 		wrong(su, "cannot read this thread's capabilities: %s", strerror(errno));
 		return PART_FAILED;
 	}
 	lower_bounding_set(keep);
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* Linux 4.3 */
 	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
-		set[i].permitted &= (uint32_t)(keep >> 32 * i);
-		set[i].effective = set[i].permitted;
-		set[i].inheritable = 0;
+		c.set[i].permitted &= (uint32_t)(keep >> 32 * i);
+		c.set[i].effective = c.set[i].permitted;
+		c.set[i].inheritable = 0;
 	}
-	if (syscall(SYS_capset, &head, set) < 0) {
+	if (!caps_write(&c)) {
 		wrong(su, "cannot give up this thread's capabilities: %s", strerror(errno));
 		return PART_FAILED;
 	}

@@ -13,8 +13,8 @@
 
 /*
  * In a mount namespace that the calling thread has alone: its root is now one that has what is shown, and nothing else; NULL: nothing
- * at all.  0 or -errno.
+ * at all.  Of a folder on the way so many other names are covered.  0 or -errno: *turned says whether the root is no more what it was.
  */
-int mounts_make(const struct shown *shown);
+int mounts_make(const struct shown *shown, unsigned covers_max, bool *turned);
 
 #endif
