@@ -512,9 +512,10 @@ G7_other_threads(void **state)
 /* --- a kernel that lacks a part ------------------------------------------------------------------------ */
 
 struct lack {
-	const char *call; /* the kernel does not know it */
+	const char *call; /* the kernel does not know it, or somebody refuses it */
 	int held;
 	const char *part; /* of the sentence */
+	int error;        /* what is answered in its place */
 };
 
 /* Called before there are other threads, of which a user namespace has none. */
@@ -525,8 +526,8 @@ on_an_older_kernel(void *ctx)
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	char err[600] = "";
 
-	child_needs(seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), seccomp_syscall_resolve_name(lack->call),
-				     0) == 0 &&
+	child_needs(seccomp_rule_add(filter, SCMP_ACT_ERRNO((uint32_t)lack->error),
+				     seccomp_syscall_resolve_name(lack->call), 0) == 0 &&
 			seccomp_load(filter) == 0,
 		    "an older kernel");
 	seccomp_release(filter);
@@ -543,13 +544,14 @@ G7_kernels_that_lack_a_part(void **state)
 	int files_held = confine_files_version() > 0 ? SLUICE_CONFINED_FILES : 0;
 	int view_held = view_is_to_be_had() ? SLUICE_CONFINED_VIEW : 0;
 	struct lack files = {"landlock_create_ruleset",
-			     SLUICE_CONFINED_PRIVILEGES | SLUICE_CONFINED_CALLS | view_held, "no Landlock"},
+			     SLUICE_CONFINED_PRIVILEGES | SLUICE_CONFINED_CALLS | view_held, "no Landlock",
+			     ENOSYS},
 		    calls = {"seccomp", SLUICE_CONFINED_PRIVILEGES | files_held | view_held,
-			     "no seccomp filters"},
+			     "no seccomp filters", ENOSYS},
 		    view = {"mount_setattr", SLUICE_CONFINED_PRIVILEGES | SLUICE_CONFINED_CALLS | files_held,
-			    "Linux 5.12"},
+			    "Linux 5.12", ENOSYS},
 		    refused = {"pivot_root", SLUICE_CONFINED_PRIVILEGES | SLUICE_CONFINED_CALLS | files_held,
-			       "names of the host's files can be seen"};
+			       "names of the host's files can be seen", ENOSYS};
 
 	(void)state;
 	assert_int_equal(in_child(on_an_older_kernel, &files), WENT_WELL);
@@ -557,6 +559,28 @@ G7_kernels_that_lack_a_part(void **state)
 	assert_int_equal(in_child(on_an_older_kernel, &refused), WENT_WELL);
 	if (view_held)
 		assert_int_equal(in_child(on_an_older_kernel, &view), WENT_WELL);
+}
+
+/* A filter around us may know some of what it takes, and not the rest: whichever it is, the other parts hold. */
+static void
+G7_each_call_of_the_view_may_be_refused(void **state)
+{
+	static const char *const calls[] = {"unshare",    "mount",     "umount2",      "pivot_root",
+					    "fsopen",     "fsmount",   "fsconfig",     "fspick",
+					    "move_mount", "open_tree", "mount_setattr"};
+	static const int errors[] = {EPERM, ENOSYS, EACCES, EINVAL, ENOMEM};
+	int rest = SLUICE_CONFINED_PRIVILEGES | SLUICE_CONFINED_CALLS |
+		   (confine_files_version() > 0 ? SLUICE_CONFINED_FILES : 0);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		for (size_t j = 0; j < sizeof(errors) / sizeof(errors[0]); j++) {
+			struct lack lack = {calls[i], rest, "names of the host's files can be seen",
+					    errors[j]};
+
+			if (in_child(on_an_older_kernel, &lack) != WENT_WELL)
+				fail_msg("%s: %s", calls[i], strerror(errors[j]));
+		}
 }
 
 /* A container's filter refuses it: nothing has changed, and the files are where they were. */
@@ -587,6 +611,42 @@ G7_a_view_that_is_refused_changes_nothing(void **state)
 {
 	(void)state;
 	assert_int_equal(in_child(where_no_namespace_is_made, NULL), WENT_WELL);
+}
+
+/* --- the view before there are threads -------------------------------------------------------------------- */
+
+/* As sluice-vmm does: names go for the whole process, the other parts in the gateway's thread. */
+static int
+in_two_calls(void *ctx)
+{
+	struct sluice_confine first, then;
+	struct thread t = {.ask = &then};
+	char err[600] = "";
+
+	(void)ctx;
+	real_conf(&real);
+	real_open(&real);
+	sluice_confine_init(&first);
+	first.without = SLUICE_CONFINED_ALL & ~(unsigned)SLUICE_CONFINED_VIEW;
+	child_needs(sluice_confine(real.s, &first, err, sizeof(err)) == SLUICE_CONFINED_VIEW, err);
+	sluice_confine_init(&then);
+	then.without = SLUICE_CONFINED_VIEW;
+	start(&t);
+	child_needs(!(t.held & SLUICE_CONFINED_VIEW), "the view is had once");
+	datagrams();
+	child_needs(access("/usr", F_OK) < 0, "the other thread's view");
+	child_needs(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0, "the other thread's calls");
+	stop(&t);
+	return 0;
+}
+
+static void
+G7_the_view_before_there_are_threads(void **state)
+{
+	(void)state;
+	if (!view_is_to_be_had())
+		skip();
+	assert_int_equal(in_child(in_two_calls, NULL), WENT_WELL);
 }
 
 /* --- who answers at a path ------------------------------------------------------------------------------ */
@@ -631,7 +691,9 @@ main(void)
 	    cmocka_unit_test(G7_calls_that_are_wrong),
 	    cmocka_unit_test(G7_other_threads),
 	    cmocka_unit_test(G7_kernels_that_lack_a_part),
+	    cmocka_unit_test(G7_each_call_of_the_view_may_be_refused),
 	    cmocka_unit_test(G7_a_view_that_is_refused_changes_nothing),
+	    cmocka_unit_test(G7_the_view_before_there_are_threads),
 	    cmocka_unit_test(G7_no_view_of_a_guest_that_is_answered_by_path),
 	};
 
