@@ -119,10 +119,11 @@ is_gateway(const struct gate *g, const struct addr *a)
 }
 
 enum verdict
-gate_mildest(struct gate *g, struct policy_question *q, const struct name *proof, unsigned n)
+gate_mildest(struct gate *g, const struct policy_question *q, const struct name *proof, unsigned n)
 {
 	static const char host[] = DNS_HOST_NAME;
 	enum verdict best = VERDICT_DROP;
+	struct policy_question asked = *q;
 	struct name own;
 
 	name_parse(host, sizeof(host) - 1, &own);
@@ -130,19 +131,26 @@ gate_mildest(struct gate *g, struct policy_question *q, const struct name *proof
 		unsigned which = i / 2;
 
 		/* Its address is what that name means, to a guest that never asked, too. */
-		q->proof = which < n ? &proof[which] : NULL;
-		if (which == n + 1 && !(is_gateway(g, &q->remote) && !q->ingress))
+		asked.proof = which < n ? &proof[which] : NULL;
+		if (which == n + 1 && !(is_gateway(g, &asked.remote) && !asked.ingress))
 			break;
 		if (which == n + 1)
-			q->proof = &own;
+			asked.proof = &own;
 		/* Nothing is known: both readings are the same. */
 		if ((i & 1) && g->nsaid == 0 && g->ntold == 0)
 			continue;
-		enum verdict v = decide(g, q, i & 1);
+		enum verdict v = decide(g, &asked, i & 1);
 		best = v < best ? v : best;
 	}
-	q->proof = NULL;
 	return best;
+}
+
+enum verdict
+gate_strictest(struct gate *g, const struct policy_question *q)
+{
+	enum verdict said = decide(g, q, false), told = decide(g, q, true);
+
+	return said > told ? said : told;
 }
 
 unsigned
@@ -195,10 +203,7 @@ gate_would(struct gate *g, uint8_t proto, const struct endpoint *to, bool certai
 {
 	struct policy_question q = question_to(proto, to);
 
-	if (!certain)
-		return gate_mildest(g, &q, NULL, 0);
-	enum verdict said = decide(g, &q, false), told = decide(g, &q, true);
-	return said > told ? said : told;
+	return certain ? gate_strictest(g, &q) : gate_mildest(g, &q, NULL, 0);
 }
 
 static enum verdict

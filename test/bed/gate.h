@@ -173,4 +173,13 @@ enum verdict gate_would(struct gate *g, uint8_t proto, const struct endpoint *to
 /* May this name be asked for? */
 bool gate_may_ask(struct gate *g, uint8_t proto, const struct name *n);
 
+/* The other way round: what is allowed for certain is done.  Whether the host or time is in the way is for the caller to know. */
+bool gate_must_begin(struct gate *g, uint8_t proto, const struct endpoint *to);
+bool gate_must_ask(struct gate *g, uint8_t proto, const struct endpoint *to, struct view msg);
+/* It is being asked, or was, on a socket that is still there. */
+bool gate_asks_already(const struct gate *g, struct view msg);
+/* Of a first flight that was said at once: so many bytes of it pass. */
+size_t gate_must_pass(struct gate *g, const struct gate_conn *c);
+bool gate_has_passed(struct gate *g, const struct gate_conn *c, size_t n);
+
 #endif

@@ -4,6 +4,7 @@
  *	gate.c       the life of it, judgments, connections, datagrams, clients
  *	gate_dns.c   questions, answers, evidence
  *	gate_said.c  what a connection's bytes say, and how many may pass
+ *	gate_must.c  what is not to be refused
  */
 #ifndef TEST_BED_GATE_INT_H
 #define TEST_BED_GATE_INT_H
@@ -19,7 +20,9 @@ void gate_append(uint8_t **to, size_t *n, size_t *room, struct view bytes);
 unsigned gate_names(const struct gate *g, const struct addr *a, struct name *out, unsigned max);
 struct naive_policy gate_naive(const struct gate *g, bool told);
 /* The mildest of all readings; proofs count as evidence. */
-enum verdict gate_mildest(struct gate *g, struct policy_question *q, const struct name *proof, unsigned n);
+enum verdict gate_mildest(struct gate *g, const struct policy_question *q, const struct name *proof, unsigned n);
+/* The sternest, without any. */
+enum verdict gate_strictest(struct gate *g, const struct policy_question *q);
 /* The question about one of the guest's connections. */
 struct policy_question gate_question(const struct gate_conn *c);
 void gate_add_proofs(const struct gate *g, const struct addr *a, struct name *proof, unsigned *n);

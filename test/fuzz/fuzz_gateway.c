@@ -33,6 +33,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 struct guest_conn {
 	struct gate_conn *gate; /* NULL: there is none */
 	bool open, rst, fin_sent;
+	bool touched; /* by the host: it may end at any time */
 	uint32_t snd_nxt, rcv_nxt;
 	bool acked; /* all that came */
 	uint8_t rest[GATE_WIRE];
@@ -48,6 +49,7 @@ struct run {
 	struct gate_rules rules, before; /* the gateway borrows the latter until it has taken the former */
 	struct guest_conn conn[SLOTS];
 	bool clean; /* nothing hinders */
+	bool more;  /* this record gets no turn of its own */
 	unsigned failures;
 	uint16_t sport;
 	uint8_t frame[FRAME_MAX];
@@ -303,34 +305,17 @@ read_addr(struct run *r)
 	return gate_addr(rd_u8(&r->in), &r->gate->where);
 }
 
-/* What the stack lets through, and no service of the gateway's has. */
-static bool
-is_beyond(const struct run *r, const struct addr *a, uint16_t port)
-{
-	const struct surroundings *w = &r->gate->where;
-	enum family fam = addr_family(a);
-
-	return r->bed->gw->stack.cfg.net[fam].on && port != 53 && !addr_eq(a, &w->dns[fam]) &&
-	       !addr_is_loopback(a) && !addr_is_multicast(a) && !addr_is_link_local(a) &&
-	       !(addr_is_v4(a) && a->b[12] == 0);
-}
-
-/* It would have begun: what is allowed is not refused. */
+/* It was begun: what is allowed is not refused. */
 static void
 must_begin(struct run *r, uint8_t proto, const struct endpoint *to, unsigned before, unsigned now)
 {
-	bool refused =
-	    gate_would(r->gate, proto, to, true) > (proto == IP_PROTO_TCP ? VERDICT_PEEK : VERDICT_ALLOW);
-
 	char text[ENDPOINT_TEXT], what[ENDPOINT_TEXT + 64];
 
-	if (!r->clean || r->gate->blind || refused || !is_beyond(r, &to->addr, to->port))
+	if (!r->clean || now != before || !gate_must_begin(r->gate, proto, to))
 		return;
-	if (r->gate->opens && proto == IP_PROTO_TCP && to->port == 853)
-		return; /* DNS over TLS ends here then */
 	snprintf(what, sizeof(what), "what policy allows is not done: protocol %u to %s", proto,
 		 endpoint_text(to, text));
-	must_be(r, now != before, what);
+	must_be(r, false, what);
 }
 
 /* --- connections ------------------------------------------------------------------------------------------------------- */
@@ -385,6 +370,22 @@ say(struct run *r, struct guest_conn *c, struct view bytes, size_t piece)
 	}
 }
 
+/* A first flight, all of it: what is allowed of it reaches the host. */
+static void
+must_pass(struct run *r, struct guest_conn *c)
+{
+	char text[ENDPOINT_TEXT], what[ENDPOINT_TEXT + 64];
+	const struct endpoint to = c->gate->tuple.remote;
+	size_t n = r->clean && !c->touched && !c->rst ? gate_must_pass(r->gate, c->gate) : 0;
+
+	settle(r);
+	if (n == 0 || (c->gate && gate_has_passed(r->gate, c->gate, n)))
+		return;
+	snprintf(what, sizeof(what), "what policy allows does not pass: %zu bytes to %s", n,
+		 endpoint_text(&to, text));
+	must_be(r, false, what);
+}
+
 /* Cut after so many bytes: the rest waits for another record. */
 static void
 say_cut(struct run *r, struct guest_conn *c, struct view all)
@@ -397,7 +398,10 @@ say_cut(struct run *r, struct guest_conn *c, struct view all)
 	c->nrest = all.len - first;
 	if (c->nrest)
 		memcpy(c->rest, all.p + first, c->nrest);
+	bool whole = c->gate && c->open && !c->gate->nsaid && !c->nrest && !r->more;
 	say(r, c, view_of(all.p, first), pieces[cut >> 6]);
+	if (whole && c->gate)
+		must_pass(r, c);
 }
 
 static void
@@ -539,6 +543,13 @@ read_odd_question(struct run *r, uint8_t *to)
 	return 12 + n + 5;
 }
 
+/* Questions that need not be asked upstream. */
+static unsigned
+answered(const struct run *r)
+{
+	return (unsigned)r->bed->gw->count[GW_DNS_CACHED];
+}
+
 static void
 do_ask(struct run *r)
 {
@@ -564,9 +575,18 @@ do_ask(struct run *r)
 	if (!addr_family(&to) && addr_is_unspecified(&to))
 		return;
 	struct craft from = bed_craft(r->bed, &to);
+	if (!r->more)
+		settle(r);
+	unsigned before = r->gate->nquestion + answered(r);
+	bool already = gate_asks_already(r->gate, view_of(msg + 2, n));
 	gate_asks(r->gate, IP_PROTO_UDP, &at, view_of(msg + 2, n));
 	gate_tries(r->gate, IP_PROTO_UDP, &at);
 	push(r, craft_udp(r->frame, &from, (uint16_t)(5000 + (where & 3)), 53, view_of(msg + 2, n)));
+	if (r->more || already || !r->clean ||
+	    !gate_must_ask(r->gate, IP_PROTO_UDP, &at, view_of(msg + 2, n)))
+		return;
+	settle(r);
+	must_be(r, r->gate->nquestion + answered(r) > before, "a question that policy allows is not asked");
 }
 
 /* A nameserver's socket of the gateway, the n-th that has been asked. */
@@ -636,6 +656,7 @@ do_host(struct run *r)
 
 	if (fd < 0)
 		return;
+	c->touched = true;
 	switch (what & 7) {
 	case 0:
 	case 1:
@@ -823,6 +844,7 @@ play(struct run *r, const uint8_t *data, size_t size)
 	for (unsigned n = 0; n < RECORDS && rd_left(&r->in) > 0; n++) {
 		uint8_t record = rd_u8(&r->in);
 
+		r->more = record & MORE;
 		records[(record & (uint8_t)~MORE) % KINDS](r);
 		if (!(record & MORE) || n % 8 == 7)
 			settle(r);
