@@ -103,8 +103,10 @@ sim_datagram_in(struct sim *s, enum family fam, unsigned client, size_t len)
 	wr_u32(&w, DGRAM_MAGIC);
 	wr_u32(&w, d->id);
 	luck_fill(w.p, dgram_key(s, d->id, DOWN), 0, len - DGRAM_HEAD);
-	struct endpoint from = {fam == FAMILY_V4 ? addr_v4(0x7f000001) : (struct addr){{[15] = 1}}, d->to};
-	d->echoed = vhost_send_dgram(s->bed->vhost, fd, &from, s->big, len);
+	/* Two clients may have one port. */
+	d->client = (struct endpoint){
+	    fam == FAMILY_V4 ? addr_v4(0x7f000001 + (d->id & 2)) : (struct addr){{[15] = 1}}, d->to};
+	d->echoed = vhost_send_dgram(s->bed->vhost, fd, &d->client, s->big, len);
 	sim_say(s, "client datagram %u, %zu bytes", d->id, len);
 }
 
@@ -233,7 +235,8 @@ answer_judge(struct sim *s, unsigned name, enum family fam, uint16_t id, struct 
 		sim_complain(s, "what answers the question for n%u is no answer to it", name);
 	} else {
 		unsigned rcode = m->flags & 15;
-		bool refused = s->policy.none, known = names_way(name) != NAMES_UNKNOWN,
+		bool refused = name >= NAMED_FIRST ? !names_may_ask(&s->policy, name) : s->policy.none,
+		     known = names_way(name) != NAMES_UNKNOWN,
 		     failed = rcode == 2 && (s->set.lenient || s->stalled_names);
 
 		r = naive_dns_find(m, 1, fam == FAMILY_V4 ? 1 : 28);
@@ -280,6 +283,18 @@ sim_ask(struct sim *s, enum family fam, unsigned n, bool tcp)
 	ask(s, q);
 }
 
+void
+guest_ask_and_talk(struct sim *s, const struct sim_talk_conf *c)
+{
+	struct sim_talk_conf *then = malloc(sizeof(*then));
+
+	if (!then)
+		abort();
+	*then = *c;
+	sim_ask(s, c->fam, c->name, false);
+	s->questions->then = then;
+}
+
 static void
 hear_answer(struct sim *s, const struct strict *f)
 {
@@ -290,6 +305,8 @@ hear_answer(struct sim *s, const struct strict *f)
 		s->res.answered += !q->answered;
 		q->answered = true;
 		q->again_at = TIME_NEVER;
+		if (q->then && f->payload.len > 3)
+			names_answered(s, q, f->payload.p[3] & 15);
 		return;
 	}
 	sim_complain(s, "an answer to nobody's question");
@@ -358,12 +375,18 @@ hear_ndp(struct sim *s, const struct strict *f)
 static void
 hear_error(struct sim *s, const struct strict *f)
 {
-	size_t at = addr_is_v4(&f->ip.src) ? IP4_HLEN : IP6_HLEN;
+	bool v4 = addr_is_v4(&f->ip.src);
+	size_t at = v4 ? IP4_HLEN : IP6_HLEN;
 	const uint8_t *p = f->payload.p;
+
+	/* Where all pieces come, and have their places, none is waited for in vain. */
+	if (f->icmp.type == (v4 ? ICMP4_TIME_EXCEEDED : ICMP6_TIME_EXCEEDED) && sim_is_plain(s) &&
+	    !sim_has(s, SIM_CROWD))
+		sim_complain(s, "the guest is told that pieces are missing, and all have come");
 
 	if (f->payload.len < at + 8)
 		return;
-	uint8_t proto = p[addr_is_v4(&f->ip.src) ? 9 : 6];
+	uint8_t proto = p[v4 ? 9 : 6];
 	uint16_t from = (uint16_t)(p[at] << 8 | p[at + 1]), to = (uint16_t)(p[at + 2] << 8 | p[at + 3]);
 	struct talk *t = proto == IP_PROTO_TCP ? talk_from_port(s, from) : NULL;
 
@@ -475,5 +498,7 @@ guest_free(struct sim *s)
 	cut_free(s);
 	free_list(s->dgrams);
 	free_list(s->pings);
+	for (struct question *q = s->questions; q; q = q->next)
+		free(q->then);
 	free_list(s->questions);
 }

@@ -57,6 +57,9 @@ dgram_came(struct sim *s, int fd, const struct endpoint *to, size_t len)
 		sim_complain(s, "the host got a datagram that the guest has not sent");
 		return;
 	}
+	if (d->inward && !(d->client.port == to->port && addr_eq(&d->client.addr, &to->addr)) &&
+	    !sim_has(s, SIM_CROWD))
+		sim_complain(s, "the guest's answer went to another client than asked");
 	d->up++;
 	s->res.dgrams_up++;
 	s->res.cut += d->cut.n > 1;
@@ -101,12 +104,16 @@ ping_came(struct sim *s, int fd, size_t len)
 enum names_way
 names_way(unsigned n)
 {
-	return (enum names_way)(luck_mix(n) % NAMES_WAYS);
+	enum names_way way = (enum names_way)(luck_mix(n) % NAMES_WAYS);
+
+	return n >= NAMED_FIRST && way == NAMES_UNKNOWN ? NAMES_PLAIN : way;
 }
 
 struct addr
 names_addr(unsigned n, enum family fam)
 {
+	if (n >= NAMED_FIRST)
+		n &= ~1u;
 	if (fam == FAMILY_V4)
 		return addr_v4(0x5db80000u | (n & 0xffff));
 	return (struct addr){{0x26, 0x06, 0x47, [14] = (uint8_t)(n >> 8), [15] = (uint8_t)n}};
@@ -170,6 +177,17 @@ answer(struct wr *w, const uint8_t *q, size_t len, unsigned n, bool cut, bool ot
 	wr_bytes(w, a.b + (fam == FAMILY_V4 ? 12 : 0), fam == FAMILY_V4 ? 4 : 16);
 }
 
+/* Of which family the address is that is asked for: behind the name. */
+static enum family
+fam_of(const uint8_t *q, size_t len)
+{
+	size_t end = 12;
+
+	while (end < len && q[end])
+		end += q[end] + 1u;
+	return end + 2 < len && q[end + 2] == 28 ? FAMILY_V6 : FAMILY_V4;
+}
+
 static void
 name_asked(struct sim *s, int fd, const struct endpoint *to, const uint8_t *q, size_t len)
 {
@@ -183,6 +201,7 @@ name_asked(struct sim *s, int fd, const struct endpoint *to, const uint8_t *q, s
 		sim_complain(s, "a nameserver was asked for what nobody asked for");
 		return;
 	}
+	names_said(s, n, fam_of(q, len));
 	sim_say(s, "names  n%u asked of %s", n, second ? "the second" : "the first");
 	if (way == NAMES_SILENT && !second)
 		return;

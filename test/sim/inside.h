@@ -11,6 +11,7 @@
  *	look.c       what the gateway may say on a conversation, held against what came to it
  *	host.c       the host's datagram sockets and its nameserver
  *	rules.c      policies, decided the plain way
+ *	names.c      ... and by name, and conversations with who has one
  *	plan.c       what a seed makes happen
  *
  * Places in a stream are 64-bit offsets: 0 is the SYN, 1 the first byte, and one past the last the FIN.
@@ -131,6 +132,7 @@ struct talk {
 	struct program prog[WAYS]; /* UP: the guest's, which writes upwards */
 	struct script *script;     /* NULL: none */
 	struct sealed *sealed;     /* TLS; NULL: in the clear */
+	struct named *named;       /* by name; NULL: to an address */
 	uint64_t sum[WAYS];        /* of what came in the clear over TLS */
 	enum host_state host;
 	int fd;
@@ -196,6 +198,7 @@ struct dgram {
 	unsigned came, up, down; /* copies: at the gateway, at the host, at the guest */
 	bool echoed, allowed;
 	bool inward; /* a client's; up and down are the guest's answer and it */
+	struct endpoint client;
 	struct cut cut;
 };
 
@@ -216,6 +219,7 @@ struct question {
 	usec_t again_at;
 	bool answered, tcp;
 	unsigned rcode;
+	struct sim_talk_conf *then; /* begins with the answer; NULL: nothing does */
 };
 
 #define DGRAM_HEAD 8u
@@ -233,10 +237,12 @@ enum plain { PLAIN_ALLOW, PLAIN_DENY, PLAIN_DROP };
 struct plain_rule {
 	enum plain what;
 	uint8_t proto; /* 0: any */
+	uint8_t names; /* of those of names.c, by bit; 0: any address */
 	uint16_t first, last;
 };
 
-#define PLAIN_RULES 3u
+#define NAMED_RULES 3u
+#define PLAIN_RULES (3u + NAMED_RULES)
 
 struct policy_plain {
 	bool none; /* profile "none", else "all" */
@@ -244,10 +250,31 @@ struct policy_plain {
 	struct plain_rule rule[PLAIN_RULES];
 };
 
+/* Names of conversations: NAMED of them from NAMED_FIRST on; each even one has the next one's address. */
+#define NAMED_FIRST 1000000u
+#define NAMED 8u
+
+/* Has a nameserver answered for it?  When was the guest last told? */
+struct answered {
+	bool said;
+	usec_t heard; /* 0: never */
+};
+
+#define TLS_HEAD 128u /* bytes of a first flight's head, at most */
+
+struct named {
+	unsigned name, claimed;
+	enum sim_claim claim;
+	unsigned may; /* 1 << enum plain: the outcomes there may be */
+	bool settled, page;
+	size_t nhead;
+	uint8_t head[TLS_HEAD];
+};
+
 enum plain rules_decide(const struct policy_plain *p, uint8_t proto, uint16_t port);
 void rules_draw(struct luck *l, struct policy_plain *p);
 /* text: PLAIN_RULES lines of RULE_TEXT bytes. */
-#define RULE_TEXT 64u
+#define RULE_TEXT 128u
 void rules_config(const struct policy_plain *p, struct sluice_config *cfg,
 		  struct sluice_rule rule[PLAIN_RULES], char text[PLAIN_RULES][RULE_TEXT]);
 
@@ -266,7 +293,13 @@ void rules_config(const struct policy_plain *p, struct sluice_config *cfg,
 #define TLS_PORT 30000u   /* of servers that speak TLS, and TLS_SERVERS of them */
 #define TLS_SERVERS 16u
 
-struct step_plan;
+/* A flow of datagrams, by its place. */
+#define UDP_SEEN 4u
+struct udp_seen {
+	bool open;
+	uint64_t ports;
+	usec_t used;
+};
 
 struct sim {
 	struct sim_setting set;
@@ -321,7 +354,11 @@ struct sim {
 	unsigned caused;                  /* things that came from outside in it */
 	struct action *plan;              /* the next first */
 	struct luck kick_luck, more_luck; /* more: of what came to the plan later */
-	struct tls_world *tls;            /* NULL: none in this world */
+	struct luck names_luck;
+	struct udp_seen udp_seen[UDP_SEEN]; /* when the gateway rested last */
+	uint64_t evicted;
+	struct answered answered[NAMED][FAMILIES];
+	struct tls_world *tls; /* NULL: none in this world */
 	uint16_t tls_port[TLS_SERVERS];
 	struct talk *tls_at[TLS_SERVERS]; /* who has that port, or had it last */
 	uint64_t events_sum;
@@ -332,6 +369,7 @@ struct sim {
 
 void world_digest(struct sim *s, const void *p, size_t n);
 bool sim_has(const struct sim *s, unsigned what);
+bool sim_is_plain(const struct sim *s); /* the wire does nothing but carry */
 
 /* wire.c */
 void wire_init(struct sim *s);
@@ -392,6 +430,7 @@ void talk_broke(struct sim *s, struct talk *t, const char *why);
 void talk_fill(const struct talk *t, enum way way, uint8_t *to, uint64_t at, size_t n);
 /* Has it begun, so that no want of places may end it? */
 bool talk_has_place(const struct talk *t);
+bool talk_may_reach(struct sim *s, struct talk *t);
 bool talk_is(const struct talk *t, enum way way, const uint8_t *p, uint64_t at, size_t n);
 /* What a program reads or writes at once of n; that it has read so much; whether its time to reset has come. */
 uint64_t prog_portion(uint64_t n, uint32_t size);
@@ -400,7 +439,8 @@ void prog_took(struct sim *s, struct program *p, const struct sim_end *e, uint64
 
 /* tls.c */
 void tls_world_begin(struct sim *s); /* before the gateway: what it is told */
-void tls_world_free(struct sim *s);
+void tls_world_work(struct sim *s);  /* behind it: what its host is told */
+void tls_world_free(struct sim *s);  /* behind the gateway's end */
 /* A conversation that has just begun speaks TLS.  False: all ports are taken. */
 bool tls_talk(struct sim *s, struct talk *t);
 void tls_talk_free(struct talk *t);
@@ -411,11 +451,28 @@ bool tls_is_shaken(const struct talk *t); /* both handshakes are over */
 /* What the gateway says to the guest there; what the guest has to say there. */
 void tls_look(struct sim *s, struct talk *t, uint64_t at, struct view v, bool fin);
 struct view tls_up(const struct talk *t, uint64_t at, size_t n);
-/* The gateway may end it by itself: a handshake that was late, a connection whose request was answered. */
+/* The gateway may end it by itself: a handshake or a first flight that was late, a connection whose request was answered. */
+bool talk_may_end(const struct sim *s, const struct talk *t);
 bool tls_may_end(const struct sim *s, const struct talk *t);
 /* Its head, of HTTP/1. */
-#define TLS_HEAD 128u
 size_t tls_head(const struct talk *t, enum way way, char head[TLS_HEAD]);
+
+/* names.c */
+void names_draw(struct luck *l, struct policy_plain *p); /* rules among those there are */
+size_t names_rule_text(const struct plain_rule *r, char *to, size_t size);
+bool names_may_ask(const struct policy_plain *p, unsigned name);
+void names_begin_talk(struct sim *s, struct talk *t);
+/* What may become of it by now: before and after whatever could change that. */
+void names_look(struct sim *s, struct talk *t);
+void names_reloaded(struct sim *s, struct talk *t);
+bool names_may_reach(struct sim *s, struct talk *t);           /* the host, by the policy in force */
+bool names_may_end(const struct sim *s, const struct talk *t); /* its first flight was late */
+bool names_page(const struct sim *s, struct talk *t, uint64_t at,
+		struct view v);                                 /* the gateway's own words */
+void names_said(struct sim *s, unsigned name, enum family fam); /* by a nameserver */
+void names_answered(struct sim *s, struct question *q, unsigned rcode);
+/* Asks for the name, and then has that conversation. */
+void guest_ask_and_talk(struct sim *s, const struct sim_talk_conf *c);
 
 /* script.c */
 void script_ask(struct sim *s, enum family fam, unsigned name);

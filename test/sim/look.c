@@ -12,6 +12,7 @@
  * And when the gateway rests: every flow is in the heap with its deadline or has a socket that is watched, events and
  * counters agree with the tables, tables and pool are within their limits.
  */
+#include "proxy/intercept_int.h"
 #include "test/sim/inside.h"
 
 #define TURNS_OWN 400u  /* a virtual second may have for its own sake, and ... */
@@ -109,11 +110,14 @@ look_text(struct sim *s, struct talk *t, const struct bed_frame *f)
 		script_heard(s, t, from - 1, is->payload, fin);
 	else if (t->sealed)
 		tls_look(s, t, from - 1, is->payload, fin);
+	else if (names_page(s, t, from - 1, is->payload))
+		s->res.named_refused += from == 1 && len > 0 && e->max == 1;
 	else if (from - 1 + len > p->wrote)
 		complain(s, t, "text that the host has not written", from - 1 + len);
 	else if (!talk_is(t, DOWN, is->payload.p, from - 1, len))
 		complain(s, t, "other text than the host wrote, from byte", from - 1);
-	if (fin && !t->script && !t->sealed && (!p->shut || from - 1 + len != p->wrote))
+	if (fin && !t->script && !t->sealed && !(t->named && t->named->page) &&
+	    (!p->shut || from - 1 + len != p->wrote))
 		complain(s, t, "a FIN where the host has not ended", from - 1 + len);
 	if (end > e->guest_edge + (end - from == 1 ? 1 : 0))
 		complain(s, t, "text beyond the window the guest told", end - e->guest_edge);
@@ -181,7 +185,7 @@ look_sent(struct sim *s, struct talk *t, const struct bed_frame *f)
 		(long long)offset_of(h->seq, e->iss, e->max), f->is.payload.len,
 		(long long)offset_of(h->ack, t->tcp.iss, e->ack), h->wnd, h->nsack);
 	if (h->flags & TCP_RST) {
-		if (!t->disturbed && !(e->fin && e->fin_came) && !tls_may_end(s, t) &&
+		if (!t->disturbed && !(e->fin && e->fin_came) && !talk_may_end(s, t) &&
 		    !(sim_has(s, SIM_CROWD) && !talk_has_place(t)))
 			complain(s, t, "a reset that nobody gave a reason for", h->seq);
 		return;
@@ -256,6 +260,11 @@ look_tables(struct sim *s)
 	    gw->files != vhost_open_count(s->bed->vhost))
 		sim_complain(s, "%u descriptors are counted, %zu are open, of at most %u", gw->files,
 			     vhost_open_count(s->bed->vhost), gw->max_files);
+	if (gw->intercept && (gw->intercept->open > gw->intercept->max || gw->intercept->open > places ||
+			      gw->intercept->handshakes > gw->intercept->open))
+		sim_complain(
+		    s, "%u connections are opened, %u in their handshakes, of %u flows and at most %u",
+		    gw->intercept->open, gw->intercept->handshakes, (unsigned)places, gw->intercept->max);
 	if (places == 0 && gw->flows.nheap)
 		sim_complain(s, "no flow is open, and %u wait for their time", gw->flows.nheap);
 }
@@ -264,19 +273,56 @@ look_tables(struct sim *s)
 static void
 look_policy(struct sim *s)
 {
-	for (const struct talk *t = s->live; t && !s->keep_flows; t = t->next) {
+	for (struct talk *t = s->live; t; t = t->next)
+		if (t->named)
+			names_look(s, t);
+	for (struct talk *t = s->live; t && !s->keep_flows; t = t->next) {
 		bool connected = t->host == HOST_OPEN || t->host == HOST_DIALLED;
 
 		if (connected && !t->pub.conf.published && !vhost_closed(s->bed->vhost, t->fd) &&
-		    rules_decide(&s->policy, IP_PROTO_TCP, t->pub.tuple.remote.port) != PLAIN_ALLOW)
+		    !talk_may_reach(s, t))
 			sim_complain(s, "conversation %u is forbidden, and the host is still connected",
 				     t->pub.number);
 	}
 }
 
+/* Where datagrams have hardly any places, the flow that has been quiet longest makes room. */
+static void
+look_crowd(struct sim *s)
+{
+	struct sluice *gw = s->bed->gw;
+	struct flow_kind_table *kind = &gw->flows.kind[FLOW_UDP];
+	bool evicted = gw->count[GW_UDP_EVICTED] != s->evicted;
+	struct udp_seen now[UDP_SEEN] = {{.open = false}};
+
+	s->evicted = gw->count[GW_UDP_EVICTED];
+	for (uint32_t i = 0; i < kind->fresh && i < UDP_SEEN; i++) {
+		const struct flow *f = flow_at(&gw->flows, FLOW_UDP, i);
+
+		if (f->ops)
+			now[i] = (struct udp_seen){true,
+						   (uint64_t)f->tuple.guest.port << 16 | f->tuple.remote.port,
+						   ((const struct udp_flow *)(const void *)f)->used};
+	}
+	for (unsigned i = 0; i < UDP_SEEN && evicted; i++) {
+		const struct udp_seen *was = &s->udp_seen[i];
+
+		if (!was->open || (now[i].open && now[i].ports == was->ports))
+			continue;
+		for (unsigned k = 0; k < UDP_SEEN; k++)
+			if (now[k].open && s->udp_seen[k].open && now[k].ports == s->udp_seen[k].ports &&
+			    now[k].used < was->used && sim_now(s) < was->used + 60 * USEC_PER_SEC)
+				sim_complain(
+				    s, "a flow of datagrams made room, and another was quiet for longer");
+	}
+	memcpy(s->udp_seen, now, sizeof(now));
+}
+
 void
 look_turn(struct sim *s)
 {
+	if (sim_has(s, SIM_CROWD))
+		look_crowd(s);
 	look_tables(s);
 	look_policy(s);
 	if (s->bed->complaint[0])
@@ -295,8 +341,10 @@ look_pace(struct sim *s, unsigned turns, unsigned caused)
 	}
 	s->turns_second += turns;
 	s->caused += caused;
-	if (s->turns_second >
-	    TURNS_OWN + 4 * (uint64_t)s->caused + TURNS_FLOW * (uint64_t)(s->ntalk + t->kind[FLOW_UDP].open))
+	/* TLS has so many steps a turn, and a record is one. */
+	uint64_t each = s->tls ? 24 : 4;
+	if (s->turns_second > TURNS_OWN + each * (uint64_t)s->caused +
+				  TURNS_FLOW * (uint64_t)(s->ntalk + t->kind[FLOW_UDP].open))
 		sim_complain(s, "%llu turns in a second, in which %u things happened",
 			     (unsigned long long)s->turns_second, s->caused);
 }

@@ -6,7 +6,7 @@
 
 #include "test/sim/inside.h"
 
-enum deed { DO_TALK, DO_DGRAM, DO_DGRAM_IN, DO_ASK, DO_PING, DO_RELOAD, DO_ABORT };
+enum deed { DO_TALK, DO_DGRAM, DO_DGRAM_IN, DO_ASK, DO_PING, DO_RELOAD, DO_ABORT, DO_NAMED };
 
 struct action {
 	struct action *next;
@@ -41,6 +41,8 @@ static const struct more_kind {
     {SIM_CROWD, 50},
 };
 
+#define NAMES_OFTEN 40u /* in 1,000 */
+
 static const char *const servers[] = {"192.0.2.54", "192.0.2.53"};
 
 static void
@@ -52,7 +54,12 @@ choose_kinds(struct sim *s)
 	for (size_t i = 0; i < sizeof(more_kinds) / sizeof(more_kinds[0]); i++)
 		if (luck_in(&s->more_luck, more_kinds[i].often, 1000))
 			s->res.has |= more_kinds[i].what;
+	if (luck_in(&s->names_luck, NAMES_OFTEN, 1000))
+		s->res.has |= SIM_NAMES;
 	s->res.has = (s->res.has | s->set.with) & ~s->set.without;
+	/* What has no place has no name to be held to; servers of TLS have names of their own. */
+	if (s->res.has & (SIM_TLS | SIM_CROWD))
+		s->res.has &= ~(unsigned)SIM_NAMES;
 }
 
 static void
@@ -123,8 +130,13 @@ plan_setting(struct sim *s)
 	gw->npublish = sim_has(s, SIM_PUBLISH) ? 2 : 0;
 	struct policy_plain p;
 	rules_draw(&s->luck, &p);
-	if (sim_has(s, SIM_POLICY)) {
+	if (sim_has(s, SIM_POLICY))
 		s->policy = p;
+	if (sim_has(s, SIM_NAMES)) {
+		s->policy.none |= luck_in(&s->names_luck, 1, 2);
+		names_draw(&s->names_luck, &s->policy);
+	}
+	if (sim_has(s, SIM_POLICY | SIM_NAMES)) {
 		rules_config(&s->policy, gw, s->rule, s->rule_text);
 	}
 	if (sim_has(s, SIM_TLS))
@@ -222,6 +234,27 @@ choose_talk(struct sim *s, struct sim_talk_conf *c)
 		choose_trouble(l, c);
 }
 
+/* One with a name, and most often a claim to be that. */
+static void
+choose_named(struct sim *s, struct sim_talk_conf *c)
+{
+	struct luck *l = &s->names_luck;
+
+	*c = (struct sim_talk_conf){
+	    .fam = luck_in(l, 1, 2) ? FAMILY_V6 : FAMILY_V4, .up = 1 + amount(l), .down = amount(l)};
+	choose_end(l, &c->guest, c->up + c->down);
+	choose_end(l, &c->host, c->up + c->down);
+	c->guest.write_gap = 0; /* a first flight has to be whole in time */
+	if (c->guest.ends == SIM_ENDS_LAST)
+		c->host.ends = SIM_ENDS_FIRST;
+	c->host.echoes = luck_in(l, 1, 4);
+	c->name = NAMED_FIRST + (unsigned)luck_below(l, NAMED);
+	c->claim = (enum sim_claim)luck_below(l, 3);
+	c->claimed = luck_in(l, 1, 2)   ? c->name
+		     : luck_in(l, 1, 2) ? c->name ^ 1u
+					: NAMED_FIRST + (unsigned)luck_below(l, NAMED);
+}
+
 /* Another of its conversations speaks TLS. */
 static void
 choose_tls(struct sim *s, struct sim_talk_conf *c)
@@ -230,10 +263,16 @@ choose_tls(struct sim *s, struct sim_talk_conf *c)
 	static const enum sim_server server[] = {SIM_SERVER_NOBODYS, SIM_SERVER_OTHERS};
 
 	c->published = c->to_self = false;
+	if (luck_in(l, 1, 3)) {
+		c->up += luck_below(l, 200000);
+		c->down += luck_below(l, 200000);
+	}
 	c->tls = luck_in(l, 1, 5) ? SIM_SEALED : SIM_OPENED;
 	if (c->tls == SIM_OPENED && luck_in(l, 1, 8))
 		c->server = server[luck_below(l, 2)];
-	if (c->tls == SIM_OPENED && luck_in(l, 1, 3)) {
+	if (c->tls == SIM_OPENED && !c->server && luck_in(l, 1, 6)) {
+		c->breaks_off = true;
+	} else if (c->tls == SIM_OPENED && luck_in(l, 1, 3)) {
 		c->http = true;
 		c->guest.echoes = c->host.echoes = false;
 		c->guest.write_gap = 0; /* a head has to be whole in time */
@@ -273,6 +312,27 @@ add_more(struct sim *s, enum deed deed, usec_t span)
 	return add_by(s, &s->more_luck, deed, span);
 }
 
+/* Up to 20,000 bytes, in at most 17 pieces; all at once in some worlds, so that the pieces of several are mixed. */
+static void
+make_cut(struct sim *s, usec_t span)
+{
+	static const enum deed deeds[] = {DO_DGRAM, DO_DGRAM, DO_PING, DO_DGRAM_IN};
+	struct luck *more = &s->more_luck;
+	usec_t late_by = s->late_by;
+	bool at_once = luck_in(more, 1, 2);
+
+	if (at_once)
+		s->late_by += (usec_t)luck_below(more, (uint64_t)span + 1);
+	for (uint64_t n = 1 + luck_below(more, at_once ? 8 : 4); n > 0; n--) {
+		enum deed deed = deeds[luck_below(more, sim_has(s, SIM_PUBLISH) ? 4 : 3)];
+		struct action *a = add_more(s, deed, at_once ? 0 : span);
+
+		a->len = 1200 + luck_below(more, luck_in(more, 1, 2) ? 3000 : 18800);
+		a->n %= 6;
+	}
+	s->late_by = late_by;
+}
+
 static void
 make_small_ones(struct sim *s, usec_t span)
 {
@@ -291,15 +351,8 @@ make_small_ones(struct sim *s, usec_t span)
 	uint64_t ins = sim_has(s, SIM_UDP) && sim_has(s, SIM_PUBLISH) ? 1 + luck_below(more, 6) : 0;
 	for (; ins > 0; ins--)
 		add_more(s, DO_DGRAM_IN, span)->len = luck_size(more, 11);
-	/* Up to 20,000 bytes, in at most 17 pieces. */
-	for (uint64_t n = sim_has(s, SIM_CUT) ? 1 + luck_below(more, 4) : 0; n > 0; n--) {
-		static const enum deed deeds[] = {DO_DGRAM, DO_DGRAM, DO_PING, DO_DGRAM_IN};
-		enum deed deed = deeds[luck_below(more, sim_has(s, SIM_PUBLISH) ? 4 : 3)];
-		struct action *a = add_more(s, deed, span);
-
-		a->len = 1200 + luck_below(more, 18800);
-		a->n %= 6;
-	}
+	if (sim_has(s, SIM_CUT))
+		make_cut(s, span);
 	for (uint64_t n = sim_has(s, SIM_PING) ? 1 + luck_below(l, 5) : 0; n > 0; n--)
 		add(s, DO_PING, span)->len = luck_below(l, 1200);
 	for (uint64_t n = sim_has(s, SIM_DNS) ? 1 + luck_below(l, 6) : 0; n > 0; n--)
@@ -328,6 +381,8 @@ plan_make(struct sim *s)
 	if (sim_has(s, SIM_TROUBLE) && luck_in(l, 1, 4))
 		add(s, DO_ABORT, span + USEC_PER_SEC);
 	make_small_ones(s, span);
+	for (uint64_t n = sim_has(s, SIM_NAMES) ? 1 + luck_below(&s->names_luck, 5) : 0; n > 0; n--)
+		choose_named(s, &add_by(s, &s->names_luck, DO_NAMED, span)->talk);
 	if (sim_has(s, SIM_IDLE)) {
 		s->res.idle_hours++;
 		s->late_by = span + (usec_t)luck_below(l, 5 * 3600) * USEC_PER_SEC;
@@ -363,6 +418,8 @@ reload(struct sim *s, bool keep)
 	char err[256] = "";
 
 	rules_draw(&s->luck, &s->policy);
+	if (sim_has(s, SIM_NAMES))
+		names_draw(&s->names_luck, &s->policy);
 	rules_config(&s->policy, &cfg, s->rule, s->rule_text);
 	cfg.keep_flows = keep;
 	s->keep_flows |= keep;
@@ -374,6 +431,10 @@ reload(struct sim *s, bool keep)
 	if (sluice_reload(s->bed->gw, &cfg, err, sizeof(err)) < 0)
 		sim_complain(s, "reload: %s", err);
 	for (struct talk *t = s->live; t; t = t->next) {
+		if (t->named) {
+			names_reloaded(s, t);
+			continue;
+		}
 		enum plain what = t->pub.conf.published || t->script
 				      ? PLAIN_ALLOW
 				      : rules_decide(&s->policy, IP_PROTO_TCP, t->pub.tuple.remote.port);
@@ -405,6 +466,13 @@ act(struct sim *s, const struct action *a)
 		break;
 	case DO_RELOAD:
 		reload(s, a->flag);
+		break;
+	case DO_NAMED:
+		/* Some have the address from elsewhere. */
+		if (a->n % 6 == 0)
+			sim_talk(s, &a->talk);
+		else
+			guest_ask_and_talk(s, &a->talk);
 		break;
 	case DO_ABORT:
 		if (s->live && !s->live->script)

@@ -13,6 +13,8 @@ rules_decide(const struct policy_plain *p, uint8_t proto, uint16_t port)
 		bool same = r->proto == 0 || r->proto == proto ||
 			    (r->proto == IP_PROTO_ICMP && proto == IP_PROTO_ICMPV6);
 
+		if (r->names)
+			continue; /* nobody has told of another address by those */
 		if (same && (proto == IP_PROTO_ICMP || proto == IP_PROTO_ICMPV6 || r->proto == 0 ||
 			     (r->first <= port && port <= r->last)))
 			return r->what;
@@ -25,7 +27,8 @@ rules_draw(struct luck *l, struct policy_plain *p)
 {
 	static const uint8_t protos[] = {IP_PROTO_TCP, IP_PROTO_TCP, IP_PROTO_UDP, IP_PROTO_ICMP};
 
-	*p = (struct policy_plain){.none = luck_in(l, 1, 4), .n = (unsigned)luck_below(l, PLAIN_RULES + 1)};
+	*p = (struct policy_plain){.none = luck_in(l, 1, 4),
+				   .n = (unsigned)luck_below(l, PLAIN_RULES - NAMED_RULES + 1)};
 	for (unsigned i = 0; i < p->n; i++) {
 		struct plain_rule *r = &p->rule[i];
 
@@ -42,7 +45,9 @@ write_rule(const struct plain_rule *r, char text[RULE_TEXT])
 	static const char *const verb[] = {
 	    [PLAIN_ALLOW] = "allow", [PLAIN_DENY] = "deny", [PLAIN_DROP] = "drop"};
 
-	if (r->proto == IP_PROTO_ICMP)
+	if (r->names)
+		names_rule_text(r, text, RULE_TEXT);
+	else if (r->proto == IP_PROTO_ICMP)
 		snprintf(text, RULE_TEXT, "%s icmp to @any", verb[r->what]);
 	else
 		snprintf(text, RULE_TEXT, "%s %s/%u-%u to @any", verb[r->what],

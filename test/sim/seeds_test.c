@@ -47,7 +47,8 @@
 	X(answered) X(asked_tcp) X(pings) X(pongs) X(lost) X(repeated) X(late) X(spoiled) \
 	X(stalls) X(retransmitted) X(guest_retransmitted) X(probes) X(sacked) \
 	X(zero_windows) X(gso) X(v6) X(reloads) X(refused_by_policy) X(rejudged) X(kicks) \
-	X(idle_hours) X(stops) X(tls_opened) X(tls_http) X(tls_resumed) X(tls_passed) X(tls_refused) X(tls_late) \
+	X(idle_hours) X(stops) X(tls_opened) X(tls_http) X(tls_resumed) X(tls_passed) X(tls_refused) X(tls_late) X(tls_cut) \
+	X(named) X(named_whole) X(named_refused) X(names_refused) \
 	X(cut) X(joined) X(outside) X(inside) X(crowded) X(crowded_out)
 /* clang-format on */
 
@@ -308,6 +309,11 @@ tell_features(const struct shared *sh)
 	good &= happened("... taken up again, at either end", m->tls_resumed);
 	good &= happened("... that passed sealed", m->tls_passed);
 	good &= happened("... whose server was refused", m->tls_refused);
+	good &= happened("... whose server broke off, and the guest was told of no end", m->tls_cut);
+	good &= happened("conversations by name", m->named);
+	good &= happened("... whole both ways", m->named_whole);
+	good &= happened("... told that their first flight's name is refused", m->named_refused);
+	good &= happened("names that must not be asked for", m->names_refused);
 	good &= happened("datagrams in pieces that came to the host", m->cut);
 	good &= happened("... that the guest put together", m->joined);
 	good &= happened("datagrams of clients at published ports to the guest", m->outside);

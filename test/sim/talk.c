@@ -43,6 +43,21 @@ talk_of(struct sim *s, const struct addr *remote, uint16_t remote_port, uint16_t
 	return t;
 }
 
+bool
+talk_may_end(const struct sim *s, const struct talk *t)
+{
+	return tls_may_end(s, t) || names_may_end(s, t);
+}
+
+/* By the policy in force; of what has no name yet, maybe. */
+bool
+talk_may_reach(struct sim *s, struct talk *t)
+{
+	if (t->named)
+		return names_may_reach(s, t);
+	return rules_decide(&s->policy, IP_PROTO_TCP, t->pub.tuple.remote.port) == PLAIN_ALLOW;
+}
+
 /* --- beginning ------------------------------------------------------------------------------------------------ */
 
 /* May it end otherwise than complete? */
@@ -151,16 +166,16 @@ sim_talk(struct sim *s, const struct sim_talk_conf *conf)
 
 	if (conf->tls && !tls_talk(s, t))
 		t->pub.conf.tls = SIM_CLEAR;
-	enum plain say =
-	    conf->published ? PLAIN_ALLOW : rules_decide(&s->policy, IP_PROTO_TCP, t->pub.tuple.remote.port);
-	if (say != PLAIN_ALLOW) {
+	if (conf->name)
+		names_begin_talk(s, t);
+	else if (!conf->published && !talk_may_reach(s, t))
 		t->forbidden = t->disturbed = true;
-		s->res.refused_by_policy++;
-	}
+	s->res.refused_by_policy += t->forbidden;
 	sim_say(s, "begins %u: %s%s%s%s up %llu down %llu answer %d%s", t->pub.number,
 		conf->fam == FAMILY_V4 ? "v4" : "v6", conf->published ? " published" : "",
 		conf->to_self ? " loopback" : "",
-		!t->sealed                ? ""
+		t->named                  ? " by name"
+		: !t->sealed              ? ""
 		: conf->tls == SIM_OPENED ? " TLS"
 					  : " sealed TLS",
 		(unsigned long long)conf->up, (unsigned long long)conf->down, conf->answer,
@@ -194,7 +209,7 @@ talk_broke(struct sim *s, struct talk *t, const char *why)
 	if (t->pub.broken || t->pub.complete)
 		return;
 	sim_say(s, "broken %u: %s", t->pub.number, why);
-	if (!t->disturbed && tls_may_end(s, t)) {
+	if (!t->disturbed && talk_may_end(s, t)) {
 		t->disturbed = true;
 	}
 	if (!t->disturbed && sim_has(s, SIM_CROWD) && !talk_has_place(t)) {
@@ -245,6 +260,7 @@ talk_check_over(struct sim *s, struct talk *t)
 		if (t->script)
 			script_judge(s, t);
 		s->res.complete++;
+		s->res.named_whole += t->named != NULL;
 		s->res.tls_opened += t->sealed && t->pub.conf.tls == SIM_OPENED;
 		s->res.tls_passed += t->sealed && t->pub.conf.tls == SIM_SEALED;
 	}
@@ -270,7 +286,12 @@ no_text(uint8_t b)
 static size_t
 head_of(const struct talk *t, enum way way, char head[TLS_HEAD])
 {
-	return t->sealed ? tls_head(t, way, head) : 0;
+	if (t->sealed)
+		return tls_head(t, way, head);
+	if (!t->named || way != UP)
+		return 0;
+	memcpy(head, t->named->head, TLS_HEAD);
+	return t->named->nhead;
 }
 
 void
@@ -419,8 +440,7 @@ talk_found(struct sim *s, int fd, const struct endpoint *peer)
 		return;
 	c = &t->pub.conf;
 	t->dials++;
-	if (!c->published && !s->keep_flows &&
-	    rules_decide(&s->policy, IP_PROTO_TCP, t->pub.tuple.remote.port) != PLAIN_ALLOW)
+	if (!c->published && !s->keep_flows && !talk_may_reach(s, t))
 		sim_complain(s, "a connection to port %u, which the policy forbids, reached the host",
 			     peer->port);
 	/* The guest's SYN came again after the gateway had let go of the first connection, maybe in the same turn. */

@@ -53,6 +53,7 @@ struct sealed {
 /* Of a world: what its ends are configured with. */
 struct tls_world {
 	struct luck luck;
+	struct host_ops ops;
 	mbedtls_ssl_config client[2], server[3]; /* client: SIM_OPENED - 1; server: by enum sim_server */
 	mbedtls_x509_crt ca;                     /* the gateway's */
 	mbedtls_ssl_ticket_context ticket;
@@ -189,6 +190,27 @@ server_name(const struct talk *t, char name[64])
 {
 	snprintf(name, 64, "%c%u." DOMAIN, t->pub.conf.tls == SIM_SEALED ? 's' : 'o',
 		 t->pub.tuple.remote.port - TLS_PORT);
+}
+
+/* A step of TLS takes time by the gateway's own look at it, so that turns have an end: this is only ever compared with itself. */
+static usec_t
+work(struct host *h)
+{
+	static _Atomic usec_t worked;
+
+	(void)h;
+	return worked += 150;
+}
+
+void
+tls_world_work(struct sim *s)
+{
+	struct tls_world *w = s->tls;
+	struct host *h = vhost_host(s->bed->vhost);
+
+	w->ops = *h->ops;
+	w->ops.work = work;
+	h->ops = &w->ops;
 }
 
 void
@@ -455,7 +477,7 @@ tls_talk(struct sim *s, struct talk *t)
 	t->sealed = x;
 	s->tls_at[i] = t;
 	t->pub.tuple.remote.port = (uint16_t)(TLS_PORT + i);
-	t->disturbed |= t->pub.conf.server != SIM_SERVER_GOOD;
+	t->disturbed |= t->pub.conf.server != SIM_SERVER_GOOD || t->pub.conf.breaks_off;
 	if (t->pub.conf.http)
 		write_heads(x);
 	set_up(x, UP);
@@ -537,7 +559,8 @@ fails(struct sealed *x, enum way way, int rc)
 	x->end[way].failed = true;
 	snprintf(why, sizeof(why), "TLS failed at the %s's end: -0x%04x", way == UP ? "guest" : "host",
 		 (unsigned)-rc);
-	x->s->res.tls_late += way == UP && t->pub.conf.server == SIM_SERVER_GOOD;
+	x->s->res.tls_cut += way == UP && t->pub.conf.breaks_off && t->prog[DOWN].shut;
+	x->s->res.tls_late += way == UP && t->pub.conf.server == SIM_SERVER_GOOD && !t->pub.conf.breaks_off;
 	x->s->res.tls_refused += way == UP && t->pub.conf.server != SIM_SERVER_GOOD;
 	talk_broke(x->s, t, why);
 	t->prog[way].shut = t->prog[way].eof = true;
@@ -619,6 +642,9 @@ ends(struct sealed *x, enum way way)
 	struct program *p = &x->t->prog[way], *other = &x->t->prog[way == UP ? DOWN : UP];
 
 	p->eof = true;
+	if (way == UP && x->t->pub.conf.breaks_off)
+		sim_complain(x->s, "conversation %u: what broke off at the server is an end to the guest",
+			     x->t->pub.number);
 	/* Of a forbidden request the server has nothing, and the guest the refusal. */
 	if (x->t->pub.conf.http && x->t->forbidden && (way == UP ? x->refused : p->read == 0))
 		return;
@@ -687,7 +713,7 @@ write_clear(struct sealed *x, enum way way)
 	bool all = p->wrote == total && e->ends != SIM_RESETS;
 	if (!all || p->shut || (e->ends != SIM_ENDS_FIRST && !p->eof))
 		return;
-	if (mbedtls_ssl_close_notify(&end->ssl) != 0)
+	if (!(c->breaks_off && way == DOWN) && mbedtls_ssl_close_notify(&end->ssl) != 0)
 		return;
 	p->shut = true;
 	x->s->res.half_closed += !p->eof;

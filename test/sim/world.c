@@ -316,6 +316,7 @@ sim_new(const struct sim_setting *set)
 	s->host_luck.state = luck_mix(set->seed + 2);
 	s->kick_luck.state = luck_mix(set->seed + 3);
 	s->more_luck.state = luck_mix(set->seed + 4);
+	s->names_luck.state = luck_mix(set->seed + 6);
 	plan_setting(s);
 	s->conf.gateway.event = on_event;
 	s->conf.gateway.hook_ctx = s;
@@ -323,6 +324,8 @@ sim_new(const struct sim_setting *set)
 		set->configure(&s->conf, set->ctx);
 	s->bed = bed_new(&s->conf);
 	vhost_number_once(s->bed->vhost);
+	if (s->tls)
+		tls_world_work(s);
 	/* A timeout that has doubled stays so until a round trip is measured (RFC 6298 5.7), up to a minute: on so bad a
 	 * wire 120 s may pass between two that get through. */
 	s->bed->gw->tcp_conf.user_timeout = 100000 * USEC_PER_SEC;
@@ -352,14 +355,15 @@ sim_free(struct sim *s, struct sim_result *res)
 	for (unsigned i = 0; i < s->ntalk; i++) {
 		free(s->talk[i]->script);
 		tls_talk_free(s->talk[i]);
+		free(s->talk[i]->named);
 		free(s->talk[i]);
 	}
-	tls_world_free(s);
 	free(s->talk);
 	if (!bed_free(s->bed)) {
 		s->bed = NULL;
 		sim_complain(s, "host sockets are open after the gateway has gone");
 	}
+	tls_world_free(s);
 	if (res)
 		*res = s->res;
 	free(s);
@@ -389,9 +393,8 @@ end_dials(struct sim *s)
 		}
 }
 
-/* The wire does nothing but carry. */
-static bool
-is_plain(const struct sim *s)
+bool
+sim_is_plain(const struct sim *s)
 {
 	return !(s->res.has & (SIM_LOSS | SIM_DISORDER | SIM_SPOIL | SIM_STALLS));
 }
@@ -402,20 +405,28 @@ judge_dgrams(struct sim *s)
 {
 	const struct sluice *gw = s->bed->gw;
 
-	if (s->set.lenient || sim_has(s, SIM_CROWD) || s->was_reloaded || gw->count[GW_UDP_LOST] ||
-	    gw->count[GW_UDP_FULL] || gw->count[GW_UDP_EVICTED])
+	if (s->set.lenient || sim_has(s, SIM_CROWD) || s->was_reloaded)
 		return;
+	/* Sockets of the host have room for what comes at once. */
+	if (gw->count[GW_UDP_LOST] || gw->count[GW_UDP_FULL] || gw->count[GW_UDP_EVICTED])
+		sim_complain(s, "datagrams found no way: %llu, no place: %llu, one more had to go: %llu",
+			     (unsigned long long)gw->count[GW_UDP_LOST],
+			     (unsigned long long)gw->count[GW_UDP_FULL],
+			     (unsigned long long)gw->count[GW_UDP_EVICTED]);
 	for (const struct dgram *d = s->dgrams; d; d = d->next) {
-		if (d->up != (d->allowed ? d->came : 0) && (d->cut.n <= 1 || is_plain(s)))
+		/* In whatever order pieces come, and if some come twice: of all of them there is a datagram. */
+		if (d->cut.n > 1 && d->allowed && d->came > 0 && d->up == 0)
+			sim_complain(s, "all pieces of datagram %u came, and none of it to the host", d->id);
+		if (d->up != (d->allowed ? d->came : 0) && (d->cut.n <= 1 || sim_is_plain(s)))
 			sim_complain(s, "datagram %u came %u times, and %u times to the host", d->id, d->came,
 				     d->up);
-		if (d->inward && d->echoed && d->down != 1 && is_plain(s))
+		if (d->inward && d->echoed && d->down != 1 && sim_is_plain(s))
 			sim_complain(s, "a client's datagram %u came %u times to the guest", d->id, d->down);
 	}
 	if (rules_decide(&s->policy, IP_PROTO_ICMP, 0) != PLAIN_ALLOW)
 		return;
 	for (const struct ping *p = s->pings; p; p = p->next)
-		if (p->up != p->came && (p->cut.n <= 1 || is_plain(s)))
+		if (p->up != p->came && (p->cut.n <= 1 || sim_is_plain(s)))
 			sim_complain(s, "echo request %u came %u times, and %u times to the host", p->seq,
 				     p->came, p->up);
 }

@@ -50,11 +50,13 @@ enum sim_has {
 	SIM_STOP = 1 << 14,    /* the gateway goes in mid-flight */
 	SIM_CUT = 1 << 16,     /* datagrams that are longer than the link takes */
 	SIM_CROWD = 1 << 17,   /* tables and memory are small: some find no place */
-	SIM_TLS = 1 << 15,     /* connections over TLS, which the gateway opens or passes sealed */
+	SIM_NAMES =
+	    1 << 18, /* a policy with names, and conversations with those: with neither of its neighbours */
+	SIM_TLS = 1 << 15, /* connections over TLS, which the gateway opens or passes sealed */
 };
-#define SIM_CLEAN                                                                              \
-	(SIM_LOSS | SIM_DISORDER | SIM_SPOIL | SIM_STALLS | SIM_TROUBLE | SIM_STOP | SIM_TLS | \
-	 SIM_CROWD) /* as `without` */
+#define SIM_CLEAN                                                                                          \
+	(SIM_LOSS | SIM_DISORDER | SIM_SPOIL | SIM_STALLS | SIM_TROUBLE | SIM_STOP | SIM_TLS | SIM_CROWD | \
+	 SIM_NAMES) /* as `without` */
 
 struct sim;
 
@@ -100,11 +102,13 @@ struct sim_result {
 	uint64_t cut, joined; /* datagrams in pieces that came to the host; that came so to the guest */
 	uint64_t outside,
 	    inside; /* datagrams of clients at published ports that came to the guest; its answers to them */
+	/* Conversations by name: all; whole; refused by their first flight's name; names that must not be asked for. */
+	uint64_t named, named_whole, named_refused, names_refused;
 	uint64_t crowded, crowded_out; /* worlds with small tables; what there was no place for in them */
 	uint64_t reloads, refused_by_policy, rejudged, kicks, idle_hours, stops;
 	/* Connections over TLS that were opened, and in which both ends said all they had: in all, of HTTP/1, taken up again;
-	 * that passed sealed; whose server was refused; that were late with their handshake. */
-	uint64_t tls_opened, tls_http, tls_resumed, tls_passed, tls_refused, tls_late;
+	 * that passed sealed; whose server was refused; that were late with their handshake; whose server's end broke off. */
+	uint64_t tls_opened, tls_http, tls_resumed, tls_passed, tls_refused, tls_late, tls_cut;
 };
 
 /* One world from beginning to end. */
@@ -160,6 +164,8 @@ enum sim_tls {
 	SIM_OPENED, /* TLS with a server the gateway opens connections to */
 	SIM_SEALED, /* ... or does not */
 };
+/* What a conversation by name begins with. */
+enum sim_claim { SIM_CLAIMS_NOTHING, SIM_CLAIMS_HOST, SIM_CLAIMS_SNI };
 enum sim_server { SIM_SERVER_GOOD, SIM_SERVER_NOBODYS, SIM_SERVER_OTHERS }; /* whose its certificate is */
 
 struct sim_talk_conf {
@@ -175,6 +181,9 @@ struct sim_talk_conf {
 	enum sim_tls tls;         /* not published, not to_self */
 	enum sim_server server;   /* SIM_OPENED */
 	bool http;                /* a request of HTTP/1 and its response; up and down are their bodies' */
+	unsigned name, claimed;   /* SIM_NAMES: where it goes, and where it says so; 0: to an address */
+	enum sim_claim claim;
+	bool breaks_off; /* SIM_OPENED: the server's end is no end of TLS */
 };
 
 /* One TCP conversation, begun now. */
