@@ -253,8 +253,7 @@ answer_judge(struct sim *s, unsigned name, enum family fam, uint16_t id, struct 
 static void
 ask(struct sim *s, struct question *q)
 {
-	struct addr dns = s->bed->gw->stack.cfg.net[q->fam].dns;
-	struct craft c = bed_craft(s->bed, &dns);
+	struct craft c = bed_craft(s->bed, &s->dns[q->fam]);
 	uint8_t msg[QUESTION_MAX];
 	size_t len = question_write(msg, q->name, q->fam, q->id);
 
@@ -356,6 +355,8 @@ hear_ndp(struct sim *s, const struct strict *f)
 	uint8_t body[24];
 	struct wr w = wr_of(body, sizeof(body));
 
+	if (f->icmp.type == ICMP6_RA && sim_has(s, SIM_LEASE))
+		lease_hear_router(s, view_of(f->payload.p - 4, f->payload.len + 4));
 	if (f->icmp.type != ICMP6_NS || f->payload.len < 16 ||
 	    memcmp(f->payload.p, s->bed->guest[FAMILY_V6].b, 16) != 0)
 		return;
@@ -416,7 +417,11 @@ guest_hear(struct sim *s, const struct bed_frame *frame, struct talk *t)
 			gtcp_stray(s, f);
 		break;
 	case STRICT_UDP:
-		if (f->udp.sport == 53)
+		if (f->udp.sport == 67)
+			lease_hear4(s, f->payload);
+		else if (f->udp.sport == 547)
+			lease_hear6(s, f->payload);
+		else if (f->udp.sport == 53)
 			hear_answer(s, f);
 		else if (f->udp.sport >= UDP_PORT)
 			hear_dgrams(s, frame);
@@ -450,6 +455,7 @@ guest_came(struct sim *s, const struct parcel *p)
 void
 guest_act(struct sim *s)
 {
+	lease_act(s);
 	for (struct question *q = s->questions; q; q = q->next) {
 		if (q->again_at > sim_now(s))
 			continue;
@@ -470,7 +476,7 @@ guest_act(struct sim *s)
 usec_t
 guest_next(const struct sim *s)
 {
-	usec_t at = TIME_NEVER;
+	usec_t at = lease_next(s);
 
 	for (const struct question *q = s->questions; q; q = q->next)
 		at = time_min(at, q->again_at);

@@ -5,6 +5,7 @@
  *	wire.c       the way of frames between guest and gateway
  *	guest.c      the guest: what a frame is for, neighbours, datagrams, echoes, names
  *	cut.c        datagrams in pieces
+ *	lease.c      where the guest has its addresses from
  *	guest_tcp.c  its TCP
  *	talk.c       conversations: their two ends as programs, sockets of the host
  *	tls.c        ends of TLS connections
@@ -293,6 +294,22 @@ void rules_config(const struct policy_plain *p, struct sluice_config *cfg,
 #define TLS_PORT 30000u   /* of servers that speak TLS, and TLS_SERVERS of them */
 #define TLS_SERVERS 16u
 
+/* A guest's address of one family. */
+enum lease_state {
+	LEASE_NONE,
+	LEASE_REMEMBERED, /* of another network */
+	LEASE_OFFERED,
+	LEASE_HELD
+};
+struct lease {
+	enum lease_state state;
+	unsigned tries; /* of this question; 0: none is open */
+	uint32_t xid;
+	usec_t again_at; /* TIME_NEVER: in no world like this */
+	struct addr addr, server;
+	uint8_t nserver_id, server_id[16];
+};
+
 /* A flow of datagrams, by its place. */
 #define UDP_SEEN 4u
 struct udp_seen {
@@ -354,7 +371,10 @@ struct sim {
 	unsigned caused;                  /* things that came from outside in it */
 	struct action *plan;              /* the next first */
 	struct luck kick_luck, more_luck; /* more: of what came to the plan later */
-	struct luck names_luck;
+	struct luck names_luck, lease_luck;
+	struct lease lease[FAMILIES];
+	struct addr dns[FAMILIES]; /* as the guest knows them */
+	bool advertised;
 	struct udp_seen udp_seen[UDP_SEEN]; /* when the gateway rested last */
 	uint64_t evicted;
 	struct answered answered[NAMED][FAMILIES];
@@ -473,6 +493,16 @@ void names_said(struct sim *s, unsigned name, enum family fam); /* by a nameserv
 void names_answered(struct sim *s, struct question *q, unsigned rcode);
 /* Asks for the name, and then has that conversation. */
 void guest_ask_and_talk(struct sim *s, const struct sim_talk_conf *c);
+
+/* lease.c */
+void lease_begin(struct sim *s);
+void lease_hear4(struct sim *s, struct view v);
+void lease_hear6(struct sim *s, struct view v);
+void lease_hear_router(struct sim *s, struct view v);
+bool lease_is_held(const struct sim *s); /* or none is needed */
+void lease_act(struct sim *s);
+usec_t lease_next(const struct sim *s);
+void lease_finish(struct sim *s); /* time passes until they have been extended */
 
 /* script.c */
 void script_ask(struct sim *s, enum family fam, unsigned name);

@@ -42,6 +42,7 @@ static const struct more_kind {
 };
 
 #define NAMES_OFTEN 40u /* in 1,000 */
+#define LEASE_OFTEN 60u
 
 static const char *const servers[] = {"192.0.2.54", "192.0.2.53"};
 
@@ -56,6 +57,8 @@ choose_kinds(struct sim *s)
 			s->res.has |= more_kinds[i].what;
 	if (luck_in(&s->names_luck, NAMES_OFTEN, 1000))
 		s->res.has |= SIM_NAMES;
+	if (luck_in(&s->lease_luck, LEASE_OFTEN, 1000))
+		s->res.has |= SIM_LEASE;
 	s->res.has = (s->res.has | s->set.with) & ~s->set.without;
 	/* What has no place has no name to be held to; servers of TLS have names of their own. */
 	if (s->res.has & (SIM_TLS | SIM_CROWD))
@@ -255,6 +258,16 @@ choose_named(struct sim *s, struct sim_talk_conf *c)
 					: NAMED_FIRST + (unsigned)luck_below(l, NAMED);
 }
 
+/* Small bites of what has become more would take all day. */
+static void
+quicken(struct sim_end *e, uint64_t total)
+{
+	if (e->read_size)
+		e->read_size += (uint32_t)(total / 64);
+	if (e->write_size)
+		e->write_size += (uint32_t)(total / 64);
+}
+
 /* Another of its conversations speaks TLS. */
 static void
 choose_tls(struct sim *s, struct sim_talk_conf *c)
@@ -266,6 +279,8 @@ choose_tls(struct sim *s, struct sim_talk_conf *c)
 	if (luck_in(l, 1, 3)) {
 		c->up += luck_below(l, 200000);
 		c->down += luck_below(l, 200000);
+		quicken(&c->guest, c->up + c->down);
+		quicken(&c->host, c->up + c->down);
 	}
 	c->tls = luck_in(l, 1, 5) ? SIM_SEALED : SIM_OPENED;
 	if (c->tls == SIM_OPENED && luck_in(l, 1, 8))
@@ -406,7 +421,8 @@ plan_free(struct sim *s)
 usec_t
 plan_next(const struct sim *s)
 {
-	return s->plan ? s->plan->at : TIME_NEVER;
+	/* Without an address there is nothing to be done. */
+	return !s->plan ? TIME_NEVER : lease_is_held(s) ? s->plan->at : lease_next(s);
 }
 
 /* --- doing it ------------------------------------------------------------------------------------------------------------ */
@@ -484,7 +500,7 @@ act(struct sim *s, const struct action *a)
 void
 plan_act(struct sim *s)
 {
-	for (struct action *a; (a = s->plan) && a->at <= sim_now(s);) {
+	for (struct action *a; (a = s->plan) && a->at <= sim_now(s) && lease_is_held(s);) {
 		s->plan = a->next;
 		act(s, a);
 		free(a);

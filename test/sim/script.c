@@ -24,7 +24,7 @@ script_ask(struct sim *s, enum family fam, unsigned name)
 	x->up_len = len + 2;
 	t->script = x;
 	t->pub.conf.up = x->up_len;
-	t->pub.tuple.remote = (struct endpoint){s->bed->gw->stack.cfg.net[fam].dns, 53};
+	t->pub.tuple.remote = (struct endpoint){s->dns[fam], 53};
 	t->prog[DOWN] = (struct program){.shut = true, .eof = true};
 	t->pub.up = x->up_len;
 	gtcp_start(s, t);

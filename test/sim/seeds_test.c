@@ -48,7 +48,7 @@
 	X(stalls) X(retransmitted) X(guest_retransmitted) X(probes) X(sacked) \
 	X(zero_windows) X(gso) X(v6) X(reloads) X(refused_by_policy) X(rejudged) X(kicks) \
 	X(idle_hours) X(stops) X(tls_opened) X(tls_http) X(tls_resumed) X(tls_passed) X(tls_refused) X(tls_late) X(tls_cut) \
-	X(named) X(named_whole) X(named_refused) X(names_refused) \
+	X(leased) X(renewed) X(lease_refused) X(named) X(named_whole) X(named_refused) X(names_refused) \
 	X(cut) X(joined) X(outside) X(inside) X(crowded) X(crowded_out)
 /* clang-format on */
 
@@ -310,6 +310,9 @@ tell_features(const struct shared *sh)
 	good &= happened("... that passed sealed", m->tls_passed);
 	good &= happened("... whose server was refused", m->tls_refused);
 	good &= happened("... whose server broke off, and the guest was told of no end", m->tls_cut);
+	good &= happened("addresses the guest asked for and was given", m->leased);
+	good &= happened("... extended", m->renewed);
+	good &= happened("... of another network, which it was refused", m->lease_refused);
 	good &= happened("conversations by name", m->named);
 	good &= happened("... whole both ways", m->named_whole);
 	good &= happened("... told that their first flight's name is refused", m->named_refused);

@@ -317,6 +317,7 @@ sim_new(const struct sim_setting *set)
 	s->kick_luck.state = luck_mix(set->seed + 3);
 	s->more_luck.state = luck_mix(set->seed + 4);
 	s->names_luck.state = luck_mix(set->seed + 6);
+	s->lease_luck.state = luck_mix(set->seed + 7);
 	plan_setting(s);
 	s->conf.gateway.event = on_event;
 	s->conf.gateway.hook_ctx = s;
@@ -334,7 +335,9 @@ sim_new(const struct sim_setting *set)
 		vhost_fail(s->bed->vhost, set->fault[i].op, set->fault[i].nth, set->fault[i].error);
 	wire_init(s);
 	memlink_lend(s->bed->mem, s->shared, s->span);
-	guest_greet(s);
+	lease_begin(s);
+	if (lease_is_held(s))
+		guest_greet(s);
 	plan_make(s);
 	return s;
 }
@@ -434,6 +437,7 @@ judge_dgrams(struct sim *s)
 void
 sim_finish(struct sim *s)
 {
+	lease_finish(s);
 	usec_t until = sim_now(s) + PATIENCE;
 
 	while (is_waiting(s) && sim_now(s) < until && sim_step(s, until))

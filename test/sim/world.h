@@ -52,11 +52,12 @@ enum sim_has {
 	SIM_CROWD = 1 << 17,   /* tables and memory are small: some find no place */
 	SIM_NAMES =
 	    1 << 18, /* a policy with names, and conversations with those: with neither of its neighbours */
-	SIM_TLS = 1 << 15, /* connections over TLS, which the gateway opens or passes sealed */
+	SIM_LEASE = 1 << 19, /* the guest asks for its addresses, and has its leases extended */
+	SIM_TLS = 1 << 15,   /* connections over TLS, which the gateway opens or passes sealed */
 };
 #define SIM_CLEAN                                                                                          \
 	(SIM_LOSS | SIM_DISORDER | SIM_SPOIL | SIM_STALLS | SIM_TROUBLE | SIM_STOP | SIM_TLS | SIM_CROWD | \
-	 SIM_NAMES) /* as `without` */
+	 SIM_NAMES | SIM_LEASE) /* as `without` */
 
 struct sim;
 
@@ -104,6 +105,7 @@ struct sim_result {
 	    inside; /* datagrams of clients at published ports that came to the guest; its answers to them */
 	/* Conversations by name: all; whole; refused by their first flight's name; names that must not be asked for. */
 	uint64_t named, named_whole, named_refused, names_refused;
+	uint64_t leased, renewed, lease_refused; /* addresses the guest was given; again; was refused */
 	uint64_t crowded, crowded_out; /* worlds with small tables; what there was no place for in them */
 	uint64_t reloads, refused_by_policy, rejudged, kicks, idle_hours, stops;
 	/* Connections over TLS that were opened, and in which both ends said all they had: in all, of HTTP/1, taken up again;
