@@ -540,8 +540,9 @@ wrote_tcp(struct gate *g, struct gate_conn *c, struct view bytes)
 	}
 	if (c->passed + bytes.len > c->nsaid || memcmp(c->said + c->passed, bytes.p, bytes.len) != 0)
 		complain_of(g, "bytes that the guest did not say", IP_PROTO_TCP, &c->tuple.remote);
-	c->passed += bytes.len;
+	/* It is judged as what has not passed yet. */
 	gate_measure(g, c);
+	c->passed += bytes.len;
 	if (!c->inbound && c->passed > c->limit)
 		complain_of(g, "bytes that no name allows", IP_PROTO_TCP, &c->tuple.remote);
 }
