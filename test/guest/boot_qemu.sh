@@ -13,7 +13,7 @@
 #   -i FILE        the initramfs (build/guest/initramfs.cpio)
 #   -o FILE        the console is written there while the guest runs
 #   -c             the console is this terminal
-#   -l SECONDS     the whole run takes no longer (120)
+#   -l SECONDS     the whole run takes no longer (180)
 #
 # The words are the guest's own (init).  Ends with 0 if the guest said that it is done, well; otherwise what
 # is wrong and the console's last lines are on stderr.
@@ -23,7 +23,7 @@
 set -u
 export LC_ALL=C
 assets=$(realpath "$(dirname "$0")/../../build/guest")
-transport=none target='' properties='' memory=256 limit=120
+transport=none target='' properties='' memory=256 limit=180
 kernel=$assets/vmlinux initramfs=$assets/initramfs.cpio console='' terminal=''
 
 usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2; }

@@ -52,7 +52,7 @@ visit()
 	booted=$!
 	until grep -aq '^guest listens' console || ended $booted; do sleep 0.1; done
 	if grep -aq '^guest listens' console; then
-		timeout 20 socat -t 10 - TCP:127.0.0.1:9000 <part >echoed
+		timeout 60 socat -t 30 - TCP:127.0.0.1:9000 <part >echoed
 		same "$name: a published port echoes" part echoed
 	fi
 	wait $booted

@@ -29,7 +29,7 @@ guest.wait()
 with open("pair.status", "w") as to:
     to.write(str(gateway.wait(20)))
 sys.exit(guest.returncode)'
-inherited() { timeout 90 python3 -c "$pair" "$SLUICE" "$GUEST/boot_qemu.sh"; }
+inherited() { timeout 200 python3 -c "$pair" "$SLUICE" "$GUEST/boot_qemu.sh"; }
 visit 'one-off, inherited' inherited
 check 'one-off, inherited: the gateway ends by itself' 0 "$(cat pair.status)"
 account 'one-off, inherited' 1
