@@ -178,8 +178,7 @@ bool gate_must_begin(struct gate *g, uint8_t proto, const struct endpoint *to);
 bool gate_must_ask(struct gate *g, uint8_t proto, const struct endpoint *to, struct view msg);
 /* It is being asked, or was, on a socket that is still there. */
 bool gate_asks_already(const struct gate *g, struct view msg);
-/* Of a first flight that was said at once: so many bytes of it pass. */
+/* Of a first flight that was said at once: so many bytes of it pass, or the host is given it anew. */
 size_t gate_must_pass(struct gate *g, const struct gate_conn *c);
-bool gate_has_passed(struct gate *g, const struct gate_conn *c, size_t n);
 
 #endif

@@ -102,17 +102,11 @@ is_sound(const struct gate_conn *c, bool *named, struct name *n)
 	enum naive_reading got = naive_request_read(c->said, c->nsaid, &r);
 	*named = r.named;
 	*n = r.name;
-	/* What stands behind a request may spoil it. */
-	return got == NAIVE_NOT || (got == NAIVE_DONE && !r.connect && r.head == c->nsaid);
-}
-
-bool
-gate_has_passed(struct gate *g, const struct gate_conn *c, size_t n)
-{
-	const struct tcp_flow *tf = bed_tcp(g->bed, &c->tuple);
-
-	/* What is written anew is judged as it leaves. */
-	return c->passed >= n || (tf && tf->service);
+	if (got != NAIVE_DONE)
+		return got == NAIVE_NOT;
+	/* What can be read in two ways is refused: two names, two lengths, odd paths; what stands behind a request may spoil it. */
+	return !r.connect && !r.chunked && r.head == c->nsaid && r.target.len > 0 && r.target.p[0] == '/' &&
+	       !memchr(r.target.p, '%', r.target.len) && !memmem(r.target.p, r.target.len, "..", 2);
 }
 
 size_t
@@ -122,7 +116,8 @@ gate_must_pass(struct gate *g, const struct gate_conn *c)
 	struct name n;
 	bool named;
 
-	if (g->blind || g->opens || c->inbound || c->beyond || c->nsaid == 0)
+	if (g->opens || c->inbound || c->beyond || c->nsaid == 0 || !is_here(g, &c->tuple.remote) ||
+	    !is_beyond(g, &c->tuple.remote))
 		return 0;
 	/* Tunnels are looked for in all that is HTTP, and no TLS follows from a hello that breaks its protocol. */
 	if (!is_sound(c, &named, &n))

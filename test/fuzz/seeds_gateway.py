@@ -120,6 +120,8 @@ SEEDS = {
                  words(6, 1),
     "name-expires": setting(0, *NAMED) + led(A, P1, ttl=1) + open_(0, P1, HTTPS) + time(S61) + hello(0, A) + open_(1, P1, HTTPS) +
                     led(A, P1) + open_(2, P1, HTTPS) + time(S200) + open_(3, P1, HTTPS) + time(S3601) + open_(4, P1, HTTPS),
+    "name-lasts": setting(0, *NAMED) + led(A, P1, ttl=1) + time(S3) + open_(0, P1, HTTPS) + hello(0, A) + led(BA, P2, ttl=1) + time(S31) +
+                  open_(1, P2, HTTP) + request(1, BA),
     "name-cached": setting(0, *NAMED) + led(A, P1) + time(S59) + ask(A) + time(S59) + open_(0, P1, HTTPS) + hello(0, A) + time(S200) + ask(A) +
                    open_(1, P1, HTTPS) + time(S61) + open_(2, P1, HTTPS),
     "name-shared": setting(0, *NAMED) + led(A, P1) + led(BA, P1) + open_(0, P1, HTTPS) + hello(0, BA) + open_(1, P1, HTTPS) + hello(1, A) +
@@ -161,6 +163,7 @@ SEEDS = {
                   answer(P1) * 12,
     "answers": setting(0, "all") + b"".join(led(A, P1, how=1 << n) for n in range(7)) + time(S6) + led(BA, TEN) + led(CBA, P1, how=16, ttl=BAD) +
                led(XY, META, ttl=2),
+    "answers-of-another": setting(0, *NAMED) + led(A, P1, how=2, chain=BATEST) + open_(0, P1, HTTPS) + hello(0, A),
     "answers-retried": setting(0, "all") + led(A, P1, how=4) + answer(P1) + ask(BA) + answer(P1, how=8, ttl=0x20) + answer(P2) + ask(CBA) +
                        time(S1) + time(S1) + answer(P1, which=1) + answer(P1, how=1) * 17 + answer(P2),
     "chain": setting(0, *NAMED) + led(A, P1, chain=2 | GITHUB << 2) + open_(0, P1, HTTPS) + hello(0, A) + reload("none", rule("allow", "", "github.com")) +
