@@ -6,19 +6,6 @@
  */
 #include "proxy/dns_int.h"
 
-/* One message of all its pieces. */
-static struct view
-whole(struct dns_service *d, const struct packet *pkt)
-{
-	struct wr w = wr_of(d->in, sizeof(d->in));
-
-	if (pkt->npay <= 1)
-		return pkt->npay ? pkt->pay[0] : view_of(NULL, 0);
-	for (int i = 0; i < pkt->npay; i++)
-		wr_bytes(&w, pkt->pay[i].p, pkt->pay[i].len);
-	return view_of(d->in, (size_t)(w.p - d->in));
-}
-
 bool
 dns_udp_may_go_on(struct sluice *gw, const struct tuple *t, usec_t now)
 {
@@ -61,7 +48,8 @@ dns_udp_input(struct sluice *gw, struct packet *pkt, usec_t now)
 	if (!may_ask_there(gw, &from.t, pkt, now))
 		return;
 
-	struct view all = whole(gw->dns, pkt);
+	/* A datagram's payload is one view (stack/ip_input.c). */
+	struct view all = pkt->npay ? pkt->pay[0] : view_of(NULL, 0);
 	size_t piece = pkt->off.gso_type == GSO_UDP_L4 && pkt->off.gso_size ? pkt->off.gso_size : all.len;
 	for (size_t at = 0; at < all.len; at += piece)
 		dns_ask(gw, &from, view_of(all.p + at, all.len - at < piece ? all.len - at : piece), now);
