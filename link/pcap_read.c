@@ -101,7 +101,7 @@ static bool
 interface_usec(const struct pcap_interface *i, uint64_t t, usec_t *out)
 {
 	unsigned n = i->tsresol & 0x7fu;
-	uint64_t usec;
+	uint64_t usec = 0;
 
 	if (i->tsoffset > SECONDS_MAX || i->tsoffset < -SECONDS_MAX)
 		return false;

@@ -324,7 +324,7 @@ struct where {
 	char *path;       /* of the folder on the host, PATH_MAX bytes */
 };
 
-static int show(struct build *b, const struct where *w, const struct shown *n);
+static int show(struct build *b, const struct where *at, const struct shown *n);
 
 static int
 show_children(struct build *b, const struct where *w, const struct shown *n)

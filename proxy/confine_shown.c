@@ -3,6 +3,7 @@
  */
 #include "proxy/confine_shown.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -207,9 +208,10 @@ shown_add(struct shown *root, const char *path, enum shown_for what)
 	/* What a link leads to, or the link: whichever unlink(2) will be asked for. */
 	if (what == SHOWN_REMOVE && w.first)
 		w.first->write = true;
-	if (what == SHOWN_REMOVE && !w.at->folder)
+	if (what == SHOWN_REMOVE && !w.at->folder) {
+		assert(w.at->parent); /* the root is a folder */
 		w.at->parent->write = true;
-	else if (what != SHOWN_READ)
+	} else if (what != SHOWN_READ)
 		w.at->write = true;
 	return 0;
 }

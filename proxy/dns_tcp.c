@@ -10,6 +10,7 @@
  */
 #include "proxy/dns_int.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define DNS_FLIGHT 32u
@@ -107,6 +108,7 @@ put(struct tcp_flow *tf, struct dns_conn *c, const uint8_t *from, size_t len)
 	struct room room[2];
 	size_t done = 0;
 
+	assert(from);
 	if (c->secure)
 		return dns_secure_put(c->secure, from, len);
 

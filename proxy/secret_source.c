@@ -54,7 +54,7 @@ grow(struct locked *value)
 
 	if (error < 0)
 		return error;
-	if (value->used > 0)
+	if (value->p)
 		memcpy(more.p, value->p, value->used);
 	more.used = value->used;
 	locked_close(value);
