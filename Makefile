@@ -236,7 +236,9 @@ KERNEL_CALLS := socket connect bind listen accept4 getpeername getsockname getso
                 sendmmsg recv send shutdown epoll_create1 epoll_ctl epoll_wait ppoll poll eventfd timerfd_create mmap munmap madvise \
                 lstat fstat stat fchmod fcntl ioctl open read write close unlink getifaddrs syscall
 $(foreach b,release asan cov,build/$(b)/test/unit/kernel_fault_test): TEST_LIBS += $(KERNEL_CALLS:%=-Wl,--wrap=%)
-PROGRAM_CALLS := openat fopen dup2 signalfd pipe2 flock fsync mkdir renameat mprotect mlock
+PROGRAM_CALLS := openat fopen dup2 signalfd pipe2 flock fsync mkdir renameat mprotect mlock fork waitpid setsid socketpair sigaction \
+                 opendir fdopendir getcwd chdir fchdir mkdirat readlink realpath prctl unshare mount umount2 \
+                 seccomp_init seccomp_rule_add_array seccomp_load
 $(foreach b,release asan cov,build/$(b)/test/unit/start_fault_test): TEST_LIBS += $(KERNEL_CALLS:%=-Wl,--wrap=%) $(PROGRAM_CALLS:%=-Wl,--wrap=%)
 # The program as a function.
 build/%/cli/program.o: build/%/cli/main.o

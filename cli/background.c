@@ -60,7 +60,9 @@ background_ready(int fd, int nowhere, int keep_stderr)
 		dup2(nowhere, stream);
 	if (nowhere > STDERR_FILENO)
 		close(nowhere);
-	ssize_t n = write(fd, "", 1);
-	(void)n; /* a starter that is gone need not be told */
+	ssize_t n;
+	do /* a starter that is gone need not be told */
+		n = write(fd, "", 1);
+	while (n < 0 && errno == EINTR);
 	close(fd);
 }

@@ -24,6 +24,7 @@
 
 #include "cli/channel.h"
 #include "cli/drain.h"
+#include "cli/verbs.h"
 
 /* As a shell says it: POSIX sh, 2.8.2. */
 #define STATUS_NOT_FOUND 127
@@ -119,6 +120,20 @@ take_child_signal(int fd)
 	return any;
 }
 
+static int
+signals_of_children(const sigset_t *child)
+{
+	const struct log log = {.level = SLUICE_LOG_ERROR};
+	int fd = signalfd(-1, child, SFD_CLOEXEC | SFD_NONBLOCK);
+
+	if (fd >= 0)
+		return fd;
+	log_say(&log, SLUICE_LOG_ERROR,
+		"cannot be told when the command ends: %s; raise the limit of descriptors (ulimit -n)",
+		strerror(errno));
+	_exit(STATUS_CANNOT);
+}
+
 _Noreturn void
 init_run(const struct init *in)
 {
@@ -128,11 +143,10 @@ init_run(const struct init *in)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
-	/* signalfd(2) cannot fail for want of anything but descriptors; poll() ignores -1, and the end of the
-	 * channel still ends us. */
+	/* poll(2) ignores a mountinfo of -1; without the other nobody would learn of the command's end. */
 	struct pollfd fds[3] = {
 	    {.fd = in->channel, .events = POLLIN},
-	    {.fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK), .events = POLLIN},
+	    {.fd = signals_of_children(&child), .events = POLLIN},
 	    {.fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC), .events = POLLPRI},
 	};
 	pid_t command = start(in);

@@ -26,6 +26,16 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#ifdef CALLS_OF_A_PROGRAM
+#include <dirent.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#endif
+
 #define ERRORS 8
 
 enum call {
@@ -81,6 +91,43 @@ enum call {
 	CALL_RENAMEAT,
 	CALL_MPROTECT,
 	CALL_MLOCK,
+	CALL_FORK,
+	CALL_WAITPID,
+	CALL_SETSID,
+	CALL_SOCKETPAIR,
+	CALL_SIGACTION,
+	CALL_OPENDIR,
+	CALL_FDOPENDIR,
+	CALL_GETCWD,
+	CALL_CHDIR,
+	CALL_FCHDIR,
+	CALL_MKDIRAT,
+	CALL_READLINK,
+	CALL_REALPATH,
+	/* The sandbox's own. */
+	CALL_PRCTL,
+	CALL_UNSHARE,
+	CALL_MOUNT,
+	CALL_UMOUNT2,
+	CALL_CLONE,
+	CALL_CAPGET,
+	CALL_CAPSET,
+	CALL_FSOPEN,
+	CALL_FSCONFIG,
+	CALL_FSMOUNT,
+	CALL_FSPICK,
+	CALL_OPEN_TREE,
+	CALL_MOVE_MOUNT,
+	CALL_MOUNT_SETATTR,
+	CALL_PIVOT_ROOT,
+	CALL_LANDLOCK_RULESET,
+	CALL_LANDLOCK_RULE,
+	CALL_LANDLOCK_SELF,
+	CALL_SECCOMP,
+	CALL_SECCOMP_INIT,
+	CALL_SECCOMP_RULE,
+	CALL_SECCOMP_LOAD,
+	CALL_OTHER, /* of syscall(2), which nobody makes fail */
 #endif
 	CALLS,
 };
@@ -143,15 +190,51 @@ static const struct {
     [CALL_RENAMEAT] = {"renameat", false, false, {EACCES, ENOSPC}},
     [CALL_MPROTECT] = {"mprotect", false, false, {ENOMEM}},
     [CALL_MLOCK] = {"mlock", false, false, {EPERM, ENOMEM}},
+    [CALL_FORK] = {"fork", false, false, {EAGAIN, ENOMEM}},
+    [CALL_WAITPID] = {"waitpid", false, false, {EINTR, ECHILD}},
+    [CALL_SETSID] = {"setsid", false, false, {EPERM}},
+    [CALL_SOCKETPAIR] = {"socketpair", false, false, {EMFILE, ENFILE, ENOBUFS}},
+    [CALL_SIGACTION] = {"sigaction", false, false, {EINVAL}},
+    [CALL_OPENDIR] = {"opendir", false, false, {EACCES, EMFILE, ENOMEM}},
+    [CALL_FDOPENDIR] = {"fdopendir", false, false, {ENOMEM}},
+    [CALL_GETCWD] = {"getcwd", false, false, {ENOENT, EACCES}},
+    [CALL_CHDIR] = {"chdir", false, false, {ENOENT, EACCES, ENOMEM}},
+    [CALL_FCHDIR] = {"fchdir", false, false, {EACCES}},
+    [CALL_MKDIRAT] = {"mkdirat", false, false, {ENOSPC, ENOMEM}},
+    [CALL_READLINK] = {"readlink", false, false, {EACCES, EINVAL, EIO}},
+    [CALL_REALPATH] = {"realpath", false, false, {EACCES, ENOENT, ENOMEM}},
+    [CALL_PRCTL] = {"prctl", false, false, {EINVAL, EPERM}},
+    [CALL_UNSHARE] = {"unshare", false, false, {EPERM, ENOSPC, ENOMEM}},
+    [CALL_MOUNT] = {"mount", false, false, {EPERM, EINVAL, ENOMEM}},
+    [CALL_UMOUNT2] = {"umount2", false, false, {EPERM, EINVAL, EBUSY}},
+    [CALL_CLONE] = {"clone", false, false, {EAGAIN, EPERM, ENOMEM}},
+    [CALL_CAPGET] = {"capget", false, false, {EPERM}},
+    [CALL_CAPSET] = {"capset", false, false, {EPERM}},
+    [CALL_FSOPEN] = {"fsopen", false, false, {ENOSYS, EPERM, EMFILE, ENOMEM}},
+    [CALL_FSCONFIG] = {"fsconfig", false, false, {EINVAL, ENOMEM, EBUSY}},
+    [CALL_FSMOUNT] = {"fsmount", false, false, {EPERM, EMFILE, ENOMEM}},
+    [CALL_FSPICK] = {"fspick", false, false, {EPERM, EMFILE}},
+    [CALL_OPEN_TREE] = {"open_tree", false, false, {ENOSYS, EPERM, EINVAL, EMFILE, ENOENT}},
+    [CALL_MOVE_MOUNT] = {"move_mount", false, false, {EPERM, EINVAL, ENOSPC, ENOENT}},
+    [CALL_MOUNT_SETATTR] = {"mount_setattr", false, false, {ENOSYS, EPERM, EINVAL, EBUSY}},
+    [CALL_PIVOT_ROOT] = {"pivot_root", false, false, {EPERM, EINVAL, EBUSY}},
+    [CALL_LANDLOCK_RULESET] = {"landlock_create_ruleset", false, false, {ENOSYS, EOPNOTSUPP, EMFILE}},
+    [CALL_LANDLOCK_RULE] = {"landlock_add_rule", false, false, {EINVAL, ENOMEM, E2BIG}},
+    [CALL_LANDLOCK_SELF] = {"landlock_restrict_self", false, false, {EPERM, E2BIG, ENOMEM}},
+    [CALL_SECCOMP] = {"seccomp", false, false, {ENOSYS, EOPNOTSUPP, EPERM}},
+    [CALL_SECCOMP_INIT] = {"seccomp_init", false, false, {ENOMEM}},
+    [CALL_SECCOMP_RULE] = {"seccomp_rule_add", false, false, {ENOMEM}},
+    [CALL_SECCOMP_LOAD] = {"seccomp_load", false, false, {EINVAL, ENOMEM, EACCES}},
+    [CALL_OTHER] = {"syscall", false, false, {0}},
 #endif
 };
 
 static bool in_library;
-static unsigned made[CALLS], injected[CALLS];
+static unsigned injected[CALLS];
 static long mapped;        /* by the library, and not given back */
 static int closed_in_vain; /* a descriptor that was not open: -1: none */
 /* What fails: the nth call of a kind, with an error; 0: it does a part. */
-static struct kernel_fault {
+struct kernel_fault {
 	enum call call;
 	unsigned nth;
 	int error;
@@ -159,7 +242,19 @@ static struct kernel_fault {
 	bool is_stream; /* it was about a socket that keeps what it does not tell now */
 	bool
 	    flows; /* ... about one of the internet's, which Linux is asked for no more once it has told all */
-} fault;
+};
+#ifdef CALLS_OF_A_PROGRAM
+/* A program is several processes: what they share. */
+static struct in_common {
+	struct kernel_fault fault;
+	unsigned made[CALLS];
+} * in_common;
+#define fault (in_common->fault)
+#define made (in_common->made)
+#else
+static struct kernel_fault fault;
+static unsigned made[CALLS];
+#endif
 
 /* Whose descriptor is it?  For whoever includes this; called as if the library was not. */
 static void fault_is_about(int fd);
@@ -316,9 +411,111 @@ WRAP(int, CALL_MKDIR, mkdir, -1, (const char *p, mode_t m), (p, m))
 WRAP(int, CALL_RENAMEAT, renameat, -1, (int a, const char *p, int b, const char *q), (a, p, b, q))
 WRAP(int, CALL_MPROTECT, mprotect, -1, (void *p, size_t n, int w), (p, n, w))
 WRAP(int, CALL_MLOCK, mlock, -1, (const void *p, size_t n), (p, n))
+WRAP(pid_t, CALL_FORK, fork, -1, (void), ())
+WRAP(pid_t, CALL_SETSID, setsid, -1, (void), ())
+WRAP(int, CALL_SOCKETPAIR, socketpair, -1, (int d, int t, int p, int *f), (d, t, p, f))
+WRAP(int, CALL_SIGACTION, sigaction, -1, (int n, const struct sigaction *a, struct sigaction *b), (n, a, b))
+WRAP(int, CALL_CHDIR, chdir, -1, (const char *p), (p))
+WRAP(int, CALL_FCHDIR, fchdir, -1, (int fd), (fd))
+WRAP(int, CALL_MKDIRAT, mkdirat, -1, (int a, const char *p, mode_t m), (a, p, m))
+WRAP(ssize_t, CALL_READLINK, readlink, -1, (const char *p, char *to, size_t n), (p, to, n))
+WRAP(int, CALL_UNSHARE, unshare, -1, (int what), (what))
+WRAP(int, CALL_MOUNT, mount, -1,
+     (const char *from, const char *at, const char *type, unsigned long f, const void *data),
+     (from, at, type, f, data))
+WRAP(int, CALL_UMOUNT2, umount2, -1, (const char *at, int f), (at, f))
+
+/* Who does not wait is not interrupted. */
+pid_t __real_waitpid(pid_t pid, int *status, int options);
+pid_t __wrap_waitpid(pid_t pid, int *status, int options);
+pid_t
+__wrap_waitpid(pid_t pid, int *status, int options)
+{
+	return !(options & WNOHANG) && fails(CALL_WAITPID, -1) ? -1 : __real_waitpid(pid, status, options);
+}
+
+/* A call that returns a pointer. */
+#define WRAP_POINTER(type, call, name, takes, gives)                 \
+	type *__real_##name takes;                                   \
+	type *__wrap_##name takes;                                   \
+	type *__wrap_##name takes                                    \
+	{                                                            \
+		return fails(call, -1) ? NULL : __real_##name gives; \
+	}
+
+WRAP_POINTER(DIR, CALL_OPENDIR, opendir, (const char *p), (p))
+WRAP_POINTER(DIR, CALL_FDOPENDIR, fdopendir, (int fd), (fd))
+WRAP_POINTER(char, CALL_GETCWD, getcwd, (char *to, size_t n), (to, n))
+WRAP_POINTER(char, CALL_REALPATH, realpath, (const char *p, char *to), (p, to))
+WRAP_POINTER(void, CALL_SECCOMP_INIT, seccomp_init, (uint32_t action), (action))
+
+/* libseccomp says what went wrong itself. */
+struct scmp_arg_cmp;
+int __real_seccomp_load(void *filter);
+int __wrap_seccomp_load(void *filter);
+int
+__wrap_seccomp_load(void *filter)
+{
+	return is_due(CALL_SECCOMP_LOAD, -1) ? -fault.error : __real_seccomp_load(filter);
+}
+
+int __real_seccomp_rule_add_array(void *filter, uint32_t action, int nr, unsigned n,
+				  const struct scmp_arg_cmp *arg);
+int __wrap_seccomp_rule_add_array(void *filter, uint32_t action, int nr, unsigned n,
+				  const struct scmp_arg_cmp *arg);
+int
+__wrap_seccomp_rule_add_array(void *filter, uint32_t action, int nr, unsigned n,
+			      const struct scmp_arg_cmp *arg)
+{
+	return is_due(CALL_SECCOMP_RULE, -1) ? -fault.error
+					     : __real_seccomp_rule_add_array(filter, action, nr, n, arg);
+}
+
+int __real_prctl(int what, ...);
+int __wrap_prctl(int what, ...);
+int
+__wrap_prctl(int what, ...)
+{
+	unsigned long a[4];
+	va_list ap;
+
+	va_start(ap, what);
+	for (unsigned i = 0; i < 4; i++)
+		a[i] = va_arg(ap, unsigned long);
+	va_end(ap);
+	return fails(CALL_PRCTL, -1) ? -1 : __real_prctl(what, a[0], a[1], a[2], a[3]);
+}
 #endif
 
-/* Only pidfd_open(2) comes so from the library. */
+/* Which of them comes so. */
+static enum call
+call_of(long number)
+{
+#ifdef CALLS_OF_A_PROGRAM
+	static const struct {
+		long number;
+		enum call call;
+	} known[] = {
+	    {SYS_clone, CALL_CLONE},     {SYS_capget, CALL_CAPGET},
+	    {SYS_capset, CALL_CAPSET},   {SYS_pivot_root, CALL_PIVOT_ROOT},
+	    {SYS_seccomp, CALL_SECCOMP}, {428, CALL_OPEN_TREE},
+	    {429, CALL_MOVE_MOUNT},      {430, CALL_FSOPEN},
+	    {431, CALL_FSCONFIG},        {432, CALL_FSMOUNT},
+	    {433, CALL_FSPICK},          {434, CALL_PIDFD_OPEN},
+	    {442, CALL_MOUNT_SETATTR},   {444, CALL_LANDLOCK_RULESET},
+	    {445, CALL_LANDLOCK_RULE},   {446, CALL_LANDLOCK_SELF},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i].number == number)
+			return known[i].call;
+	return CALL_OTHER;
+#else
+	(void)number; /* only pidfd_open(2) comes so from the library */
+	return CALL_PIDFD_OPEN;
+#endif
+}
+
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 long
@@ -331,7 +528,7 @@ __wrap_syscall(long number, ...)
 	for (unsigned i = 0; i < 6; i++)
 		a[i] = va_arg(ap, long);
 	va_end(ap);
-	return fails(CALL_PIDFD_OPEN, -1) ? -1 : __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	return fails(call_of(number), -1) ? -1 : __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 /* --- what is taken and given back ------------------------------------------------------------------------------------------- */
