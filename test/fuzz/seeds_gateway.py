@@ -39,8 +39,14 @@ def rule(action, proto, target, also=None, ingress=False):
                   128 | TARGETS.index(also) if also else 0])
 
 
+def both(low, table, high):
+    """A byte that says both: the entry of a table by its remainder, and what is above so many."""
+    return next(high + n for n in range(table) if (high + n) % table == low)
+
+
 def asks(action, scheme, target, path="", method=""):
-    return bytes([ACTIONS[action] | 8, SCHEMES.index(scheme) + 16 * METHODS.index(method), TARGETS.index(target), PATHS.index(path)])
+    what = both(SCHEMES.index(scheme), len(SCHEMES), 16 * METHODS.index(method))
+    return bytes([ACTIONS[action] | 8, what, TARGETS.index(target), PATHS.index(path)])
 
 
 def policy(profile, *rules, floor=None):
@@ -79,7 +85,7 @@ def default(n): return bytes([DEFAULT, n])
 
 
 def request(slot, host_=A, method=0, path=0, form=0, more=0, body=0, cut=0):
-    return bytes([REQUEST, slot, method | path << 5, host_, form, more | body << 3, cut])
+    return bytes([REQUEST, slot, both(method, 6, path << 5), host_, form, more | body << 3, cut])
 
 
 def answer(addr, *more, how=0, chain=0, ttl=0, which=0):
