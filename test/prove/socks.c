@@ -114,6 +114,20 @@ frames(void)
 	}
 }
 
+/* A length alone: what is waited for is no more than a frame can have, which is more than any input here. */
+static void
+announced(void)
+{
+	struct rd r = rd_of(view_of(INPUT_END - STREAM_HLEN, STREAM_HLEN));
+	struct view frame;
+	uint32_t len;
+
+	if (stream_parse(&r, &frame, &len) == STREAM_PARTIAL) {
+		//@ check announced: STREAM_FRAME_MIN <= len <= FRAME_MAX;
+		;
+	}
+}
+
 int
 main(void)
 {
@@ -124,5 +138,6 @@ main(void)
 	a.b[0] = 0x20;
 	conversation(&a, SOCKS_OUT_MAX);
 	frames();
+	announced();
 	return 0;
 }
