@@ -231,7 +231,7 @@ struct sluice { /* "the gateway" */
 	struct pcapng pcap;
 	bool capturing;
 	unsigned confined; /* parts of sluice_confine() that hold */
-	bool tapped; /* every frame is shown: to the capture, the frame hook or both */
+	bool tapped;       /* every frame is shown: to the capture, the frame hook or both */
 	uint64_t memory_peak;
 	void (*log)(void *ctx, enum sluice_log_level level, const char *line);
 	void *log_ctx;

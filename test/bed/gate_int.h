@@ -20,7 +20,8 @@ void gate_append(uint8_t **to, size_t *n, size_t *room, struct view bytes);
 unsigned gate_names(const struct gate *g, const struct addr *a, struct name *out, unsigned max);
 struct naive_policy gate_naive(const struct gate *g, bool told);
 /* The mildest of all readings; proofs count as evidence. */
-enum verdict gate_mildest(struct gate *g, const struct policy_question *q, const struct name *proof, unsigned n);
+enum verdict gate_mildest(struct gate *g, const struct policy_question *q, const struct name *proof,
+			  unsigned n);
 /* The sternest, without any. */
 enum verdict gate_strictest(struct gate *g, const struct policy_question *q);
 /* The question about one of the guest's connections. */
