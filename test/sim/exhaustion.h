@@ -207,4 +207,22 @@ usec_t siege_far_next(const struct siege *s);
 /* One round trip from now the far end of this socket looks at what has come. */
 void siege_far_later(struct siege *s, int fd);
 
+/* --- exhaustion_tls.c ------------------------------------------------------------------------------------------- */
+
+/* One connection over TLS at a time, to port 443: a question, its echo, and the end.  now: seconds, the first there are. */
+struct siege_tls_done {
+	uint64_t begun;
+	struct siege_times took;
+};
+struct siege_tls *siege_tls_new(uint64_t now);
+void siege_tls_attach(struct siege_tls *t, struct siege *s);
+void siege_tls_free(struct siege_tls *t);
+const char *siege_tls_roots(
+    const struct siege_tls *t); /* the file of its servers' authority, for the gateway */
+const struct siege_tls_done *siege_tls_done(const struct siege_tls *t);
+void siege_tls_begin(struct siege_tls *t);
+void siege_tls_run(struct siege_tls *t); /* before every turn */
+bool siege_tls_hears(struct siege_tls *t, const struct bed_frame *f);
+void siege_tls_far(struct siege_tls *t, int fd); /* of far_does, at port 443 */
+
 #endif

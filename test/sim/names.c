@@ -97,8 +97,10 @@ outcomes(const struct policy_plain *p, uint16_t port, unsigned claim, unsigned e
 			may |= r->what != PLAIN_ALLOW || known ? BIT(r->what) : 0;
 			continue;
 		}
+		if (!r->names)
+			return may | BIT(r->what);
 		bool claimed = claim == CLAIM_NOBODY ? known : r->names & BIT(claim);
-		if (!r->names || (claimed && (known || r->what != PLAIN_ALLOW)))
+		if (claimed && (known || r->what != PLAIN_ALLOW))
 			return may | BIT(r->what);
 	}
 	return may | BIT(p->none ? PLAIN_DENY : PLAIN_ALLOW);

@@ -5,6 +5,7 @@
  * timers: keep-alives, router advertisements, TTLs, idle flows, TIME-WAIT, another resolv.conf every day.  The clock crosses 2^32
  * milliseconds, 2^31 and 2^32 seconds in the middle of them, one each run; that of sequence numbers wraps every 4.8 hours.
  */
+#include "stack/dhcp_wire.h"
 #include "test/sim/exhaustion_kit.h"
 
 #define HOUR (3600 * USEC_PER_SEC)
@@ -12,9 +13,13 @@
 #define DAYS (30 / (int)SCALE)
 #define KEEPALIVE (7200 * USEC_PER_SEC)
 #define RA_INTERVAL (1800 * USEC_PER_SEC)
-#define LATE (3 * USEC_PER_MSEC) /* the longest turn there may be meanwhile */
+#define LATE \
+	(6 * \
+	 USEC_PER_MSEC) /* the longest turn there may be meanwhile: TURN_WORK twice, and what else there is */
+#define TLS_EVERY (20 * USEC_PER_SEC)
 #define IDLERS 24u
 #define IDLER_FIRST 5000u
+#define LEASE_HALF 43200u  /* seconds */
 #define GROWTH (64u << 10) /* of the heap: what malloc() keeps */
 
 static const struct sluice_publish published[] = {
@@ -31,7 +36,11 @@ static struct idler {
 } idler[IDLERS];
 
 static struct soak {
-	usec_t second, reload, client, day; /* when the next of each is due */
+	usec_t second, reload, client, day, tls, lease; /* when the next of each is due */
+	struct siege_tls *opened_tls;
+	uint32_t xid;
+	unsigned leases;
+	usec_t leased_first, leased_last;
 	unsigned reloads, clients, refused, days, names, advertised;
 	usec_t advertised_at, advertised_first, worst_advertised, worst_probe;
 	uint64_t opened, closed, udp_sent, udp_back, pings;
@@ -53,6 +62,9 @@ configure(struct bed_conf *c)
 	c->gateway.publish = published;
 	c->gateway.npublish = 1;
 	c->gateway.event = on_event;
+	soak.opened_tls = siege_tls_new((uint64_t)(c->start / USEC_PER_SEC));
+	c->gateway.intercept = true;
+	c->gateway.tls_roots = siege_tls_roots(soak.opened_tls);
 }
 
 /* --- the guest ------------------------------------------------------------------------------------------------------ */
@@ -110,6 +122,40 @@ hears_advertisement(struct siege *s, usec_t at)
 	soak.advertised++;
 }
 
+/* The guest extends its lease as soon as it is half over (RFC 2131 4.4.5), and that is at the same time every day. */
+static void
+asks_for_its_lease(struct siege *s)
+{
+	struct craft c = bed_craft(s->bed, &s->bed->gateway[FAMILY_V4]);
+	struct dhcp q = {.type = DHCP_REQUEST,
+			 .xid = ++soak.xid,
+			 .chaddr = s->bed->wire.guest,
+			 .ciaddr = s->bed->guest[FAMILY_V4],
+			 .max_size = 1500};
+	uint8_t msg[1500], buf[FRAME_MAX];
+	struct wr w = wr_of(msg, sizeof(msg));
+
+	dhcp_emit(&w, &q);
+	bed_push(s->bed, buf,
+		 craft_udp(buf, &c, DHCP_CLIENT_PORT, DHCP_SERVER_PORT, view_of(msg, (size_t)(w.p - msg))));
+}
+
+static void
+hears_its_lease(struct siege *s, const struct bed_frame *f)
+{
+	struct dhcp a;
+
+	if (!dhcp_parse(f->is.payload, &a) || a.type != DHCP_ACK || a.xid != soak.xid ||
+	    !addr_eq(&a.yiaddr, &s->bed->guest[FAMILY_V4]) || a.t1 != LEASE_HALF) {
+		siege_complain(s, "a lease was not extended as it was the first time");
+		return;
+	}
+	if (soak.leases++ == 0)
+		soak.leased_first = siege_now(s);
+	soak.leased_last = siege_now(s);
+	soak.lease += (usec_t)a.t1 * USEC_PER_SEC;
+}
+
 /* A server in the guest, of a client of the published port: one segment back, and the end. */
 static void
 serves(struct siege *s, const struct bed_frame *f)
@@ -138,7 +184,11 @@ static void
 hears(struct siege *s, const struct bed_frame *f, void *ctx)
 {
 	(void)ctx;
-	if (f->is.kind == STRICT_NDP && f->bytes[54] == 134) {
+	if (siege_tls_hears(soak.opened_tls, f))
+		return;
+	if (f->is.kind == STRICT_UDP && f->is.udp.sport == DHCP_SERVER_PORT) {
+		hears_its_lease(s, f);
+	} else if (f->is.kind == STRICT_NDP && f->bytes[54] == 134) {
 		hears_advertisement(s, f->at);
 	} else if (f->is.kind == STRICT_TCP && f->is.tcp.dport == 80) {
 		serves(s, f);
@@ -247,7 +297,16 @@ each(struct siege *s, void *ctx)
 		soak.day += DAY;
 		soak.days++;
 	}
-	s->each_at = time_min(time_min(soak.second, soak.reload), soak.day);
+	if (now >= soak.tls) {
+		siege_tls_begin(soak.opened_tls);
+		soak.tls += soak.calm ? DAY : TLS_EVERY;
+	}
+	if (now >= soak.lease && soak.xid == soak.leases)
+		asks_for_its_lease(s);
+	siege_tls_run(soak.opened_tls);
+	s->each_at = time_min(time_min(soak.second, soak.reload), time_min(soak.day, soak.tls));
+	if (soak.xid == soak.leases)
+		s->each_at = time_min(s->each_at, soak.lease);
 	if (!soak.calm)
 		s->each_at = time_min(s->each_at, soak.client);
 }
@@ -326,14 +385,26 @@ a_flow_has_its_time(struct siege *s)
 }
 
 static void
+far_does(struct siege *s, int fd, uint16_t port, void *ctx)
+{
+	(void)s;
+	(void)ctx;
+	if (port == 443)
+		siege_tls_far(soak.opened_tls, fd);
+}
+
+static void
 an_hour(struct siege *s)
 {
+	const struct siege_tls_done *tls = siege_tls_done(soak.opened_tls);
+
 	s->talk.pause = 50 * USEC_PER_MSEC;
 	s->fresh.every = 100 * USEC_PER_MSEC;
 	s->talk.mute = s->fresh.mute = false;
 	s->fresh.names = true;
 	s->fresh.ask_at = siege_now(s);
-	soak.second = soak.reload = soak.client = siege_now(s);
+	soak.second = soak.reload = soak.client = soak.lease = siege_now(s);
+	soak.tls = siege_now(s) + 7 * USEC_PER_SEC;
 	soak.day = siege_now(s) + DAY;
 	another_resolv_conf(s);
 	s->each = each;
@@ -350,6 +421,13 @@ an_hour(struct siege *s)
 	assert_in_range(soak.served, soak.clients - 2, soak.clients);
 	assert_in_range(soak.udp_back, soak.udp_sent - 2, soak.udp_sent);
 	assert_in_range(s->longest.time, 1, LATE);
+	print_message("%llu connections over TLS, opened; %.1f ms at most\n", (unsigned long long)tls->took.n,
+		      (double)tls->took.worst / 1000);
+	assert_in_range(tls->took.n, tls->begun - 1, tls->begun);
+	assert_in_range(tls->begun, HOUR / SCALE / TLS_EVERY - 1, HOUR / SCALE / TLS_EVERY + 1);
+	assert_in_range(tls->took.worst, 4 * RTT, 20 * RTT);
+	assert_int_equal(siege_counted(s, GW_TLS_OPENED), tls->begun);
+	assert_int_equal(soak.leases, 1);
 }
 
 static void
@@ -362,6 +440,8 @@ thirty_days(struct siege *s)
 	soak.calm = true;
 	soak.second = siege_now(s) + HOUR;
 	soak.reload = siege_now(s) + DAY;
+	soak.tls = siege_now(s) + 3 * HOUR;
+	uint64_t opened = siege_tls_done(soak.opened_tls)->took.n;
 	siege_until(s, siege_now(s) + HOUR);
 	uint64_t heap = siege_heap(s), pool = gw->pool.used;
 	uint32_t files = gw->files;
@@ -391,6 +471,11 @@ thirty_days(struct siege *s)
 	assert_in_range(soak.advertised_at - soak.advertised_first - (soak.advertised - 1) * RA_INTERVAL, 0,
 			USEC_PER_SEC);
 	assert_in_range(soak.days, DAYS, DAYS + 1);
+	assert_in_range(soak.leases, 2 * DAYS - 1, 2 * DAYS + 2);
+	usec_t drift =
+	    soak.leased_last - soak.leased_first - (usec_t)(soak.leases - 1) * LEASE_HALF * USEC_PER_SEC;
+	assert_in_range(drift + LATE, 0, 2 * LATE);
+	assert_int_equal(siege_tls_done(soak.opened_tls)->took.n, opened + DAYS);
 }
 
 static void
@@ -399,6 +484,8 @@ a_month_from(usec_t start)
 	memset(&soak, 0, sizeof(soak));
 	siege = siege_new(&(struct siege_conf){.rtt = RTT, .start = start, .configure = configure});
 	siege->stranger = hears;
+	siege->far_does = far_does;
+	siege_tls_attach(soak.opened_tls, siege);
 	siege_calm(siege, CALM);
 	open_idlers(siege);
 	an_hour(siege);
@@ -411,6 +498,8 @@ a_month_from(usec_t start)
 	assert_in_range(siege->talk.took.worst, 1, siege->calm.worst + LATE);
 	assert_string_equal(siege_free(siege), "");
 	siege = NULL;
+	siege_tls_free(soak.opened_tls);
+	soak.opened_tls = NULL;
 }
 
 /* The middle of the month is when a count of this many units has its highest bit turned. */
