@@ -741,6 +741,72 @@ many_questions_in_small_pieces(void **state)
 	end_intercept();
 }
 
+/* The guest asks often for what has a long answer, and reads none of it: more than a ring holds is queued. */
+static struct conn *
+one_that_does_not_read(unsigned questions, uint64_t *bytes)
+{
+	static const char *many[100];
+	static char text[100][ADDR_TEXT];
+	char own[ADDR_TEXT];
+
+	for (uint32_t i = 0; i < 100; i++) {
+		struct addr a = addr_v4(0x5db80000 + i);
+
+		many[i] = addr_text(&a, text[i]);
+	}
+	conf.gateway.max_ring = 4096;
+	begin_guest();
+	struct endpoint dns = dns_at(FAMILY_V4);
+	struct conn *c = guest_connects(1000, addr_text(&dns.addr, own), NULL);
+	guest_asks(c, 0, "resolver.example");
+	int fd = server_fd(HOST_UDP, SERVER_A, 0);
+	server_sends(fd, answer_to(server_hears(fd), 0x8180, many, 100, 3600));
+	pump();
+	*bytes = c->guest_had * (questions + 1);
+	assert_int_equal(guest_is_told(c, 0).answers, 100);
+	c->p.wnd = 0;
+	for (unsigned i = 1; i <= questions; i++)
+		guest_asks(c, (uint16_t)i, "resolver.example");
+	assert_true(bed->gw->dns->queued > 0);
+	return c;
+}
+
+static void
+answers_wait_for_one_that_reads_late(void **state)
+{
+	uint64_t bytes;
+
+	(void)state;
+	struct conn *c = one_that_does_not_read(12, &bytes);
+	assert_true(c->guest_had < bytes / 2);
+	c->p.wnd = 65535;
+	peer_send(&c->p, TCP_ACK, NULL, 0);
+	pump();
+	assert_int_equal(c->guest_had, bytes);
+	assert_int_equal(bed->gw->dns->queued, 0);
+	/* And it is served as before. */
+	c->nheard = 0;
+	guest_asks(c, 99, "x.evil.example");
+	assert_int_equal(guest_is_told(c, 99).rcode, DNS_NXDOMAIN);
+	end_intercept();
+}
+
+static void
+one_that_never_reads_is_let_go(void **state)
+{
+	uint64_t bytes;
+
+	(void)state;
+	struct conn *c = one_that_does_not_read(12, &bytes);
+	wait_for(31 * USEC_PER_SEC);
+	pump();
+	assert_int_equal(open_flows(FLOW_TCP), 0);
+	assert_int_equal(bed->gw->dns->queued, 0);
+	assert_int_equal(bed->gw->intercept->open, 0);
+	assert_true(c->rst);
+	end_intercept();
+}
+
 static void
 silent_guests_are_let_go(void **state)
 {
@@ -788,6 +854,8 @@ main(void)
 	    GUEST(others_are_refused),
 	    GUEST(without_interception_it_stays_refused),
 	    GUEST(many_questions_in_small_pieces),
+	    GUEST(answers_wait_for_one_that_reads_late),
+	    GUEST(one_that_never_reads_is_let_go),
 	    GUEST(silent_guests_are_let_go),
 	};
 
