@@ -52,8 +52,10 @@ gate_must_ask(struct gate *g, uint8_t proto, const struct endpoint *to, struct v
 		return false;
 	for (uint8_t i = 0; i < NAMES_ASKED; i++)
 		known |= name_parse(gate_name(i), strlen(gate_name(i)), &ordinary) && name_eq(&n, &ordinary);
-	/* "Any" and zones are not passed on. */
-	if (!known || m.type > 250 || m.class != 1)
+	/* "Any" and zones are not passed on, nor are addresses wanted of a family that is off. */
+	const struct stack_net *net = g->bed->gw->stack.cfg.net;
+	if (!known || m.type > 250 || m.class != 1 || (m.type == 28 && !net[FAMILY_V6].on) ||
+	    (m.type == 1 && !net[FAMILY_V4].on))
 		return false;
 	return gate_may_ask(g, proto, &n) && (ours || gate_would(g, proto, to, true) == VERDICT_ALLOW);
 }

@@ -46,7 +46,7 @@ struct run {
 	struct bed_conf conf;
 	struct bed *bed;
 	struct gate *gate;
-	struct gate_rules rules, before; /* the gateway borrows the latter until it has taken the former */
+	struct gate_rules rules;
 	struct guest_conn conn[SLOTS];
 	bool clean; /* nothing hinders */
 	bool more;  /* this record gets no turn of its own */
