@@ -554,7 +554,7 @@ struct sluice_route {
 	size_t size;
 	const char *bind;   /* local address, of the target's family */
 	const char *device; /* SO_BINDTODEVICE: an interface's name */
-	uint32_t mark;      /* SO_MARK; needs CAP_NET_ADMIN */
+	uint32_t mark;      /* SO_MARK; needs CAP_NET_RAW, before Linux 5.17 CAP_NET_ADMIN */
 	const char *
 	    target; /* "ADDR:PORT", "[ADDR]:PORT": go there instead.  Ping: the same family, no port needed */
 	const char
@@ -698,7 +698,8 @@ struct sluice_confine {
 	/* Every thread of the process, and not this one and those it starts from now on alone.  Where there are others, not
 	 * all of it can be had (capabilities, files, the view): call it before they are started. */
 	bool all_threads;
-	/* The connect hook gives a mark or a device: what that wants is kept (CAP_NET_ADMIN, CAP_NET_RAW). */
+	/* The connect hook gives a mark or a device: what that wants is kept (CAP_NET_RAW; before Linux 5.17
+	 * CAP_NET_ADMIN, too, by which routes can be changed). */
 	bool ways;
 	/* Paths that may still be read, files or directories with all that is or will be beneath them; and directories
 	 * beneath which files may be made, written and removed, or files that may be written.  Files and sockets that may be

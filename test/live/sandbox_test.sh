@@ -10,6 +10,9 @@ landlock=$(python3 -c 'import ctypes; print(ctypes.CDLL(None).syscall(444, None,
 [ "$landlock" -ge 1 ] || echo 'skip files - this kernel has no Landlock'
 # Sanitizers look into their own process at its end, and are let.
 sanitized=$(nm "$SLUICE" 2>/dev/null | grep -c ' T __asan_init\| U __asan_init')
+# A build that counts what was reached writes that when it ends: there is a folder more, and calls to write in it.
+counted=$(nm "$SLUICE" 2>/dev/null | grep -c ' T __gcov_dump')
+[ "$counted" = 0 ] || echo 'skip some of the root - a build that counts writes where it was built'
 # Where no process may be traced, nothing can be tried from inside.
 [ "$(uname -m)" = x86_64 ] || sanitized=1
 
@@ -58,13 +61,13 @@ viewed "$gateway" && view=1 || view=0
 mounts_of() { awk '$4 != "/file" && $4 != "/folder" { print $5 }' "/proc/$1/mountinfo" | sort -u | paste -sd ' '; }
 if [ "$view" = 1 ]; then
 	contains 'a root of its own' ' a root of its own,' "$(grep confined: guest.err)"
-	check 'in it are the folders that are named, and nothing of what the host has mounted' '/ /etc /mnt /run /run/live' "$(mounts_of "$gateway")"
+	[ "$counted" = 1 ] || check 'in it are the folders that are named, and nothing of what the host has mounted' '/ /etc /mnt /run /run/live' "$(mounts_of "$gateway")"
 	# The mount, or its filesystem; the pid file goes from its folder.
-	check 'nothing on it can be written to, run from or be a device' 0 \
+	[ "$counted" = 1 ] || check 'nothing on it can be written to, run from or be a device' 0 \
 		"$(awk '$6 !~ /nosuid,nodev,noexec/ || ($6 !~ /^ro/ && $NF !~ /^ro/ && $5 != "/run/live")' "/proc/$gateway/mountinfo" | wc -l)"
 	check 'what is beside them is covered' '0 0' "$(stat -c '%s %a' "/proc/$gateway/root/etc/passwd")"
 	check 'a folder too' '' "$(ls -A "/proc/$gateway/root/run/netns")"
-	check 'there is no /proc' 'etc mnt run' "$(ls -A "/proc/$gateway/root" | paste -sd ' ')"
+	[ "$counted" = 1 ] || check 'there is no /proc' 'etc mnt run' "$(ls -A "/proc/$gateway/root" | paste -sd ' ')"
 fi
 served() { local p; for p in 7001 7002 7003 7004 7005 7006 7007; do reaches $p && echo -n "$p "; done; }
 check 'it serves' '7001 7002 7003 7004 ' "$(served)"
@@ -203,7 +206,7 @@ contains 'and it is said' 'confined: no privileges, no system calls but a gatewa
 check 'what its starter had open is closed' '' "$(readlink /proc/$user/fd/[789] | paste -sd ' ')"
 check 'a folder in place of a standard stream is nothing' /dev/null "$(readlink /proc/$user/fd/0)"
 if viewed "$user"; then
-	check 'an ordinary user has a root of its own, too' "/ /run/live/user /run/systemd/resolve" "$(mounts_of "$user")"
+	[ "$counted" = 1 ] || check 'an ordinary user has a root of its own, too' "/ /run/live/user /run/systemd/resolve" "$(mounts_of "$user")"
 	check 'in a user namespace, where it is who it was' '1234 1234 1' "$(tr -s ' ' <"/proc/$user/uid_map" | sed 's/^ //')"
 else
 	contains 'a root of its own: why not' "names of the host's files can be seen: " "$(cat user.err)"
@@ -267,7 +270,14 @@ wait "$looked"
 # The folder stays: what a host makes anew after the start has a name that is new.
 prepare() { rm -rf /run/other/* && echo known >/run/other/secret && echo x >/run/other/file; }
 # attack NAME PID: what got through, by name
-attack() { prepare; soon "$TOOLS/inject" "$2" >"attack.$1"; sed -n 's/ allowed.*//p' "attack.$1" | paste -sd ' '; }
+attack()
+{
+	local own=none
+	[ "$counted" = 0 ] || own=mkdir
+	prepare
+	soon "$TOOLS/inject" "$2" >"attack.$1"
+	sed -n 's/ allowed.*//p' "attack.$1" | grep -vx "$own" | paste -sd ' '
+}
 tried() { wc -l <"attack.$1"; }
 
 if [ "$sanitized" = 0 ]; then

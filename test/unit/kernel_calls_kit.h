@@ -298,6 +298,9 @@ fails(enum call c, int fd)
 	return true;
 }
 
+/* How many arguments there are is known to who calls: others are passed on as they happen to be. */
+#define BEYOND_ARGUMENTS __attribute__((no_sanitize_address))
+
 /* A call that returns -1 and errno. */
 #define WRAP(type, call, name, fd, takes, gives)                         \
 	type __real_##name takes;                                        \
@@ -473,7 +476,7 @@ __wrap_seccomp_rule_add_array(void *filter, uint32_t action, int nr, unsigned n,
 
 int __real_prctl(int what, ...);
 int __wrap_prctl(int what, ...);
-int
+BEYOND_ARGUMENTS int
 __wrap_prctl(int what, ...)
 {
 	unsigned long a[4];
@@ -518,7 +521,7 @@ call_of(long number)
 
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
-long
+BEYOND_ARGUMENTS long
 __wrap_syscall(long number, ...)
 {
 	long a[6];
