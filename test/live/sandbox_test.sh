@@ -61,13 +61,13 @@ viewed "$gateway" && view=1 || view=0
 mounts_of() { awk '$4 != "/file" && $4 != "/folder" { print $5 }' "/proc/$1/mountinfo" | sort -u | paste -sd ' '; }
 if [ "$view" = 1 ]; then
 	contains 'a root of its own' ' a root of its own,' "$(grep confined: guest.err)"
-	[ "$counted" = 1 ] || check 'in it are the folders that are named, and nothing of what the host has mounted' '/ /etc /mnt /run /run/live' "$(mounts_of "$gateway")"
+	[ "$counted" != 0 ] || check 'in it are the folders that are named, and nothing of what the host has mounted' '/ /etc /mnt /run /run/live' "$(mounts_of "$gateway")"
 	# The mount, or its filesystem; the pid file goes from its folder.
-	[ "$counted" = 1 ] || check 'nothing on it can be written to, run from or be a device' 0 \
+	[ "$counted" != 0 ] || check 'nothing on it can be written to, run from or be a device' 0 \
 		"$(awk '$6 !~ /nosuid,nodev,noexec/ || ($6 !~ /^ro/ && $NF !~ /^ro/ && $5 != "/run/live")' "/proc/$gateway/mountinfo" | wc -l)"
 	check 'what is beside them is covered' '0 0' "$(stat -c '%s %a' "/proc/$gateway/root/etc/passwd")"
 	check 'a folder too' '' "$(ls -A "/proc/$gateway/root/run/netns")"
-	[ "$counted" = 1 ] || check 'there is no /proc' 'etc mnt run' "$(ls -A "/proc/$gateway/root" | paste -sd ' ')"
+	[ "$counted" != 0 ] || check 'there is no /proc' 'etc mnt run' "$(ls -A "/proc/$gateway/root" | paste -sd ' ')"
 fi
 served() { local p; for p in 7001 7002 7003 7004 7005 7006 7007; do reaches $p && echo -n "$p "; done; }
 check 'it serves' '7001 7002 7003 7004 ' "$(served)"
@@ -206,7 +206,7 @@ contains 'and it is said' 'confined: no privileges, no system calls but a gatewa
 check 'what its starter had open is closed' '' "$(readlink /proc/$user/fd/[789] | paste -sd ' ')"
 check 'a folder in place of a standard stream is nothing' /dev/null "$(readlink /proc/$user/fd/0)"
 if viewed "$user"; then
-	[ "$counted" = 1 ] || check 'an ordinary user has a root of its own, too' "/ /run/live/user /run/systemd/resolve" "$(mounts_of "$user")"
+	[ "$counted" != 0 ] || check 'an ordinary user has a root of its own, too' "/ /run/live/user /run/systemd/resolve" "$(mounts_of "$user")"
 	check 'in a user namespace, where it is who it was' '1234 1234 1' "$(tr -s ' ' <"/proc/$user/uid_map" | sed 's/^ //')"
 else
 	contains 'a root of its own: why not' "names of the host's files can be seen: " "$(cat user.err)"
