@@ -268,9 +268,9 @@ negative_cache(void **state)
 
 /* The host has accepted another of the guest's: no handshake is begun with it. */
 static void
-refused_unasked(uint16_t sport)
+refused_unasked(uint16_t sport, const char *name)
 {
-	struct conn *c = connect_tls(sport, &(struct far_options){.name = NAME});
+	struct conn *c = connect_tls(sport, &(struct far_options){.name = name});
 
 	pump();
 	assert_int_equal(tls_end_peer_alert(c->guest), TLS_ALERT_INTERNAL);
@@ -304,16 +304,42 @@ costly_keys_are_remembered(void **state)
 		rules("all", NULL);
 		begin();
 		has_been_tried(1000, &(struct far_options){.name = NAME, .identity = &k.id});
-		refused_unasked(1001);
+		refused_unasked(1001, NAME);
 		open_tls_to(1002, &(struct far_options){.name = "other.example"});
 		wait_for(BAD_TIME + 1);
 		has_been_tried(1003, &(struct far_options){.name = NAME, .identity = &k.id});
-		refused_unasked(1004);
+		refused_unasked(1004, NAME);
 		wait_for(BAD_TIME + 1);
 		open_tls_to(1005, &(struct far_options){.name = NAME});
 		end_intercept();
 		kit_identity_free(&k);
 	}
+}
+
+/* Where no name was told the address is remembered, and that says nothing of those who tell one. */
+static void
+without_a_name_it_is_the_address(void **state)
+{
+	struct intercepted one = {.has_name = false};
+	struct tcp_flow tf = {.flow = {.tuple = {.remote = at(PUBLIC4, 443)}}};
+	struct kit_identity k;
+
+	(void)state;
+	assert_true(kit_identity_make(&k, KIT_RSA_HUGE, 1, far.tls));
+	rules("all", NULL);
+	begin();
+	has_been_tried(1000, &(struct far_options){.identity = &k.id});
+	refused_unasked(1001, NULL);
+	open_tls_to(1002, &(struct far_options){.name = NAME});
+	one.x = bed->gw->intercept;
+	one.passage.tf = &tf;
+	assert_true(bad_server_is(&one, bed_now(bed)));
+	tf.flow.tuple.remote = at("93.184.216.35", 443);
+	assert_false(bad_server_is(&one, bed_now(bed)));
+	wait_for(BAD_TIME + 1);
+	has_been_tried(1005, &(struct far_options){.identity = &k.id});
+	end_intercept();
+	kit_identity_free(&k);
 }
 
 /* A handshake of nothing but records without an end; one that never goes on. */
@@ -340,7 +366,7 @@ endless_handshakes_are_remembered(void **state)
 		pump();
 		assert_int_equal(vhost_closed(bed->vhost, c->fd), 2);
 		guest_fin(c);
-		refused_unasked(1001);
+		refused_unasked(1001, NAME);
 		wait_for(BAD_TIME + 1);
 		open_tls_to(1002, &(struct far_options){.name = NAME});
 		end_intercept();
@@ -402,6 +428,7 @@ main(void)
 	    cmocka_unit_test_setup(reload_in_handshakes, fresh_intercept),
 	    cmocka_unit_test_setup(negative_cache, fresh_intercept),
 	    cmocka_unit_test_setup(costly_keys_are_remembered, fresh_intercept),
+	    cmocka_unit_test_setup(without_a_name_it_is_the_address, fresh_intercept),
 	    cmocka_unit_test_setup(endless_handshakes_are_remembered, fresh_intercept),
 	    cmocka_unit_test_setup(turns_are_shared, fresh_intercept),
 	};
