@@ -439,18 +439,18 @@ __wrap_waitpid(pid_t pid, int *status, int options)
 
 /* A call that returns a pointer. */
 #define WRAP_POINTER(type, call, name, takes, gives)                 \
-	type *__real_##name takes;                                   \
-	type *__wrap_##name takes;                                   \
-	type *__wrap_##name takes                                    \
+	type __real_##name takes;                                    \
+	type __wrap_##name takes;                                    \
+	type __wrap_##name takes                                     \
 	{                                                            \
 		return fails(call, -1) ? NULL : __real_##name gives; \
 	}
 
-WRAP_POINTER(DIR, CALL_OPENDIR, opendir, (const char *p), (p))
-WRAP_POINTER(DIR, CALL_FDOPENDIR, fdopendir, (int fd), (fd))
-WRAP_POINTER(char, CALL_GETCWD, getcwd, (char *to, size_t n), (to, n))
-WRAP_POINTER(char, CALL_REALPATH, realpath, (const char *p, char *to), (p, to))
-WRAP_POINTER(void, CALL_SECCOMP_INIT, seccomp_init, (uint32_t action), (action))
+WRAP_POINTER(DIR *, CALL_OPENDIR, opendir, (const char *p), (p))
+WRAP_POINTER(DIR *, CALL_FDOPENDIR, fdopendir, (int fd), (fd))
+WRAP_POINTER(char *, CALL_GETCWD, getcwd, (char *to, size_t n), (to, n))
+WRAP_POINTER(char *, CALL_REALPATH, realpath, (const char *p, char *to), (p, to))
+WRAP_POINTER(void *, CALL_SECCOMP_INIT, seccomp_init, (uint32_t action), (action))
 
 /* libseccomp says what went wrong itself. */
 struct scmp_arg_cmp;
