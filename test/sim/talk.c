@@ -455,8 +455,16 @@ talk_found(struct sim *s, int fd, const struct endpoint *peer)
 	}
 	if (vhost_closed(s->bed->vhost, fd) && t->host == HOST_NONE && c->published)
 		talk_broke(s, t, "the client was sent away");
-	if (vhost_closed(s->bed->vhost, fd) || t->host != HOST_NONE)
+	if (vhost_closed(s->bed->vhost, fd))
 		return;
+	if (t->host != HOST_NONE) {
+		/* A SYN that was late begins what nobody waits for any more: its dial is given up. */
+		bool over = t->host == HOST_DEAD || vhost_closed(s->bed->vhost, t->fd);
+
+		if (over && (c->answer == VHOST_ACCEPT_LATER || c->answer == VHOST_SILENT))
+			vhost_settle(s->bed->vhost, fd, ETIMEDOUT);
+		return;
+	}
 	sim_say(s, "host   %u: socket %d", t->pub.number, fd);
 	t->fd = fd;
 	if (c->host.buffer)
