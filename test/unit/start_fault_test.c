@@ -39,10 +39,11 @@ static char dir[32];
 
 static const struct start {
 	const char *name;
-	unsigned lines; /* of a failure, warnings aside: with its summary */
-	bool others;    /* what it shares with the first one has failed there: here in one way alone */
-	bool root;      /* it takes root, and /dev/net/tun */
-	bool waits;     /* its end is not a signal's */
+	unsigned lines;   /* of a failure, warnings aside: with its summary */
+	bool others;      /* what it shares with the first one has failed there: here in one way alone */
+	bool sandbox_too; /* ... and with the second */
+	bool root;        /* it takes root, and /dev/net/tun */
+	bool waits;       /* its end is not a signal's */
 	const char *word[WORDS]; /* "@" stands for the directory */
 } starts[] = {
     {.name = "a gateway",
@@ -57,10 +58,12 @@ static const struct start {
     {.name = "a gateway in the background",
      .lines = 1,
      .others = true,
+     .sandbox_too = true,
      .word = {"passt", "--socket", "@/sock", "--pid", "@/pid", "--log-file", "@/log"}},
     {.name = "a command",
      .lines = 1,
      .others = true,
+     .sandbox_too = true,
      .root = true,
      .waits = true,
      .word = {"sluice", "run", "--config", "@/plain.yaml", "--pid", "@/pid", "--events", "@/events", "--",
@@ -242,6 +245,9 @@ judge(const struct start *s, int status, bool fired, const char *said)
 
 	if (!WIFEXITED(status))
 		fail_msg("%s: ended by signal %d:\n%s", s->name, WTERMSIG(status), said);
+	/* In builds that look for leaks the view has /proc, which a mount that fails can leave out. */
+	if (fired && strstr(said, "LeakSanitizer does not work under ptrace"))
+		return;
 	/* Without these it could not be ended, or not be reloaded: that is not what was asked for.  (A helper's are not meant.) */
 	if (fired && !s->waits && (fault.call == CALL_SIGNALFD || fault.call == CALL_EVENTFD))
 		assert_int_not_equal(status, 0);
@@ -298,11 +304,11 @@ run(const struct start *s, enum call c, unsigned nth, int error, char *said)
 	return fired;
 }
 
-/* The first ones each, of many (covers, capabilities) some. */
+/* The first ones each, of many (covers, capabilities) some; of what another start has shown fewer. */
 static unsigned
-next_of(unsigned nth)
+next_of(unsigned nth, bool shown)
 {
-	return nth < 8 ? nth + 1 : nth + nth / 2;
+	return shown ? 2 * nth : nth < 8 ? nth + 1 : nth + nth / 2;
 }
 
 static void
@@ -318,14 +324,15 @@ G6_each_call_of_a_start_fails(void **state)
 	assert_false(run(s, CALL_SOCKET, 0, 0, said));
 	usual = held();
 	for (unsigned c = 0; c < CALL_OTHER; c++) {
-		bool once = s->others && c < CALL_FORK;
+		/* Calls of the sandbox's: the second start has shown them. */
+		bool once = s->others && (c < CALL_FORK || (s->sandbox_too && c >= CALL_PRCTL));
 
 		for (unsigned e = 0; e < ERRORS && (e == 0 || (calls[c].error[e] && !once)); e++)
 			for (unsigned nth = 1; run(s, (enum call)c, nth, calls[c].error[e], said);
-			     nth = next_of(nth), runs++)
+			     nth = next_of(nth, once || (s->others && e > 0)), runs++)
 				injected[c]++;
 		for (unsigned nth = 1; calls[c].partly && !once && run(s, (enum call)c, nth, 0, said);
-		     nth = next_of(nth), runs++)
+		     nth = next_of(nth, false), runs++)
 			injected[c]++;
 	}
 	assert_true(runs > 10);
