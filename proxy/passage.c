@@ -16,7 +16,9 @@
 
 #include "proxy/gateway.h"
 
-#define GUESS_MAX 64u /* bytes that say which protocol it is, at most */
+/* What says which protocol it is: a blank by then, if it is a request, and the end of the line by then. */
+#define METHOD_MAX 64u
+#define LINE_MAX_KEPT 8192u
 
 /* --- the ends' own bytes ------------------------------------------------------------------------------------------ */
 
@@ -288,6 +290,15 @@ passage_init(struct passage *p, struct sluice *gw, struct tcp_flow *tf)
 	p->tf = tf;
 }
 
+/* So far it could be the line of a request. */
+static bool
+asks_something(const struct passage *p)
+{
+	size_t n = p->nkept[SIDE_CLIENT];
+
+	return n > 0 && memchr(p->kept[SIDE_CLIENT], ' ', n < METHOD_MAX ? n : METHOD_MAX);
+}
+
 enum exchange_kind
 passage_first(struct passage *p, struct passage_budget *b)
 {
@@ -301,11 +312,14 @@ passage_first(struct passage *p, struct passage_budget *b)
 		keep(p, SIDE_CLIENT, view_of(b->scratch, n));
 		if (!p->fault)
 			kind = exchange_guess(view_of(p->kept[SIDE_CLIENT], p->nkept[SIDE_CLIENT]));
-		if (kind == EXCHANGE_UNSURE && p->nkept[SIDE_CLIENT] > GUESS_MAX)
+		if (kind == EXCHANGE_UNSURE && p->nkept[SIDE_CLIENT] > METHOD_MAX && !asks_something(p))
 			kind = EXCHANGE_OTHER;
+		if (kind == EXCHANGE_UNSURE && p->nkept[SIDE_CLIENT] > LINE_MAX_KEPT)
+			kind = EXCHANGE_H1;
 	}
+	/* Some servers answer a head that breaks off, even in its first line, and there may be a name in that. */
 	if (kind == EXCHANGE_UNSURE && p->end[SIDE_CLIENT].ended)
-		kind = EXCHANGE_OTHER;
+		kind = asks_something(p) ? EXCHANGE_H1 : EXCHANGE_OTHER;
 	if (kind == EXCHANGE_UNSURE && b->records > 0 && (n = read_some(p, SIDE_SERVER, b)) > 0)
 		keep(p, SIDE_SERVER, view_of(b->scratch, n));
 	if (kind == EXCHANGE_UNSURE && (p->kept[SIDE_SERVER] || p->end[SIDE_SERVER].ended))

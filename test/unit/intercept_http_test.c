@@ -76,6 +76,61 @@ requests_are_found(void **state)
 	end_intercept();
 }
 
+/* Lines that are long, in records that are short; and one that is never whole. */
+static void
+long_lines_are_found(void **state)
+{
+	char path[9000];
+
+	(void)state;
+	only_ok();
+	struct conn *c = open_tls_to(1000, &(struct far_options){.name = NAME});
+	snprintf(path, sizeof(path), "/ok/%0*d", 200, 7);
+	end_writes(c->guest, "GET ", 4);
+	for (const char *p = path; *p; p++)
+		end_writes(c->guest, p, 1);
+	const char *rest = " HTTP/1.1\r\nHost: " NAME "\r\n\r\n";
+	end_writes(c->guest, rest, strlen(rest));
+	pump();
+	answers(c, path);
+
+	c = open_tls_to(1001, &(struct far_options){.name = NAME});
+	memset(path, 'x', sizeof(path));
+	end_writes(c->guest, "GET /no", 7);
+	pump();
+	for (size_t at = 0; at < sizeof(path); at += 100) {
+		end_writes(c->guest, path + at, 100);
+		pump();
+	}
+	const char *more = " HTTP/1.1\r\nHost: " NAME "\r\n\r\n";
+	end_writes(c->guest, more, strlen(more));
+	pump();
+	begins(c->heard, c->nheard, "HTTP/1.1 414 ");
+	assert_int_equal(c->nserved, 0);
+	end_intercept();
+}
+
+/* Some servers answer it. */
+static void
+a_line_that_breaks_off(void **state)
+{
+	(void)state;
+	rules("none", "allow tcp/443 to " NAME, NULL);
+	begin();
+	resolved(NAME, PUBLIC4, 300);
+	struct conn *c = open_tls_to(1000, &(struct far_options){.name = NAME});
+
+	guest_writes(c, "GET https://other.example/ok/1 HTTP/1.1");
+	guest_fin(c);
+	pump();
+	assert_int_equal(c->nserved, 0);
+	wait_for(10 * USEC_PER_SEC);
+	pump();
+	assert_int_equal(c->nserved, 0);
+	assert_null(peer_flow(&c->p));
+	end_intercept();
+}
+
 /* A rule about requests refuses what it cannot read. */
 static void
 opaque_is_refused(void **state)
@@ -421,6 +476,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(requests_are_judged, fresh_intercept),
 	    cmocka_unit_test_setup(requests_are_found, fresh_intercept),
+	    cmocka_unit_test_setup(long_lines_are_found, fresh_intercept),
+	    cmocka_unit_test_setup(a_line_that_breaks_off, fresh_intercept),
 	    cmocka_unit_test_setup(opaque_is_refused, fresh_intercept),
 	    cmocka_unit_test_setup(plain_requests, fresh_intercept),
 	    cmocka_unit_test_setup(reload_while_open, fresh_intercept),
