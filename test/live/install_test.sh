@@ -13,7 +13,12 @@ command -v pkg-config >/dev/null || { echo 'skip install - there is no pkg-confi
 at=$(mktemp -d) || exit 1
 trap 'rm -rf "$at"' EXIT
 export PKG_CONFIG_PATH=$at/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$at LD_LIBRARY_PATH=$at/usr/lib
-unset MAKEFLAGS MFLAGS MAKELEVEL
+# Of the make that runs the tests its variables count: with others it would all be built anew, under the other tests' feet.
+case ${MAKEFLAGS-} in
+*' -- '*) export MAKEFLAGS=" -- ${MAKEFLAGS##* -- }" ;;
+*) unset MAKEFLAGS ;;
+esac
+unset MFLAGS MAKELEVEL
 try 'make install' timeout 300 make -s install DESTDIR="$at" PREFIX=/usr
 
 cat >"$at/user.c" <<'END'
