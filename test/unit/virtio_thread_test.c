@@ -8,183 +8,28 @@
  * -fsanitize=thread is the proof of the rings' ordering and of the lock.
  */
 #include <errno.h>
-#include <poll.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "link/vnet_wire.h"
 #include "sluice.h"
 #include "test/bed/craft.h"
 #include "test/bed/virtio_driver.h"
+#include "test/unit/link_thread_kit.h"
 
 #define MTU 1500u
 #define TX_NUM 256u
 #define RX_NUM 512u
-#define STRIDE 2048u   /* from one receive buffer to the next */
-#define PERIOD 4093u   /* of the pattern */
-#define STUCK_MS 60000 /* nobody is ever asleep that long for a good reason */
+#define STRIDE 2048u /* from one receive buffer to the next */
 #define PLACE (VNET_HLEN + FRAME_MAX)
 #define FRAMES_OUT 64u /* of the driver, under way at a time */
 
 struct world {
+	struct traffic t; /* first: the threads are given it */
 	struct driver d;
 	struct virtio_dev *dev;
-	struct link *link;
-	uint32_t frames; /* each way */
-	bool lockstep;   /* one frame at a time, so that both sides sleep at each */
 	bool event_idx, indirect;
-	_Atomic(const char *) failed;
 	_Atomic bool done;
-
-	uint8_t pattern[PERIOD + FRAME_MAX];
 	uint64_t out, in; /* guest-physical */
-	/* the driver */
-	uint32_t guest_sent, guest_done, guest_got;
-	uint32_t frame_off; /* bytes of frame guest_got seen so far */
-	unsigned bufs_left; /* buffers of it still to come */
-	/* the gateway */
-	uint32_t gateway_sent, gateway_got;
 };
-
-static bool
-fail_with(struct world *w, const char *why)
-{
-	const char *none = NULL;
-
-	atomic_compare_exchange_strong(&w->failed, &none, why);
-	return false;
-}
-
-static bool
-failed(struct world *w)
-{
-	return atomic_load(&w->failed) != NULL;
-}
-
-static void
-sleep_on(struct world *w, const int *fds, unsigned n, const char *who)
-{
-	struct pollfd p[2];
-
-	for (unsigned i = 0; i < n; i++)
-		p[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
-	if (poll(p, n, STUCK_MS) == 0)
-		fail_with(w, who);
-}
-
-/* --- what is sent ---------------------------------------------------------------------------------- */
-
-static uint32_t
-frame_len(uint32_t seq)
-{
-	uint32_t h = seq * 2654435761u >> 8;
-
-	if (h % 64 == 0)
-		return FRAME_MAX - h % 1000;
-	return h % 4 == 0 ? 1514 : 20 + h % 400;
-}
-
-static void
-frame_fill(const struct world *w, uint32_t seq, uint8_t *to)
-{
-	memcpy(to, w->pattern + seq % PERIOD, frame_len(seq));
-	memcpy(to, &seq, sizeof(seq));
-}
-
-/* Are these the bytes of frame seq from off on? */
-static bool
-frame_matches(const struct world *w, uint32_t seq, uint32_t off, const uint8_t *p, size_t len)
-{
-	uint8_t head[sizeof(seq)];
-
-	if (off + len > frame_len(seq))
-		return false;
-	memcpy(head, &seq, sizeof(seq));
-	while (len > 0 && off < sizeof(seq)) {
-		if (*p++ != head[off++])
-			return false;
-		len--;
-	}
-	return memcmp(p, w->pattern + seq % PERIOD + off, len) == 0;
-}
-
-/* --- the gateway ----------------------------------------------------------------------------------- */
-
-static bool
-gateway_takes(struct world *w, const struct frame *f)
-{
-	uint32_t seq = w->gateway_got++;
-	uint32_t off = 0;
-
-	if (f->len != frame_len(seq) || f->off.hdr_len != (seq & 0xffff))
-		return fail_with(w, "gateway: a frame is not the one that comes next");
-	for (int i = 0; i < f->nspan; i++) {
-		if (!frame_matches(w, seq, off, f->span[i].p, f->span[i].len))
-			return fail_with(w, "gateway: a frame's bytes are wrong");
-		off += (uint32_t)f->span[i].len;
-	}
-	return true;
-}
-
-static bool
-gateway_may_send(const struct world *w)
-{
-	return w->link->arrived && w->gateway_sent < w->frames &&
-	       (!w->lockstep || w->gateway_sent < w->gateway_got);
-}
-
-static void
-gateway_sends(struct world *w, uint8_t *scratch)
-{
-	struct frame_sink *sink = &w->link->sink;
-
-	for (int i = 0; i < LINK_BATCH && gateway_may_send(w) && sink->room(sink->ctx); i++) {
-		uint32_t seq = w->gateway_sent++;
-		uint32_t len = frame_len(seq), head = 14 + seq % 40 < len ? 14 + seq % 40 : len;
-		struct frame f = {.len = len,
-				  .nspan = 2,
-				  .off = {.gso_size = (uint16_t)seq},
-				  .span = {view_of(scratch, head), view_of(scratch + head, len - head)}};
-
-		frame_fill(w, seq, scratch);
-		sink->send(sink->ctx, &f);
-	}
-	sink->flush(sink->ctx);
-}
-
-static void *
-gateway_main(void *arg)
-{
-	struct world *w = arg;
-	uint8_t *scratch = malloc(FRAME_MAX);
-	struct frame frames[LINK_BATCH];
-
-	while (!failed(w) && (w->gateway_got < w->frames || w->gateway_sent < w->frames)) {
-		bool more;
-		short events;
-		int n = w->link->ops->receive(w->link, frames, LINK_BATCH, &more);
-
-		for (int i = 0; i < n && gateway_takes(w, &frames[i]); i++)
-			;
-		gateway_sends(w, scratch);
-		w->link->ops->release(w->link);
-		if (more || (gateway_may_send(w) && w->link->sink.room(w->link->sink.ctx)) ||
-		    w->link->ops->before_sleep(w->link) || w->gateway_got + w->gateway_sent == 2 * w->frames)
-			continue;
-		int fd = w->link->ops->pollfd(w->link, &events);
-		sleep_on(w, &fd, 1, "gateway: nobody woke it");
-	}
-	free(scratch);
-	return NULL;
-}
 
 /* --- the driver ------------------------------------------------------------------------------------ */
 
@@ -198,7 +43,7 @@ guest_publishes(struct world *w, unsigned queue)
 static bool
 guest_sends_one(struct world *w)
 {
-	uint32_t seq = w->guest_sent, len = VNET_HLEN + frame_len(seq), n = 1 + seq % 23, off = 0;
+	uint32_t seq = w->t.guest_sent, len = VNET_HLEN + frame_len(seq), n = 1 + seq % 23, off = 0;
 	uint64_t at = w->out + (uint64_t)(seq % FRAMES_OUT) * PLACE;
 	struct driver_part p[23];
 	struct wr wr = wr_of(driver_at(&w->d, at), VNET_HLEN);
@@ -206,28 +51,27 @@ guest_sends_one(struct world *w)
 	if (!w->indirect)
 		n = 1 + seq % 3;
 	vnet_emit(&wr, &(struct offload){.hdr_len = (uint16_t)seq});
-	frame_fill(w, seq, driver_at(&w->d, at + VNET_HLEN));
+	frame_fill(&w->t, seq, driver_at(&w->d, at + VNET_HLEN));
 	for (uint32_t i = 0; i < n; i++) {
 		p[i] = (struct driver_part){.gpa = at + off, .len = i + 1 == n ? len - off : len / n};
 		off += p[i].len;
 	}
 	if (!driver_add(&w->d.q[VIRTIO_TX], p, n, w->indirect, seq))
-		return fail_with(w, "guest: the ring is full with descriptors to spare");
-	w->guest_sent++;
+		return fail_with(&w->t, "guest: the ring is full with descriptors to spare");
+	w->t.guest_sent++;
 	return true;
 }
 
 static bool
 guest_sends(struct world *w)
 {
-	uint32_t before = w->guest_sent;
+	uint32_t before = w->t.guest_sent;
 
-	while (w->guest_sent < w->frames && (!w->lockstep || w->guest_sent == w->guest_got) &&
-	       w->guest_sent - w->guest_done < FRAMES_OUT) {
+	while (guest_may_send(&w->t, FRAMES_OUT)) {
 		if (!guest_sends_one(w))
 			return false;
 	}
-	if (w->guest_sent != before)
+	if (w->t.guest_sent != before)
 		guest_publishes(w, VIRTIO_TX);
 	return true;
 }
@@ -239,11 +83,12 @@ guest_completes(struct world *w)
 	uint32_t len;
 
 	while (driver_used(&w->d.q[VIRTIO_TX], &cookie, &len)) {
-		if (cookie != w->guest_done || len != 0)
-			return fail_with(w, "guest: frames come back out of order");
-		memset(driver_at(&w->d, w->out + (uint64_t)(w->guest_done++ % FRAMES_OUT) * PLACE), 0xdd, 80);
+		if (cookie != w->t.guest_done || len != 0)
+			return fail_with(&w->t, "guest: frames come back out of order");
+		memset(driver_at(&w->d, w->out + (uint64_t)(w->t.guest_done++ % FRAMES_OUT) * PLACE), 0xdd,
+		       80);
 	}
-	return !w->d.q[VIRTIO_TX].wrong || fail_with(w, w->d.q[VIRTIO_TX].wrong);
+	return !w->d.q[VIRTIO_TX].wrong || fail_with(&w->t, w->d.q[VIRTIO_TX].wrong);
 }
 
 static bool
@@ -252,36 +97,28 @@ guest_posts(struct world *w, uint64_t i)
 	struct driver_part p = {
 	    .gpa = w->in + i * STRIDE, .len = 512 + (uint32_t)(i % 7) * 200, .write = true};
 
-	return driver_add(&w->d.q[VIRTIO_RX], &p, 1, false, i) || fail_with(w, "guest: cannot post again");
+	return driver_add(&w->d.q[VIRTIO_RX], &p, 1, false, i) ||
+	       fail_with(&w->t, "guest: cannot post again");
 }
 
 static bool
 guest_takes(struct world *w, uint64_t i, uint32_t len)
 {
-	const uint8_t *p = driver_at(&w->d, w->in + i * STRIDE);
-	uint32_t seq = w->guest_got;
+	uint8_t *p = driver_at(&w->d, w->in + i * STRIDE);
+	uint32_t head = 0;
 
-	if (w->bufs_left == 0) {
+	if (w->t.bufs_left == 0) {
 		struct rd r = rd_of(view_of(p, VNET_HLEN));
 		struct offload off;
 
 		vnet_parse(&r, &off);
-		w->bufs_left = p[10] | (unsigned)p[11] << 8;
-		w->frame_off = 0;
-		if (len < VNET_HLEN || w->bufs_left == 0 || off.gso_size != (seq & 0xffff))
-			return fail_with(w, "guest: a frame is not the one that comes next");
-		p += VNET_HLEN;
-		len -= VNET_HLEN;
+		head = VNET_HLEN;
+		if (!guest_begins(&w->t, len < head ? 0 : p[10] | (unsigned)p[11] << 8, off.gso_size))
+			return false;
 	}
-	if (!frame_matches(w, seq, w->frame_off, p, len))
-		return fail_with(w, "guest: a frame's bytes are wrong");
-	w->frame_off += len;
-	if (--w->bufs_left == 0) {
-		if (w->frame_off != frame_len(seq))
-			return fail_with(w, "guest: a frame is too short");
-		w->guest_got++;
-	}
-	memset(driver_at(&w->d, w->in + i * STRIDE), 0xdd, 80);
+	if (!guest_reads(&w->t, p + head, len - head))
+		return false;
+	memset(p, 0xdd, 80);
 	return guest_posts(w, i);
 }
 
@@ -299,7 +136,7 @@ guest_receives(struct world *w)
 	}
 	if (any)
 		guest_publishes(w, VIRTIO_RX);
-	return !w->d.q[VIRTIO_RX].wrong || fail_with(w, w->d.q[VIRTIO_RX].wrong);
+	return !w->d.q[VIRTIO_RX].wrong || fail_with(&w->t, w->d.q[VIRTIO_RX].wrong);
 }
 
 static void
@@ -310,7 +147,7 @@ guest_sleeps(struct world *w)
 	for (unsigned i = 0; i < VIRTIO_QUEUES; i++)
 		work = driver_arm(&w->d.q[i]) || work;
 	if (!work)
-		sleep_on(w, w->d.call_fd, VIRTIO_QUEUES, "guest: nobody woke it");
+		sleep_on(&w->t, w->d.call_fd, VIRTIO_QUEUES, "guest: nobody woke it");
 	for (unsigned i = 0; i < VIRTIO_QUEUES; i++) {
 		driver_interrupted(&w->d, i);
 		driver_hush(&w->d.q[i]);
@@ -322,12 +159,12 @@ guest_main(void *arg)
 {
 	struct world *w = arg;
 
-	while (!failed(w) && (w->guest_done < w->frames || w->guest_got < w->frames)) {
-		uint32_t before = w->guest_sent + w->guest_done + w->guest_got;
+	while (!failed(&w->t) && (w->t.guest_done < w->t.frames || w->t.guest_got < w->t.frames)) {
+		uint32_t before = w->t.guest_sent + w->t.guest_done + w->t.guest_got;
 
 		if (!guest_completes(w) || !guest_receives(w) || !guest_sends(w))
 			break;
-		if (w->guest_sent + w->guest_done + w->guest_got == before)
+		if (w->t.guest_sent + w->t.guest_done + w->t.guest_got == before)
 			guest_sleeps(w);
 	}
 	atomic_store(&w->done, true);
@@ -344,16 +181,16 @@ vmm_main(void *arg)
 	struct guest_region all = driver_region(&w->d);
 	struct virtio_stats st;
 
-	while (!failed(w) && !atomic_load(&w->done)) {
+	while (!failed(&w->t) && !atomic_load(&w->done)) {
 		for (unsigned i = 0; i < VIRTIO_QUEUES; i++) {
 			if (virtio_set_memory(w->dev, &all, 1) != 0 ||
 			    virtio_set_kick(w->dev, i, w->d.kick_fd[i]) != 0 ||
 			    virtio_set_call(w->dev, i, w->d.call_fd[i]) != 0)
-				fail_with(w, "vmm: a change was refused");
+				fail_with(&w->t, "vmm: a change was refused");
 		}
 		virtio_get_stats(w->dev, &st);
 		if (st.broken || st.running != 3)
-			fail_with(w, "vmm: a queue broke");
+			fail_with(&w->t, "vmm: a queue broke");
 		poll(NULL, 0, 1);
 	}
 	return NULL;
@@ -368,12 +205,9 @@ world_new(uint32_t frames, bool lockstep, uint64_t features)
 	int error;
 
 	assert_non_null(w);
-	w->frames = frames;
-	w->lockstep = lockstep;
 	w->event_idx = features & VIRTIO_F_EVENT_IDX;
 	w->indirect = features & VIRTIO_F_INDIRECT_DESC;
-	for (size_t i = 0; i < sizeof(w->pattern); i++)
-		w->pattern[i] = (uint8_t)(i % PERIOD * 31 + i % PERIOD / 256);
+	traffic_init(&w->t, frames, lockstep);
 	driver_init(&w->d, 8 << 20, DRIVER_GPA);
 	driver_queue_init(
 	    &w->d, VIRTIO_RX,
@@ -388,8 +222,8 @@ world_new(uint32_t frames, bool lockstep, uint64_t features)
 	struct guest_region all = driver_region(&w->d);
 	assert_int_equal(virtio_set_memory(w->dev, &all, 1), 0);
 	assert_int_equal(virtio_set_features(w->dev, features), 0);
-	w->link = link_virtio(NULL, w->dev, MTU, &error);
-	assert_non_null(w->link);
+	w->t.link = link_virtio(NULL, w->dev, MTU, &error);
+	assert_non_null(w->t.link);
 	for (uint64_t i = 0; i < RX_NUM; i++)
 		assert_true(guest_posts(w, i));
 	driver_publish(&w->d.q[VIRTIO_RX]);
@@ -398,41 +232,32 @@ world_new(uint32_t frames, bool lockstep, uint64_t features)
 
 		assert_int_equal(virtio_start(w->dev, i, &s), 0);
 	}
+	/* The link has noticed: what was sent before would be lost. */
+	struct frame none;
+	bool more;
+	assert_int_equal(w->t.link->ops->receive(w->t.link, &none, 1, &more), 0);
+	w->t.link->ops->release(w->t.link);
+	assert_int_equal(w->t.link->arrived, 1);
 	return w;
-}
-
-static void
-world_check_and_free(struct world *w)
-{
-	struct virtio_stats st;
-
-	if (w->failed)
-		fail_msg("%s", w->failed);
-	virtio_get_stats(w->dev, &st);
-	assert_int_equal(st.frames_in, w->frames);
-	assert_int_equal(st.frames_out, w->frames);
-	assert_int_equal(st.refused + st.no_room + st.broken, 0);
-	assert_int_equal(w->gateway_got, w->frames);
-	assert_int_equal(w->guest_got, w->frames);
-	print_message("%u frames each way: %llu kicks, %llu interrupts\n", w->frames,
-		      (unsigned long long)st.kicks, (unsigned long long)st.calls);
-	w->link->ops->free(w->link);
-	virtio_free(w->dev);
-	driver_free(&w->d);
-	free(w);
 }
 
 static void
 run(struct world *w)
 {
 	void *(*const mains[])(void *) = {gateway_main, guest_main, vmm_main};
-	pthread_t t[3];
+	struct virtio_stats st;
 
-	for (size_t i = 0; i < 3; i++)
-		assert_int_equal(pthread_create(&t[i], NULL, mains[i], w), 0);
-	for (size_t i = 0; i < 3; i++)
-		pthread_join(t[i], NULL);
-	world_check_and_free(w);
+	traffic_run(&w->t, mains, 3);
+	virtio_get_stats(w->dev, &st);
+	assert_int_equal(st.frames_in, w->t.frames);
+	assert_int_equal(st.frames_out, w->t.frames);
+	assert_int_equal(st.refused + st.no_room + st.broken, 0);
+	print_message("%u frames each way: %llu kicks, %llu interrupts\n", w->t.frames,
+		      (unsigned long long)st.kicks, (unsigned long long)st.calls);
+	w->t.link->ops->free(w->t.link);
+	virtio_free(w->dev);
+	driver_free(&w->d);
+	free(w);
 }
 
 static void
