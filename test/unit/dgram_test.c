@@ -9,7 +9,6 @@
 
 #include "test/unit/socket_kit.h"
 
-static uint8_t memory[64][FRAME_MAX];
 static uint8_t bytes[FRAME_MAX + 100];
 
 static void
@@ -21,12 +20,8 @@ open_link(struct bed *b, const struct dgram_options *o)
 static void
 attach_pair(struct bed *b)
 {
-	int pair[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
-	open_link(b, &(struct dgram_options){.fd = pair[0], .mtu = 1500});
+	open_link(b, &(struct dgram_options){.fd = vmm_pair(b, SOCK_DGRAM), .mtu = 1500});
 	assert_non_null(b->link);
-	b->vmm = pair[1];
 }
 
 static void
@@ -72,25 +67,6 @@ vmm_has_nothing(struct bed *b)
 	assert_int_equal(recv(b->vmm, bytes, sizeof(bytes), MSG_DONTWAIT), -1);
 }
 
-static void
-expect_received(struct bed *b, uint32_t first, int n, size_t len)
-{
-	while (n > 0) {
-		int got = receive_next(b);
-
-		assert_in_range(got, 1, n);
-		for (int i = 0; i < got; i++) {
-			const struct frame *f = &b->frames[i];
-
-			assert_int_equal(f->nspan, 1);
-			assert_false(f->shared);
-			assert_int_equal(f->len, len);
-			assert_true(is_filled(f->span[0].p, len, first++));
-		}
-		n -= got;
-	}
-}
-
 /* A guest that is attached, and has said one frame. */
 static void
 attach_named(struct bed *b)
@@ -102,13 +78,6 @@ attach_named(struct bed *b)
 	assert_int_equal(b->link->arrived, 1);
 }
 
-static void
-send_one(struct bed *b, size_t len, uint32_t number)
-{
-	send_filled(b, memory[0], len, number);
-	flush(b);
-}
-
 /* --- setting up ----------------------------------------------------------------------------------------- */
 
 static void
@@ -117,41 +86,29 @@ what_the_link_is(void **state)
 	struct bed *b = *state;
 
 	attach_pair(b);
-	const struct link_limits *lim = &b->link->sink.lim;
-	assert_int_equal(lim->mtu, 1500);
-	assert_false(lim->csum || lim->tso || lim->uso);
-	assert_true(lim->csum_lax);
-	assert_int_equal(b->link->arrived, 1);
-	assert_true(room(b));
-	assert_false(readable(b, 0));
-	assert_int_equal(receive(b), 0);
-	assert_false(b->more);
+	expect_quiet_link(b);
+}
+
+/* And it still is the giver's. */
+static void
+refuses_descriptor(struct bed *b, int fd, const char *why)
+{
+	open_link(b, &(struct dgram_options){.fd = fd, .mtu = 1500});
+	assert_null(b->link);
+	assert_non_null(strstr(b->why, why));
+	assert_int_equal(close(fd), 0);
 }
 
 static void
 what_cannot_be_a_link_is_refused_and_stays_the_givers(void **state)
 {
 	struct bed *b = *state;
-	int fd = open("/dev/null", O_RDWR);
 
-	open_link(b, &(struct dgram_options){.fd = fd, .mtu = 1500});
-	assert_null(b->link);
-	assert_non_null(strstr(b->why, "is not a socket"));
-	assert_int_equal(close(fd), 0);
+	refuses_descriptor(b, open("/dev/null", O_RDWR), "is not a socket");
+	refuses_descriptor(b, socket(AF_UNIX, SOCK_STREAM, 0), "not a datagram socket");
+	refuses_descriptor(b, socket(AF_UNIX, SOCK_DGRAM, 0), "neither connected nor bound");
 
-	fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	open_link(b, &(struct dgram_options){.fd = fd, .mtu = 1500});
-	assert_null(b->link);
-	assert_non_null(strstr(b->why, "not a datagram socket"));
-	assert_int_equal(close(fd), 0);
-
-	fd = socket(AF_UNIX, SOCK_DGRAM, 0);
-	open_link(b, &(struct dgram_options){.fd = fd, .mtu = 1500});
-	assert_null(b->link);
-	assert_non_null(strstr(b->why, "neither connected nor bound"));
-	assert_int_equal(close(fd), 0);
-
-	fd = unix_bind(b->path, SOCK_DGRAM);
+	int fd = unix_bind(b->path, SOCK_DGRAM);
 	open_link(b, &(struct dgram_options){.path = b->path, .mtu = 1500});
 	assert_null(b->link);
 	assert_non_null(strstr(b->why, "another program"));
@@ -163,16 +120,10 @@ static void
 no_descriptors_no_link(void **state)
 {
 	struct bed *b = *state;
-	struct rlimit was, now;
 
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
 	for (unsigned left = 0; left < 4; left++) {
-		int next = dup(0);
+		struct rlimit was = descriptors_left(left);
 
-		close(next);
-		now = was;
-		now.rlim_cur = (rlim_t)next + left;
-		assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
 		open_link(b, &(struct dgram_options){.path = b->path, .mtu = 1500});
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
 		assert_int_equal(b->link != NULL, left >= 2);
@@ -187,15 +138,13 @@ static void
 a_disowned_descriptor_stays_open(void **state)
 {
 	struct bed *b = *state;
-	int pair[2];
+	int fd = vmm_pair(b, SOCK_DGRAM);
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
-	open_link(b, &(struct dgram_options){.fd = pair[0], .mtu = 1500});
+	open_link(b, &(struct dgram_options){.fd = fd, .mtu = 1500});
 	assert_non_null(b->link);
 	link_dgram_disown(b->link);
 	free_link(b);
-	assert_int_equal(close(pair[0]), 0);
-	close(pair[1]);
+	assert_int_equal(close(fd), 0);
 }
 
 /* --- receiving ------------------------------------------------------------------------------------------ */
@@ -462,20 +411,6 @@ what_did_not_go_goes_first(void **state)
 	}
 }
 
-static uint32_t
-stuff(struct bed *b, size_t len)
-{
-	uint32_t n = 0;
-
-	while (room(b)) {
-		send_filled(b, memory[n % 64], len, n);
-		if (++n % 4 == 0)
-			flush(b);
-		assert_true(n < 100000);
-	}
-	return n;
-}
-
 /* Every frame for which there was room arrives, none of the others does. */
 static void
 expect_stuffed(struct bed *b, uint32_t n, size_t len)
@@ -541,16 +476,9 @@ static void
 frames_too_long_are_not_sent(void **state)
 {
 	struct bed *b = *state;
-	struct frame f = {.len = FRAME_MAX + 1,
-			  .nspan = 2,
-			  .span = {view_of(bytes, 20), view_of(bytes, FRAME_MAX + 1 - 20)}};
 
 	attach_pair(b);
-	assert_true(room(b));
-	b->link->sink.send(b->link->sink.ctx, &f);
-	flush(b);
-	assert_int_equal(b->link->no_room, 1);
-	assert_int_equal(b->between.writes, 0);
+	expect_too_long_is_lost(b);
 }
 
 /* A system with a small wmem_max: that frame is lost, the others are not. */

@@ -6,7 +6,6 @@
 #ifndef TEST_UNIT_SOCKET_KIT_H
 #define TEST_UNIT_SOCKET_KIT_H
 
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -16,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -26,8 +24,11 @@
 
 #include "link/link.h"
 #include "link/unix.h"
+#include "test/unit/descriptor_kit.h"
 
 #define PATIENCE_MS 20000 /* the longest a test waits for what must come */
+
+static uint8_t memory[64][FRAME_MAX]; /* what the gateway sends from */
 
 /* The kernel, unless told otherwise. */
 struct between {
@@ -48,7 +49,7 @@ struct bed {
 	bool more;
 	char why[256];
 	char dir[32], path[64];
-	int fds; /* descriptors open before anything was made */
+	unsigned fds; /* descriptors open before anything was made */
 };
 
 static inline struct between *
@@ -159,19 +160,6 @@ static const struct host_ops between_ops = {
 };
 
 static inline int
-open_files(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
-static inline int
 setup(void **state)
 {
 	struct bed *b = calloc(1, sizeof(*b));
@@ -183,9 +171,20 @@ setup(void **state)
 	if (!mkdtemp(b->dir))
 		return -1;
 	snprintf(b->path, sizeof(b->path), "%s/sock", b->dir);
-	b->fds = open_files();
+	b->fds = open_descriptors();
 	b->between = (struct between){.host.ops = &between_ops, .kernel = host_kernel(&err)};
 	return b->between.kernel ? 0 : -1;
+}
+
+/* The far end is new, and connected to the descriptor returned. */
+static inline int
+vmm_pair(struct bed *b, int type)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, type, 0, pair), 0);
+	b->vmm = pair[1];
+	return pair[0];
 }
 
 static inline void
@@ -214,8 +213,8 @@ teardown(void **state)
 	hang_up(b);
 	free_link(b);
 	host_kernel_free(b->between.kernel);
-	if (open_files() != b->fds)
-		wrong = printf("# descriptors are left: %d, not %d\n", open_files(), b->fds);
+	if (open_descriptors() != b->fds)
+		wrong = printf("# descriptors are left: %u, not %u\n", open_descriptors(), b->fds);
 	if (rmdir(b->dir) < 0)
 		wrong = printf("# %s is not empty\n", b->dir);
 	free(b);
@@ -287,19 +286,96 @@ is_filled(const uint8_t *p, size_t len, uint32_t number)
 
 /* Send fill(number), its first 20 bytes as headers that are gone after the call; room is not asked. */
 static inline void
-send_filled(struct bed *b, uint8_t *memory, size_t len, uint32_t number)
+send_filled(struct bed *b, uint8_t *from, size_t len, uint32_t number)
 {
 	uint8_t head[20];
 	struct frame f = {.len = (uint32_t)len, .nspan = 3};
 
-	fill(memory, len, number);
-	memcpy(head, memory, sizeof(head));
+	fill(from, len, number);
+	memcpy(head, from, sizeof(head));
 	f.span[0] = view_of(head, sizeof(head));
-	f.span[1] = view_of(memory + 20, (len - 20) / 2);
-	f.span[2] = view_of(memory + 20 + (len - 20) / 2, len - 20 - (len - 20) / 2);
+	f.span[1] = view_of(from + 20, (len - 20) / 2);
+	f.span[2] = view_of(from + 20 + (len - 20) / 2, len - 20 - (len - 20) / 2);
 	b->link->sink.send(b->link->sink.ctx, &f);
 	memset(head, 0, sizeof(head));
-	memset(memory, 0, 20);
+	memset(from, 0, 20);
+}
+
+static inline void
+send_one(struct bed *b, size_t len, uint32_t number)
+{
+	send_filled(b, memory[0], len, number);
+	flush(b);
+}
+
+/* Send until there is no room; how many went. */
+static inline uint32_t
+stuff(struct bed *b, size_t len)
+{
+	uint32_t n = 0;
+
+	while (room(b)) {
+		send_filled(b, memory[n % 64], len, n);
+		if (++n % 4 == 0)
+			flush(b);
+		assert_true(n < 100000);
+	}
+	return n;
+}
+
+/* The guest's frames from `first` on, each of len bytes, until there are n of them. */
+static inline void
+expect_received(struct bed *b, uint32_t first, int n, size_t len)
+{
+	while (n > 0) {
+		int got = receive_next(b);
+
+		assert_in_range(got, 1, n);
+		for (int i = 0; i < got; i++) {
+			const struct frame *f = &b->frames[i];
+
+			assert_int_equal(f->nspan, 1);
+			assert_false(f->shared);
+			assert_int_equal(f->len, len);
+			assert_int_equal(f->span[0].len, len);
+			assert_true(is_filled(f->span[0].p, len, first++));
+		}
+		n -= got;
+	}
+}
+
+/* --- what any link behind a socket must do, once a guest is there ---------------------------------------- */
+
+static inline void
+expect_quiet_link(struct bed *b)
+{
+	const struct link_limits *lim = &b->link->sink.lim;
+
+	assert_int_equal(lim->mtu, 1500);
+	assert_false(lim->csum || lim->tso || lim->uso);
+	assert_true(lim->csum_lax);
+	assert_int_equal(b->link->arrived, 1);
+	assert_int_equal(b->link->departed, 0);
+	assert_true(room(b));
+	assert_false(b->link->ops->before_sleep(b->link));
+	assert_false(readable(b, 0));
+	assert_int_equal(receive(b), 0);
+	assert_false(b->more);
+}
+
+static inline void
+expect_too_long_is_lost(struct bed *b)
+{
+	static const uint8_t bytes[FRAME_MAX + 1];
+	struct frame f = {.len = sizeof(bytes),
+			  .nspan = 2,
+			  .span = {view_of(bytes, 20), view_of(bytes, sizeof(bytes) - 20)}};
+
+	assert_true(room(b));
+	b->link->sink.send(b->link->sink.ctx, &f);
+	flush(b);
+	assert_int_equal(b->link->no_room, 1);
+	assert_int_equal(b->between.writes, 0);
 }
 
 #endif

@@ -18,12 +18,8 @@ open_link(struct bed *b, const struct stream_options *o)
 static void
 attach_pair(struct bed *b)
 {
-	int pair[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	open_link(b, &(struct stream_options){.fd = pair[0], .mtu = 1500});
+	open_link(b, &(struct stream_options){.fd = vmm_pair(b, SOCK_STREAM), .mtu = 1500});
 	assert_non_null(b->link);
-	b->vmm = pair[1];
 }
 
 static void
@@ -92,27 +88,6 @@ expect_filled(struct bed *b, size_t len, uint32_t number)
 	assert_true(is_filled(v.p, len, number));
 }
 
-/* The guest's frames from `first` on, each of len bytes, until there are n of them. */
-static void
-expect_received(struct bed *b, uint32_t first, int n, size_t len)
-{
-	while (n > 0) {
-		int got = receive_next(b);
-
-		assert_in_range(got, 1, n);
-		for (int i = 0; i < got; i++) {
-			const struct frame *f = &b->frames[i];
-
-			assert_int_equal(f->nspan, 1);
-			assert_false(f->shared);
-			assert_int_equal(f->len, len);
-			assert_int_equal(f->span[0].len, len);
-			assert_true(is_filled(f->span[0].p, len, first++));
-		}
-		n -= got;
-	}
-}
-
 /* --- setting up ----------------------------------------------------------------------------------------- */
 
 static void
@@ -121,47 +96,33 @@ what_the_link_is(void **state)
 	struct bed *b = *state;
 
 	attach_pair(b);
-	const struct link_limits *lim = &b->link->sink.lim;
-	assert_int_equal(lim->mtu, 1500);
-	assert_false(lim->csum || lim->tso || lim->uso);
-	assert_true(lim->csum_lax);
-	assert_int_equal(b->link->arrived, 1);
-	assert_int_equal(b->link->departed, 0);
-	assert_true(room(b));
-	assert_false(b->link->ops->before_sleep(b->link));
-	assert_false(readable(b, 0));
-	assert_int_equal(receive(b), 0);
-	assert_false(b->more);
+	expect_quiet_link(b);
+}
+
+/* And it still is the giver's. */
+static void
+refuses_descriptor(struct bed *b, int fd, const char *why)
+{
+	open_link(b, &(struct stream_options){.fd = fd, .mtu = 1500});
+	assert_null(b->link);
+	assert_non_null(strstr(b->why, why));
+	assert_int_equal(close(fd), 0);
 }
 
 static void
 what_cannot_be_a_link_is_refused_and_stays_the_givers(void **state)
 {
 	struct bed *b = *state;
-	int fd = open("/dev/null", O_RDWR);
 
-	open_link(b, &(struct stream_options){.fd = fd, .mtu = 1500});
-	assert_null(b->link);
-	assert_non_null(strstr(b->why, "is not a socket"));
-	assert_int_equal(close(fd), 0);
-
-	fd = socket(AF_UNIX, SOCK_DGRAM, 0);
-	open_link(b, &(struct stream_options){.fd = fd, .mtu = 1500});
-	assert_null(b->link);
-	assert_non_null(strstr(b->why, "not a stream socket"));
-	assert_int_equal(close(fd), 0);
-
-	fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	open_link(b, &(struct stream_options){.fd = fd, .mtu = 1500});
-	assert_null(b->link);
-	assert_non_null(strstr(b->why, "neither connected nor listening"));
-	assert_int_equal(close(fd), 0);
+	refuses_descriptor(b, open("/dev/null", O_RDWR), "is not a socket");
+	refuses_descriptor(b, socket(AF_UNIX, SOCK_DGRAM, 0), "not a stream socket");
+	refuses_descriptor(b, socket(AF_UNIX, SOCK_STREAM, 0), "neither connected nor listening");
 
 	open_link(b, &(struct stream_options){.path = b->path, .connect = true, .mtu = 1500});
 	assert_null(b->link);
 	assert_non_null(strstr(b->why, "cannot connect to '/tmp/"));
 
-	fd = unix_bind(b->path, SOCK_STREAM);
+	int fd = unix_bind(b->path, SOCK_STREAM);
 	open_link(b, &(struct stream_options){.path = b->path, .mtu = 1500});
 	assert_null(b->link);
 	assert_non_null(strstr(b->why, "another program"));
@@ -174,18 +135,11 @@ static void
 no_descriptors_no_link(void **state)
 {
 	struct bed *b = *state;
-	struct rlimit was, now;
-	int pair[2];
+	int fd = vmm_pair(b, SOCK_STREAM);
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
 	for (unsigned left = 0; left < 5; left++) {
-		int next = dup(0);
+		struct rlimit was = descriptors_left(left);
 
-		close(next);
-		now = was;
-		now.rlim_cur = (rlim_t)next + left;
-		assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
 		open_link(b, &(struct stream_options){.path = b->path, .mtu = 1500});
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
 		/* The socket, the epoll descriptor and the timer. */
@@ -195,30 +149,24 @@ no_descriptors_no_link(void **state)
 		free_link(b);
 		assert_int_equal(access(b->path, F_OK), -1);
 	}
-	int next = dup(0);
-	close(next);
-	now.rlim_cur = (rlim_t)next;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
-	open_link(b, &(struct stream_options){.fd = pair[0], .mtu = 1500});
+	struct rlimit was = descriptors_left(0);
+	open_link(b, &(struct stream_options){.fd = fd, .mtu = 1500});
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
 	assert_null(b->link);
-	assert_int_equal(close(pair[0]), 0);
-	close(pair[1]);
+	assert_int_equal(close(fd), 0);
 }
 
 static void
 a_disowned_descriptor_stays_open(void **state)
 {
 	struct bed *b = *state;
-	int pair[2];
+	int fd = vmm_pair(b, SOCK_STREAM);
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	open_link(b, &(struct stream_options){.fd = pair[0], .mtu = 1500});
+	open_link(b, &(struct stream_options){.fd = fd, .mtu = 1500});
 	assert_non_null(b->link);
 	link_stream_disown(b->link);
 	free_link(b);
-	assert_int_equal(close(pair[0]), 0);
-	close(pair[1]);
+	assert_int_equal(close(fd), 0);
 }
 
 /* --- receiving ------------------------------------------------------------------------------------------ */
@@ -349,8 +297,6 @@ a_length_no_frame_has_ends_the_link(void **state)
 
 /* --- sending -------------------------------------------------------------------------------------------- */
 
-static uint8_t memory[64][FRAME_MAX];
-
 static void
 a_turns_frames_take_one_write(void **state)
 {
@@ -439,21 +385,6 @@ a_write_may_be_cut_anywhere(void **state)
 	}
 }
 
-/* Send until there is no room; how many went. */
-static uint32_t
-stuff(struct bed *b, size_t len)
-{
-	uint32_t n = 0;
-
-	while (room(b)) {
-		send_filled(b, memory[n % 64], len, n);
-		if (++n % 4 == 0)
-			flush(b);
-		assert_true(n < 100000);
-	}
-	return n;
-}
-
 static void
 a_guest_that_does_not_read_is_waited_for(void **state)
 {
@@ -481,8 +412,7 @@ a_guest_that_does_not_read_is_waited_for(void **state)
 		assert_true(room(b));
 		assert_int_equal(b->link->ops->pollfd(b->link, &(short){0}), fd);
 		assert_false(readable(b, 0));
-		send_filled(b, memory[0], 77, 3);
-		flush(b);
+		send_one(b, 77, 3);
 		expect_filled(b, 77, 3);
 		free_link(b);
 		hang_up(b);
@@ -511,17 +441,9 @@ static void
 frames_too_long_are_not_sent(void **state)
 {
 	struct bed *b = *state;
-	static uint8_t bytes[FRAME_MAX + 1];
-	struct frame f = {.len = sizeof(bytes),
-			  .nspan = 2,
-			  .span = {view_of(bytes, 20), view_of(bytes, sizeof(bytes) - 20)}};
 
 	attach_pair(b);
-	assert_true(room(b));
-	b->link->sink.send(b->link->sink.ctx, &f);
-	flush(b);
-	assert_int_equal(b->link->no_room, 1);
-	assert_int_equal(b->between.writes, 0);
+	expect_too_long_is_lost(b);
 }
 
 /* --- coming and going ----------------------------------------------------------------------------------- */
@@ -557,8 +479,7 @@ guests_come_one_after_the_other(void **state)
 	assert_int_equal(b->link->arrived, 0);
 	assert_int_equal(receive(b), 0);
 	assert_true(room(b));
-	send_filled(b, memory[0], 60, 1);
-	flush(b);
+	send_one(b, 60, 1);
 	assert_int_equal(b->between.writes, 0);
 
 	int second;
@@ -575,8 +496,7 @@ guests_come_one_after_the_other(void **state)
 		vmm_writes(b, bytes, 20);
 		assert_int_equal(receive(b), 0);
 		b->between.write_max = 7;
-		send_filled(b, memory[0], 60, 77);
-		flush(b);
+		send_one(b, 60, 77);
 		b->between.write_max = 0;
 		hang_up(b);
 		assert_int_equal(receive_next(b), 0);
@@ -588,8 +508,7 @@ guests_come_one_after_the_other(void **state)
 	}
 	assert_int_equal(receive_next(b), 0);
 	assert_int_equal(b->link->arrived, 4);
-	send_filled(b, memory[0], 50, 4);
-	flush(b);
+	send_one(b, 50, 4);
 	expect_filled(b, 50, 4);
 	assert_int_equal(b->link->ops->pollfd(b->link, &(short){0}), fd);
 	close(second);
@@ -635,8 +554,7 @@ the_vmm_may_be_the_one_that_listens(void **state)
 	assert_non_null(b->link);
 	b->vmm = unix_accept(listener);
 	assert_true(b->vmm >= 0);
-	send_filled(b, memory[0], 50, 4);
-	flush(b);
+	send_one(b, 50, 4);
 	expect_filled(b, 50, 4);
 	hang_up(b);
 	assert_int_equal(receive_next(b), -ENOLINK);
@@ -684,14 +602,12 @@ a_write_that_fails_is_a_guest_that_left(void **state)
 			hang_up(b);
 		b->between.write_rc = errors[i];
 		assert_true(room(b));
-		send_filled(b, memory[0], 50, 4);
-		flush(b);
+		send_one(b, 50, 4);
 		assert_int_equal(b->link->error, 0);
 		/* The loop is not left asleep, and what is sent meanwhile is lost. */
 		assert_true(b->link->ops->before_sleep(b->link));
 		assert_true(room(b));
-		send_filled(b, memory[0], 50, 4);
-		flush(b);
+		send_one(b, 50, 4);
 		assert_int_equal(receive(b), 0);
 		assert_int_equal(b->link->departed, 1);
 		assert_true(strlen(b->link->reason) > 10);
@@ -728,8 +644,7 @@ a_guest_that_dies_with_unread_frames_has_left(void **state)
 	assert_true(room(b));
 	b->vmm = new_vmm(b);
 	assert_int_equal(receive_next(b), 0);
-	send_filled(b, memory[0], 50, 4);
-	flush(b);
+	send_one(b, 50, 4);
 	expect_filled(b, 50, 4);
 }
 
@@ -738,17 +653,10 @@ static void
 a_guest_without_a_descriptor_waits(void **state)
 {
 	struct bed *b = *state;
-	struct rlimit was, now;
-	int next;
 
 	listen_at_path(b, false);
 	b->vmm = new_vmm(b);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
-	next = dup(0);
-	close(next);
-	now = was;
-	now.rlim_cur = (rlim_t)next;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+	struct rlimit was = descriptors_left(0);
 	assert_true(readable(b, 0));
 	assert_int_equal(receive(b), 0);
 	assert_int_equal(b->link->arrived, 0);

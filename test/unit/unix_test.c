@@ -251,14 +251,14 @@ static void
 too_many_descriptors_are_closed(void **state)
 {
 	int give[5] = {pair[0], pair[0], pair[0], pair[0], pair[0]}, got[2], n;
-	int before = open_files();
+	unsigned before = open_descriptors();
 	char text[16];
 
 	(void)state;
 	assert_int_equal(unix_send_fds(pair[0], "hello", 5, give, 5), 0);
 	assert_int_equal(unix_recv_fds(pair[1], text, sizeof(text), got, 2, &n), -EMFILE);
 	assert_int_equal(n, 0);
-	assert_int_equal(open_files(), before);
+	assert_int_equal(open_descriptors(), before);
 
 	/* More than any message of ours may have: the kernel says that it left some out. */
 	union {
@@ -279,7 +279,7 @@ too_many_descriptors_are_closed(void **state)
 	assert_int_equal(sendmsg(pair[0], &m, 0), 1);
 	assert_int_equal(unix_recv_fds(pair[1], text, sizeof(text), many, UNIX_FDS, &n), -EMFILE);
 	assert_int_equal(n, 0);
-	assert_int_equal(open_files(), before);
+	assert_int_equal(open_descriptors(), before);
 }
 
 static void

@@ -1,7 +1,6 @@
 /*
  * vhost_user_gateway_test.c - a whole gateway behind a vhost-user socket, as an embedder has it
  */
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -19,6 +18,7 @@
 #include "stack/eth_wire.h"
 #include "test/bed/craft.h"
 #include "test/bed/vhost_front.h"
+#include "test/unit/descriptor_kit.h"
 
 struct bench {
 	char dir[32], path[64], err[256];
@@ -50,18 +50,6 @@ turn(void *ctx)
 
 	poll(fds, (nfds_t)n, 0);
 	b->ended = sluice_dispatch(b->s, fds, n);
-}
-
-static unsigned
-open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
 }
 
 static struct addr
@@ -246,13 +234,13 @@ what_the_gateway_does_not_take_stays_the_givers(void **state)
 	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	before = open_fds();
+	before = open_descriptors();
 	b->cfg.link_path = NULL;
 	b->cfg.link_fd = pair[0];
 	b->cfg.publish = &senseless;
 	b->cfg.npublish = 1;
 	assert_null(sluice_new(&b->cfg, b->err, sizeof(b->err)));
-	assert_int_equal(open_fds(), before);
+	assert_int_equal(open_descriptors(), before);
 	b->cfg.npublish = 0;
 	begin(b);
 	b->front.fd = pair[1];
@@ -261,14 +249,14 @@ what_the_gateway_does_not_take_stays_the_givers(void **state)
 	assert_ping(b, 100);
 	sluice_free(b->s);
 	b->s = NULL;
-	assert_int_equal(open_fds(), before - 1);
+	assert_int_equal(open_descriptors(), before - 1);
 }
 
 static void
 a_thousand_gateways_leave_nothing(void **state)
 {
 	struct bench *b = *state;
-	unsigned before = open_fds();
+	unsigned before = open_descriptors();
 
 	for (int i = 0; i < 1000; i++) {
 		begin(b);
@@ -279,7 +267,7 @@ a_thousand_gateways_leave_nothing(void **state)
 		sluice_free(b->s);
 		b->s = NULL;
 		front_hang_up(&b->front);
-		assert_int_equal(open_fds(), before);
+		assert_int_equal(open_descriptors(), before);
 	}
 }
 

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "link/unix.h"
@@ -321,14 +320,8 @@ no_descriptors_left_for_what_comes(void **state)
 {
 	struct bench *b = *state;
 	struct vhost_front *f = start(b);
-	struct rlimit was, now;
-	int next = dup(f->memfd);
+	struct rlimit was = descriptors_left(0);
 
-	close(next);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
-	now = was;
-	now.rlim_cur = (rlim_t)next;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
 	assert_true(front_say_memory(f));
 	bool left = front_is_left(f);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
@@ -338,9 +331,7 @@ no_descriptors_left_for_what_comes(void **state)
 
 	/* Nor for the connection: it waits, the loop does not spin, and it is served when there are some. */
 	front_connect(f, b->path);
-	now.rlim_cur = (rlim_t)dup(f->memfd);
-	close((int)now.rlim_cur);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+	was = descriptors_left(0);
 	for (int i = 0; i < 3; i++)
 		turn(b);
 	bool spins = b->more;
@@ -656,7 +647,7 @@ hanging_up_in_the_middle_of_everything(void **state)
 		rest(b);
 		assert_string_equal(b->link->reason,
 				    "the VMM closed the connection in the middle of a message");
-		assert_int_equal(open_fds(), b->fds);
+		assert_int_equal(open_descriptors(), b->fds);
 	}
 	/* With a queue full of frames that nobody has looked at. */
 	for (int i = 0; i < 20; i++) {
@@ -666,7 +657,7 @@ hanging_up_in_the_middle_of_everything(void **state)
 		front_hang_up(f);
 		rest(b);
 	}
-	assert_int_equal(open_fds(), b->fds);
+	assert_int_equal(open_descriptors(), b->fds);
 	assert_int_equal(mappings("memfd:guest"), 1);
 }
 

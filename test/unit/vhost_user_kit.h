@@ -6,7 +6,6 @@
 #ifndef TEST_UNIT_VHOST_USER_KIT_H
 #define TEST_UNIT_VHOST_USER_KIT_H
 
-#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +19,7 @@
 
 #include "link/vhost_user.h"
 #include "test/bed/vhost_front.h"
+#include "test/unit/descriptor_kit.h"
 
 #define MTU 1500u
 
@@ -39,19 +39,6 @@ struct bench {
 	bool more;
 	int error; /* of the last receive() */
 };
-
-static inline unsigned
-open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
 
 static inline unsigned
 mappings(const char *of)
@@ -127,7 +114,7 @@ open_link(struct bench *b)
 	if (!b->link)
 		fail_msg("%s", why);
 	rest(b);
-	b->fds = open_fds();
+	b->fds = open_descriptors();
 }
 
 static inline int
@@ -186,7 +173,7 @@ assert_left(struct bench *b, const char *because)
 		fail_msg("'%s' does not say '%s'", b->link->reason, because);
 	front_hang_up(&b->front);
 	rest(b);
-	assert_int_equal(open_fds(), b->fds);
+	assert_int_equal(open_descriptors(), b->fds);
 	assert_int_equal(mappings("memfd:guest"), 1); /* the front end's own */
 }
 

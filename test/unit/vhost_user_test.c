@@ -29,7 +29,7 @@ a_vmm_is_served_and_the_next(void **state)
 		assert_int_equal(b->link->departed, i);
 		assert_string_equal(b->link->reason, "the VMM closed the connection");
 		assert_int_equal(b->error, 0);
-		assert_int_equal(open_fds(), b->fds);
+		assert_int_equal(open_descriptors(), b->fds);
 		assert_int_equal(mappings("memfd:guest"), 1);
 	}
 	assert_int_equal(b->logged, 0);
@@ -186,7 +186,7 @@ what_cannot_be_opened_is_explained(void **state)
 	struct vhost_user_options o = b->opts;
 	char why[256] = "";
 	int pipes[2];
-	unsigned before = open_fds();
+	unsigned before = open_descriptors();
 
 	o.connect = true;
 	assert_null(link_vhost_user(b->host, &o, why, sizeof(why)));
@@ -208,7 +208,7 @@ what_cannot_be_opened_is_explained(void **state)
 	assert_null(link_vhost_user(b->host, &o, why, sizeof(why)));
 	assert_non_null(strstr(why, "neither"));
 	close(o.fd);
-	assert_int_equal(open_fds(), before);
+	assert_int_equal(open_descriptors(), before);
 }
 
 /* --- messages -------------------------------------------------------------------------------------- */
@@ -690,7 +690,7 @@ regions_come_and_go(void **state)
 	assert_non_null(strstr(b->line, "queue"));
 	front_hang_up(f);
 	rest(b);
-	assert_int_equal(open_fds(), b->fds);
+	assert_int_equal(open_descriptors(), b->fds);
 }
 
 static void

@@ -1,10 +1,10 @@
 /*
  * virtio_test.c - a virtio-net device as a link: frames both ways, room, sleep, and the lives of its queues
  */
-#include <dirent.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "test/unit/descriptor_kit.h"
 #include "test/unit/virtio_kit.h"
 
 static uint8_t bytes[FRAME_MAX];
@@ -750,23 +750,10 @@ one_gateway_at_a_time(void **state)
 	rig_free(r);
 }
 
-static int
-open_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 static void
 nothing_stays_behind(void **state)
 {
-	int before = open_descriptors();
+	unsigned before = open_descriptors();
 
 	(void)state;
 	for (int i = 0; i < 100; i++) {
