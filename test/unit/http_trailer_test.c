@@ -1,46 +1,10 @@
 /*
  * http_trailer_test.c - fields behind a chunked body: which pass, how long they may become, what hides in their escapes
  */
-#include "test/unit/exchange_kit.h"
+#include "test/unit/exchange_secret_kit.h"
 
-static const struct exchange_h1_options usual = {.tls = true};
-
-#define P "PLACEHOLDER-7f3a91"
 #define CHUNKED "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 #define ANSWER "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-static struct secret_set *
-one_secret(unsigned places, struct view value)
-{
-	struct secret_set *s = calloc(1, sizeof(*s));
-	static char name[] = "TOKEN";
-
-	assert_non_null(s);
-	s->n = 1;
-	s->secret[0] = (struct secret){.name = name,
-				       .placeholder = view_of(P, sizeof(P) - 1),
-				       .value = value,
-				       .any_host = true,
-				       .places = places,
-				       .redact_headers = true};
-	assert_true(secret_set_seal(s));
-	return s;
-}
-
-static void
-begin(struct talk *t, struct secret_set *s)
-{
-	talk_begin(t, &usual);
-	t->plan = (struct secret_plan){.set = s, .put = 1};
-}
-
-static void
-end(struct talk *t, struct secret_set *s)
-{
-	talk_end(t);
-	secret_set_drop(s);
-	free(s);
-}
 
 /* RFC 9110 6.5.1: what frames, routes, asks for conditions or authenticates is not put behind a body. */
 static void
