@@ -5,37 +5,6 @@
 
 /* --- who does not behave ---------------------------------------------------------------------------------------------------------- */
 
-static void
-frame(struct h2_bed *b, enum side from, uint8_t type, uint8_t flags, uint32_t id, const char *payload,
-      size_t n)
-{
-	uint8_t h[9];
-	struct wr w = wr_of(h, sizeof(h));
-
-	wr_u8(&w, (uint8_t)(n >> 16));
-	wr_u16(&w, (uint16_t)n);
-	wr_u8(&w, type);
-	wr_u8(&w, flags);
-	wr_u32(&w, id);
-	h2_bed_raw(b, from, h, sizeof(h));
-	if (n)
-		h2_bed_raw(b, from, payload, n);
-}
-
-/* :method GET, :scheme https, :path /, :authority "a" in HPACK's static table and literals. */
-static const char small_head[] = "\x82\x87\x84\x01\x01"
-				 "a";
-
-static struct h2_bed *
-raw_client(void)
-{
-	struct h2_bed *b = open_bed(NULL, &server);
-
-	h2_bed_raw(b, SIDE_CLIENT, NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN);
-	frame(b, SIDE_CLIENT, NGHTTP2_SETTINGS, 0, 0, NULL, 0);
-	return b;
-}
-
 /* What was said to the client last: GOAWAY's code; -1: it was none. */
 static int
 last_goaway(const struct h2_bed *b)
@@ -61,7 +30,7 @@ rapid_resets_end_it(void **state)
 	(void)state;
 	b->server->mute = true;
 	for (uint32_t i = 0; i < 2000; i++) {
-		frame(b, SIDE_CLIENT, NGHTTP2_HEADERS, 5, 2 * i + 1, small_head, sizeof(small_head) - 1);
+		frame(b, SIDE_CLIENT, NGHTTP2_HEADERS, 5, 2 * i + 1, SMALL_HEAD, sizeof(SMALL_HEAD) - 1);
 		frame(b, SIDE_CLIENT, NGHTTP2_RST_STREAM, 0, 2 * i + 1, "\0\0\0\x8", 4);
 	}
 	h2_bed_run(b);
@@ -81,7 +50,7 @@ some_resets_are_fine(void **state)
 	(void)state;
 	b->server->mute = true;
 	for (uint32_t i = 0; i < 3000; i++) {
-		frame(b, SIDE_CLIENT, NGHTTP2_HEADERS, 5, 2 * i + 1, small_head, sizeof(small_head) - 1);
+		frame(b, SIDE_CLIENT, NGHTTP2_HEADERS, 5, 2 * i + 1, SMALL_HEAD, sizeof(SMALL_HEAD) - 1);
 		frame(b, SIDE_CLIENT, NGHTTP2_RST_STREAM, 0, 2 * i + 1, "\0\0\0\x8", 4);
 		h2_bed_run(b);
 		b->now += USEC_PER_SEC / 25;
@@ -112,7 +81,7 @@ floods_end_it(void **state)
 		struct h2_bed *b = raw_client();
 
 		b->server->mute = true;
-		frame(b, SIDE_CLIENT, NGHTTP2_HEADERS, 4, 1, small_head, sizeof(small_head) - 1);
+		frame(b, SIDE_CLIENT, NGHTTP2_HEADERS, 4, 1, SMALL_HEAD, sizeof(SMALL_HEAD) - 1);
 		for (int n = 0; n < 5000; n++)
 			frame(b, SIDE_CLIENT, flood[i].type, 0, flood[i].id, flood[i].payload, flood[i].n);
 		h2_bed_run(b);
@@ -160,7 +129,7 @@ continuations_without_end(void **state)
 	struct h2_bed *b = raw_client();
 
 	(void)state;
-	frame(b, SIDE_CLIENT, NGHTTP2_HEADERS, 1, 1, small_head, sizeof(small_head) - 1);
+	frame(b, SIDE_CLIENT, NGHTTP2_HEADERS, 1, 1, SMALL_HEAD, sizeof(SMALL_HEAD) - 1);
 	for (int i = 0; i < 1000; i++)
 		frame(b, SIDE_CLIENT, NGHTTP2_CONTINUATION, 0, 1, NULL, 0);
 	h2_bed_run(b);
@@ -176,10 +145,10 @@ heads_that_unfold(void **state)
 {
 	struct h2_bed *b = raw_client();
 	char payload[16000];
-	size_t n = sizeof(small_head) - 1;
+	size_t n = sizeof(SMALL_HEAD) - 1;
 
 	(void)state;
-	memcpy(payload, small_head, n);
+	memcpy(payload, SMALL_HEAD, n);
 	payload[n++] = 0x40; /* literal, indexed: "x: yyy..." */
 	payload[n++] = 1;
 	payload[n++] = 'x';
@@ -231,7 +200,7 @@ a_head_that_does_not_end(void **state)
 	struct h2_bed *b = raw_client();
 
 	(void)state;
-	frame(b, SIDE_CLIENT, NGHTTP2_HEADERS, 1, 1, small_head, sizeof(small_head) - 1);
+	frame(b, SIDE_CLIENT, NGHTTP2_HEADERS, 1, 1, SMALL_HEAD, sizeof(SMALL_HEAD) - 1);
 	h2_bed_run(b);
 	assert_int_equal(b->x->ops->deadline(b->x), 1000 + 30 * USEC_PER_SEC);
 	b->now += 31 * USEC_PER_SEC;
@@ -247,7 +216,7 @@ priorities_are_ignored(void **state)
 
 	(void)state;
 	frame(b, SIDE_CLIENT, NGHTTP2_PRIORITY, 0, 3, "\0\0\0\x1\x10", 5);
-	frame(b, SIDE_CLIENT, NGHTTP2_HEADERS, 5, 1, small_head, sizeof(small_head) - 1);
+	frame(b, SIDE_CLIENT, NGHTTP2_HEADERS, 5, 1, SMALL_HEAD, sizeof(SMALL_HEAD) - 1);
 	frame(b, SIDE_CLIENT, NGHTTP2_PRIORITY, 0, 1, "\x80\0\0\x7\xff", 5);
 	h2_bed_run(b);
 	assert_null(b->x->failed);

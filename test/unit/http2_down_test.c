@@ -1,40 +1,7 @@
 /*
  * http2_down_test.c - clients of HTTP/2 and a server that speaks HTTP/1.1 only
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-#include "http/h2.h"
-#include "test/bed/h2_peer.h"
-
-#define GET(path) ":method: GET\n:scheme: https\n:authority: a.example\n:path: " path "\n"
-#define POST(path) ":method: POST\n:scheme: https\n:authority: a.example\n:path: " path "\n"
-
-static const struct h2_peer_options client = {.server = false};
-
-static struct h2_bed *
-open_bed(size_t piece)
-{
-	struct h2_bed *b = calloc(1, sizeof(*b));
-
-	assert_non_null(b);
-	b->piece = piece;
-	h2_bed_open(b, &client, NULL);
-	return b;
-}
-
-static void
-close_bed(struct h2_bed *b)
-{
-	h2_bed_close(b);
-	free(b);
-}
+#include "test/unit/http2_kit.h"
 
 /* What the server was sent since it was last looked at. */
 static void
@@ -59,9 +26,10 @@ one_after_the_other(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
-		struct h2_bed *b = open_bed(pieces[i]);
+		struct h2_bed *b = open_bed(&client, NULL);
 		struct h2_seen *s[3];
 
+		b->piece = pieces[i];
 		s[0] = h2_peer_request(
 		    b->client, GET("/a") "cookie: x=1\nte: trailers\nuser-agent: u\ncookie: y=2\n", NULL, 0);
 		s[1] = h2_peer_request(b->client, POST("/b") "content-length: 4\n", "body", 4);
@@ -100,7 +68,7 @@ one_after_the_other(void **state)
 static void
 bodies_without_length_are_chunked(void **state)
 {
-	struct h2_bed *b = open_bed(0);
+	struct h2_bed *b = open_bed(&client, NULL);
 	struct h2_seen *s;
 
 	(void)state;
@@ -126,7 +94,7 @@ bodies_without_length_are_chunked(void **state)
 static void
 many_uploads(void **state)
 {
-	struct h2_bed *b = open_bed(0);
+	struct h2_bed *b = open_bed(&client, NULL);
 
 	(void)state;
 	for (int i = 0; i < 30; i++)
@@ -145,7 +113,7 @@ many_uploads(void **state)
 static void
 a_large_answer(void **state)
 {
-	struct h2_bed *b = open_bed(0);
+	struct h2_bed *b = open_bed(&client, NULL);
 	struct h2_seen *s;
 	char *body = malloc(1000000);
 
@@ -172,7 +140,7 @@ a_large_answer(void **state)
 static void
 a_server_that_closes(void **state)
 {
-	struct h2_bed *b = open_bed(0);
+	struct h2_bed *b = open_bed(&client, NULL);
 	struct h2_seen *s[3];
 
 	(void)state;
@@ -196,7 +164,7 @@ a_server_that_closes(void **state)
 static void
 a_truncated_answer(void **state)
 {
-	struct h2_bed *b = open_bed(0);
+	struct h2_bed *b = open_bed(&client, NULL);
 	struct h2_seen *s = h2_peer_request(b->client, GET("/x"), NULL, 0);
 
 	(void)state;
@@ -221,7 +189,7 @@ answers_that_are_none(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
-		struct h2_bed *b = open_bed(0);
+		struct h2_bed *b = open_bed(&client, NULL);
 		struct h2_seen *s = h2_peer_request(b->client, GET("/x"), NULL, 0);
 
 		h2_bed_run(b);
@@ -236,7 +204,7 @@ answers_that_are_none(void **state)
 static void
 unasked_bytes(void **state)
 {
-	struct h2_bed *b = open_bed(0);
+	struct h2_bed *b = open_bed(&client, NULL);
 	struct h2_seen *s = h2_peer_request(b->client, GET("/x"), NULL, 0);
 
 	(void)state;
@@ -251,7 +219,7 @@ unasked_bytes(void **state)
 static void
 given_up_before_and_after_it_began(void **state)
 {
-	struct h2_bed *b = open_bed(0);
+	struct h2_bed *b = open_bed(&client, NULL);
 	struct h2_seen *s[3];
 
 	(void)state;
@@ -274,7 +242,7 @@ given_up_before_and_after_it_began(void **state)
 static void
 no_websockets_there(void **state)
 {
-	struct h2_bed *b = open_bed(0);
+	struct h2_bed *b = open_bed(&client, NULL);
 
 	(void)state;
 	h2_bed_run(b);
@@ -284,35 +252,17 @@ no_websockets_there(void **state)
 	close_bed(b);
 }
 
-struct failing {
-	int left;
-};
-
-static void *
-fail_later(void *ctx, size_t n)
-{
-	struct failing *f = ctx;
-
-	return f->left-- <= 0 ? NULL : malloc(n);
-}
-
 static void
 no_memory_at_any_moment(void **state)
 {
-	static const struct exchange_h2_options o = {.tls = true, .h1_server = true};
 	int whole = 0;
 
 	(void)state;
 	for (int n = 0; !whole; n++) {
 		struct failing f = {.left = n};
-		struct h2_heap heap = {.get = fail_later, .ctx = &f};
-		struct h2_bed *b = calloc(1, sizeof(*b));
+		struct h2_bed *b = open_bed_failing(NULL, &f);
 
-		assert_non_null(b);
-		b->env.ctx = b;
-		b->x = h2_new(&b->env, &o, &heap);
 		if (b->x) {
-			h2_bed_open(b, &client, NULL);
 			h2_peer_request(b->client, GET("/a") "cookie: a=b\n", NULL, 0);
 			struct h2_seen *s = h2_peer_request(b->client, POST("/b"), "body", 4);
 			s->trailer = "t: 1\n";

@@ -595,46 +595,26 @@ every_cut_gives_the_same(void **state)
 	assert_int_equal(b->done, 4);
 	close_bed(b);
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
-		b = calloc(1, sizeof(*b));
-		assert_non_null(b);
+		b = open_bed(&client, &server);
 		b->piece = pieces[i];
-		h2_bed_open(b, &client, &server);
 		scene(b, cut, sizeof(cut));
 		assert_string_equal(whole, cut);
 		close_bed(b);
 	}
 }
 
-struct failing {
-	int left;
-};
-
-static void *
-fail_later(void *ctx, size_t n)
-{
-	struct failing *f = ctx;
-
-	return f->left-- <= 0 ? NULL : malloc(n);
-}
-
 static void
 no_memory_at_any_moment(void **state)
 {
-	static struct exchange_h2_options o = {.tls = true};
 	int whole = 0;
 
 	(void)state;
 	for (int n = 0; !whole; n++) {
 		struct failing f = {.left = n};
-		struct h2_heap heap = {.get = fail_later, .ctx = &f};
-		struct h2_bed *b = calloc(1, sizeof(*b));
+		struct h2_bed *b = open_bed_failing(&server, &f);
 		static char out[SCENE];
 
-		assert_non_null(b);
-		b->env.ctx = b;
-		b->x = h2_new(&b->env, &o, &heap);
 		if (b->x) {
-			h2_bed_open(b, &client, &server);
 			scene(b, out, sizeof(out));
 			whole = f.left >= 0;
 			assert_true(whole || b->x->failed);

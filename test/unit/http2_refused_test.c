@@ -1,33 +1,9 @@
 /*
  * http2_refused_test.c - streams that are refused, on either side, while the connection goes on
  */
-#include "test/unit/http2_kit.h"
+#include "test/unit/http2_secret_kit.h"
 
-#define P "PLACEHOLDER-7f3a91"
-
-/* --- frames by hand ---------------------------------------------------------------------------------------------- */
-
-static void
-frame(struct h2_bed *b, enum side from, uint8_t type, uint8_t flags, uint32_t id, const void *payload,
-      size_t n)
-{
-	uint8_t h[9];
-	struct wr w = wr_of(h, sizeof(h));
-
-	wr_u8(&w, (uint8_t)(n >> 16));
-	wr_u16(&w, (uint16_t)n);
-	wr_u8(&w, type);
-	wr_u8(&w, flags);
-	wr_u32(&w, id);
-	h2_bed_raw(b, from, h, sizeof(h));
-	if (n)
-		h2_bed_raw(b, from, payload, n);
-}
-
-/* :method GET, :scheme https, :path /, :authority "a" in HPACK's static table and literals. */
-#define SMALL_HEAD             \
-	"\x82\x87\x84\x01\x01" \
-	"a"
+/* --- heads ------------------------------------------------------------------------------------------------------- */
 
 /* Half an hour later, what is late is so. */
 static void
@@ -93,11 +69,9 @@ static void
 a_head_with_a_wrong_field_has_no_deadline(void **state)
 {
 	static const char upper[] = SMALL_HEAD "\x40\x01X\x01y";
-	struct h2_bed *b = open_bed(NULL, &server);
+	struct h2_bed *b = raw_client();
 
 	(void)state;
-	h2_bed_raw(b, SIDE_CLIENT, NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN);
-	frame(b, SIDE_CLIENT, NGHTTP2_SETTINGS, 0, 0, NULL, 0);
 	frame(b, SIDE_CLIENT, NGHTTP2_HEADERS, 5, 1, upper, sizeof(upper) - 1);
 	h2_bed_run(b);
 	assert_int_equal(b->server->n, 0);
@@ -293,62 +267,23 @@ answers_that_unfold(void **state)
 
 /* --- secrets ----------------------------------------------------------------------------------------------------- */
 
-struct scene {
-	struct h2_bed b;
-	struct secret_set set;
-	bool put;
-	char placeholder[1024], value[40000];
-};
-
-static void
-judge(struct h2_bed *b, const struct request *r, struct request_answer *out)
+/* A value of that many bytes; one at a time. */
+static const char *
+value_of(size_t n)
 {
-	struct scene *c = b->ctx;
+	static char value[40001];
 
-	(void)r;
-	out->plan = (struct secret_plan){.set = &c->set, .put = c->put};
-}
-
-static struct scene *
-open_scene(unsigned places, const char *placeholder, size_t value)
-{
-	static char name[] = "TOKEN";
-	struct scene *c = calloc(1, sizeof(*c));
-
-	assert_non_null(c);
-	assert_true(value <= sizeof(c->value) && strlen(placeholder) < sizeof(c->placeholder));
-	memset(c->value, 'V', value);
-	strcpy(c->placeholder, placeholder);
-	c->put = true;
-	c->set.n = 1;
-	c->set.secret[0] = (struct secret){.name = name,
-					   .placeholder = view_of(c->placeholder, strlen(placeholder)),
-					   .value = view_of(c->value, value),
-					   .any_host = true,
-					   .places = places,
-					   .redact_headers = true,
-					   .redact_body = true};
-	assert_true(secret_set_seal(&c->set));
-	c->b.ctx = c;
-	c->b.judge = judge;
-	h2_bed_open(&c->b, &client, &server);
-	return c;
-}
-
-static void
-close_scene(struct scene *c)
-{
-	h2_bed_close(&c->b);
-	assert_int_equal(atomic_load(&c->set.users), 1);
-	secret_set_drop(&c->set);
-	free(c);
+	assert_true(n < sizeof(value));
+	memset(value, 'V', n);
+	value[n] = '\0';
+	return value;
 }
 
 /* A value can be much longer than what stands for it. */
 static void
 a_head_that_grows_beyond_the_bounds(void **state)
 {
-	struct scene *c = open_scene(SECRET_HEADER, P, 40000);
+	struct scene *c = open_scene(SECRET_HEADER, P, value_of(40000), &server);
 	struct h2_seen *s = h2_peer_request(c->b.client, GET("/one") "authorization: " P "\n", NULL, 0);
 
 	(void)state;
@@ -384,7 +319,7 @@ an_answer_that_grows_beyond_the_bounds(void **state)
 	memset(longer, 'p', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = '\0';
 
-	struct scene *c = open_scene(SECRET_HEADER, longer, 16);
+	struct scene *c = open_scene(SECRET_HEADER, longer, value_of(16), &server);
 	struct h2_seen *s = h2_peer_request(c->b.client, GET("/"), NULL, 0);
 
 	c->b.server->on_request = answer_values;
@@ -410,7 +345,7 @@ answer_encoded(struct h2_peer *p, struct h2_seen *s)
 static void
 encoded_answers_are_left_alone(void **state)
 {
-	struct scene *c = open_scene(SECRET_HEADER, P, 16);
+	struct scene *c = open_scene(SECRET_HEADER, P, value_of(16), &server);
 	struct h2_seen *s[2] = {h2_peer_request(c->b.client, GET("/plain"), NULL, 0),
 				h2_peer_request(c->b.client, GET("/encoded"), NULL, 0)};
 
@@ -423,7 +358,7 @@ encoded_answers_are_left_alone(void **state)
 	close_scene(c);
 }
 
-/* 600,000 placeholders of 18 bytes, 20 for each: 16 MiB are the bound of what is made of them as well. */
+/* 50,000 placeholders of 18 bytes, 400 for each: 16 MiB are the bound of what is made of them as well. */
 static void
 a_body_that_grows_beyond_the_bounds(void **state)
 {
@@ -437,7 +372,7 @@ a_body_that_grows_beyond_the_bounds(void **state)
 		memcpy(body + i * (sizeof(P) - 1), P, sizeof(P) - 1);
 	body[len] = '\0';
 	for (size_t times = TIMES / 2; times <= TIMES; times += TIMES / 2) {
-		struct scene *c = open_scene(SECRET_BODY, P, VALUE);
+		struct scene *c = open_scene(SECRET_BODY, P, value_of(VALUE), &server);
 		struct h2_seen *s;
 
 		s = h2_peer_request(c->b.client, POST("/up"), body, times * (sizeof(P) - 1));
@@ -459,7 +394,7 @@ a_body_that_grows_beyond_the_bounds(void **state)
 static void
 gathered_in_vain(void **state)
 {
-	struct scene *c = open_scene(SECRET_BODY, P, 16);
+	struct scene *c = open_scene(SECRET_BODY, P, value_of(16), &server);
 	struct h2_seen *s, *first = h2_peer_request(c->b.client, GET("/first"), NULL, 0);
 
 	(void)state;

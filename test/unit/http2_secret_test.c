@@ -1,91 +1,14 @@
 /*
  * http2_secret_test.c - secrets on their way through an exchange of HTTP/2
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "test/unit/http2_secret_kit.h"
 
-#include <cmocka.h>
-
-#include "http/h2.h"
-#include "test/bed/h2_peer.h"
-
-#define GET(path) ":method: GET\n:scheme: https\n:authority: a.example\n:path: " path "\n"
-#define POST(path) ":method: POST\n:scheme: https\n:authority: a.example\n:path: " path "\n"
-#define P "PLACEHOLDER-7f3a91"
 #define V "value!/+"
-
-static const struct h2_peer_options client = {.server = false}, server = {.server = true};
-
-struct scene {
-	struct h2_bed b;
-	struct secret_set set;
-	bool put, go_on;
-	uint8_t value[64];
-};
-
-static void
-judge(struct h2_bed *b, const struct request *r, struct request_answer *out)
-{
-	struct scene *c = b->ctx;
-
-	(void)r;
-	out->plan = (struct secret_plan){.set = &c->set, .put = c->put};
-}
-
-static bool
-leaked(struct h2_bed *b, const struct request_leak *l, struct request_answer *out)
-{
-	struct scene *c = b->ctx;
-
-	(void)l;
-	out->status = 403;
-	strcpy(out->text, "TOKEN is not for a.example");
-	return c->go_on;
-}
-
-static struct scene *
-open_scene(unsigned places, bool put, const char *value, bool h1)
-{
-	static char name[] = "TOKEN";
-	struct scene *c = calloc(1, sizeof(*c));
-
-	assert_non_null(c);
-	snprintf((char *)c->value, sizeof(c->value), "%s", value);
-	c->put = put;
-	c->set.n = 1;
-	c->set.secret[0] = (struct secret){.name = name,
-					   .placeholder = view_of(P, sizeof(P) - 1),
-					   .value = view_of(c->value, strlen(value)),
-					   .any_host = true,
-					   .places = places,
-					   .redact_headers = true,
-					   .redact_body = true};
-	assert_true(secret_set_seal(&c->set));
-	c->b.ctx = c;
-	c->b.judge = judge;
-	c->b.leaked = leaked;
-	h2_bed_open(&c->b, &client, h1 ? NULL : &server);
-	return c;
-}
-
-static void
-close_scene(struct scene *c)
-{
-	h2_bed_close(&c->b);
-	/* Every stream has given the set back. */
-	assert_int_equal(atomic_load(&c->set.users), 1);
-	secret_set_drop(&c->set);
-	free(c);
-}
 
 static void
 into_fields_and_queries(void **state)
 {
-	struct scene *c = open_scene(SECRET_HEADER | SECRET_QUERY | SECRET_BASIC, true, V, false);
+	struct scene *c = open_scene(SECRET_HEADER | SECRET_QUERY | SECRET_BASIC, P, V, &server);
 	struct h2_seen *s = h2_peer_request(
 	    c->b.client, GET("/x?key=" P) "authorization: Bearer " P "\nx-other: 1\n", NULL, 0);
 	const struct h2_seen *at = &c->b.server->seen[0];
@@ -107,7 +30,7 @@ into_fields_and_queries(void **state)
 static void
 into_bodies(void **state)
 {
-	struct scene *c = open_scene(SECRET_BODY, true, "a\"b", false);
+	struct scene *c = open_scene(SECRET_BODY, P, "a\"b", &server);
 	struct h2_seen *s;
 	const struct h2_seen *at = c->b.server->seen;
 
@@ -138,7 +61,7 @@ into_bodies(void **state)
 static void
 many_large_bodies(void **state)
 {
-	struct scene *c = open_scene(SECRET_BODY, true, V, false);
+	struct scene *c = open_scene(SECRET_BODY, P, V, &server);
 
 	(void)state;
 	for (int i = 0; i < 20; i++)
@@ -156,7 +79,7 @@ many_large_bodies(void **state)
 static void
 bodies_that_are_refused(void **state)
 {
-	struct scene *c = open_scene(SECRET_BODY, true, V, false);
+	struct scene *c = open_scene(SECRET_BODY, P, V, &server);
 	struct h2_seen *s[3];
 
 	(void)state;
@@ -186,9 +109,10 @@ leaks_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(where) / sizeof(*where); i++) {
-		struct scene *c = open_scene(SECRET_HEADER, false, V, false);
+		struct scene *c = open_scene(SECRET_HEADER, P, V, &server);
 		struct h2_seen *s = h2_peer_request(c->b.client, where[i], NULL, 0), *good;
 
+		c->put = false;
 		good = h2_peer_request(c->b.client, GET("/good"), NULL, 0);
 		h2_bed_run(&c->b);
 		if (!strstr(s->head, ":status: 403\n"))
@@ -206,7 +130,7 @@ leaks_are_refused(void **state)
 static void
 a_leak_in_a_body(void **state)
 {
-	struct scene *c = open_scene(SECRET_HEADER, true, V, false);
+	struct scene *c = open_scene(SECRET_HEADER, P, V, &server);
 	struct h2_seen *s = h2_peer_open(c->b.client, POST("/x"), "some bytes and PLACEHOLDER");
 
 	(void)state;
@@ -226,10 +150,11 @@ a_leak_in_a_body(void **state)
 static void
 a_leak_that_is_only_told(void **state)
 {
-	struct scene *c = open_scene(SECRET_HEADER, false, V, false);
+	struct scene *c = open_scene(SECRET_HEADER, P, V, &server);
 	struct h2_seen *s;
 
 	(void)state;
+	c->put = false;
 	c->go_on = true;
 	s = h2_peer_request(c->b.client, POST("/x") "a: " P "\n", P " " P, 2 * sizeof(P) - 1);
 	h2_bed_run(&c->b);
@@ -250,7 +175,7 @@ static void
 values_in_answers(void **state)
 {
 	for (size_t piece = 0; piece < 12; piece++) {
-		struct scene *c = open_scene(SECRET_HEADER, true, V, false);
+		struct scene *c = open_scene(SECRET_HEADER, P, V, &server);
 		struct h2_seen *s;
 
 		(void)state;
@@ -270,7 +195,7 @@ static void
 a_value_with_a_line_end(void **state)
 {
 	for (int h1 = 0; h1 < 2; h1++) {
-		struct scene *c = open_scene(SECRET_HEADER, true, "a\r\nx: y", h1);
+		struct scene *c = open_scene(SECRET_HEADER, P, "a\r\nx: y", h1 ? NULL : &server);
 		struct h2_seen *s = h2_peer_request(c->b.client, GET("/x") "k: " P "\n", NULL, 0);
 
 		(void)state;
@@ -283,7 +208,7 @@ a_value_with_a_line_end(void **state)
 static void
 through_http1(void **state)
 {
-	struct scene *c = open_scene(SECRET_HEADER | SECRET_BODY, true, V, true);
+	struct scene *c = open_scene(SECRET_HEADER | SECRET_BODY, P, V, NULL);
 	struct h2_seen *s = h2_peer_request(c->b.client, POST("/x") "k: " P "\n", "<" P ">", 20);
 
 	(void)state;
