@@ -206,6 +206,22 @@ hears_address(uint16_t id, const char *addr)
 
 /* --- nameservers ------------------------------------------------------------------------------------------ */
 
+/* n addresses (400 at most) for one long answer. */
+static inline const char *const *
+many_addresses(uint32_t n)
+{
+	static const char *many[400];
+	static char text[400][ADDR_TEXT];
+
+	assert_true(n <= 400);
+	for (uint32_t i = 0; i < n; i++) {
+		struct addr a = addr_v4(0x5db80000 + i);
+
+		many[i] = addr_text(&a, text[i]);
+	}
+	return many;
+}
+
 /* The n-th socket (UDP or TCP) that is connected to this nameserver now; -1: there is none. */
 static inline int
 server_fd(enum host_kind kind, const char *server, int n)
@@ -307,6 +323,31 @@ server_says(int fd, uint8_t rcode)
 }
 
 /* --- by TCP ----------------------------------------------------------------------------------------------- */
+
+/* A message behind its length; the bytes of both. */
+static inline size_t
+framed(uint8_t *to, const struct message *m)
+{
+	to[0] = (uint8_t)(m->len >> 8);
+	to[1] = (uint8_t)m->len;
+	memcpy(to + 2, m->bytes, m->len);
+	return m->len + 2;
+}
+
+/* Takes the first message out of *n bytes, which has to be whole. */
+static inline struct message *
+unframed(uint8_t *bytes, size_t *n)
+{
+	static struct message m;
+
+	assert_true(*n >= 2);
+	m.len = (size_t)(bytes[0] << 8 | bytes[1]);
+	assert_true(*n >= 2 + m.len);
+	memcpy(m.bytes, bytes + 2, m.len);
+	*n -= 2 + m.len;
+	memmove(bytes, bytes + 2 + m.len, *n);
+	return &m;
+}
 
 /* The query that came to a nameserver's end of a connection, without its length. */
 static inline struct message *

@@ -3,14 +3,12 @@
  *
  * Both are the guest's choice: whatever it makes of its frames, each datagram is one question, read to its end and no further.
  */
-#include "test/unit/dns_kit.h"
+#include "test/unit/dns_service_kit.h"
 
 static int
-fresh_dns(void **state)
+fresh_pieces(void **state)
 {
-	fresh(state);
-	conf.gateway.nameservers = two_servers;
-	conf.gateway.nnameservers = 1;
+	fresh_dns(state);
 	conf.lim.mtu = 65520;
 	return 0;
 }
@@ -56,7 +54,7 @@ each_of_a_run_is_asked(void **state)
 	assert_int_equal(server_sockets(HOST_UDP), 3);
 	for (unsigned i = 0; i < 3; i++) {
 		/* Those that were answered go: the first is another one each time. */
-		server_answers(server_fd(HOST_UDP, SERVER_A, 0), "93.184.216.1");
+		server_answers(udp(0), "93.184.216.1");
 		hears_address(1, "93.184.216.1");
 	}
 	expect_silence();
@@ -77,7 +75,7 @@ the_last_may_be_cut(void **state)
 	run_of(run, 2 * piece - 12, piece);
 	assert_int_equal(server_sockets(HOST_UDP), 1);
 	assert_int_equal(counted(GW_DNS_BAD), 1);
-	server_answers(server_fd(HOST_UDP, SERVER_A, 0), "93.184.216.1");
+	server_answers(udp(0), "93.184.216.1");
 	hears_rcode(1, DNS_FORMERR);
 	hears_address(1, "93.184.216.1");
 	expect_silence();
@@ -111,9 +109,7 @@ in_spans(void **state)
 
 			snprintf(name, sizeof(name), "n%u.example", id);
 			memlink_lend(bed->mem, shared, span);
-			asks(id, name, DNS_A);
-			server_answers(server_fd(HOST_UDP, SERVER_A, 0), "93.184.216.1");
-			hears_address(id, "93.184.216.1");
+			answered_by(SERVER_A, id, name);
 		}
 	}
 	end();
@@ -122,7 +118,7 @@ in_spans(void **state)
 int
 main(void)
 {
-#define TEST(f) cmocka_unit_test_setup(f, fresh_dns)
+#define TEST(f) cmocka_unit_test_setup(f, fresh_pieces)
 	const struct CMUnitTest tests[] = {
 	    TEST(each_of_a_run_is_asked),
 	    TEST(the_last_may_be_cut),

@@ -35,6 +35,19 @@ opened(uint16_t sport)
 	return p;
 }
 
+static struct hello_bytes hello;
+
+/* One that has said as much of its hello, which comes in records of 64 bytes. */
+static struct peer
+opened_with(size_t n)
+{
+	struct peer p = opened(1000);
+
+	hello_for(&hello, "resolver.example", 0, 64);
+	peer_send(&p, TCP_ACK | TCP_PSH, hello.b, n);
+	return p;
+}
+
 /* What the guest was sent since the last look: its bytes, and whether the connection ended. */
 struct heard {
 	uint8_t b[512];
@@ -110,13 +123,8 @@ a_hello_that_is_broken(void **state)
 static void
 a_hello_that_breaks_later(void **state)
 {
-	static struct hello_bytes hello;
-	struct peer p;
-
 	(void)state;
-	p = opened(1000);
-	hello_for(&hello, "resolver.example", 0, 64);
-	peer_send(&p, TCP_ACK | TCP_PSH, hello.b, 40);
+	struct peer p = opened_with(40);
 	struct heard h = hear();
 	assert_int_equal(h.n, 0);
 	assert_false(h.fin || h.rst);
@@ -131,13 +139,8 @@ a_hello_that_breaks_later(void **state)
 static void
 a_hello_that_stops(void **state)
 {
-	static struct hello_bytes hello;
-	struct peer p;
-
 	(void)state;
-	p = opened(1000);
-	hello_for(&hello, "resolver.example", 0, 64);
-	peer_send(&p, TCP_ACK | TCP_PSH, hello.b, 40);
+	opened_with(40);
 	hear();
 	assert_int_equal(bed->gw->intercept->open, 1);
 	wait_for(31 * USEC_PER_SEC);
@@ -151,7 +154,6 @@ a_hello_that_stops(void **state)
 static void
 nothing_in_common(void **state)
 {
-	static struct hello_bytes hello;
 	struct peer p;
 
 	(void)state;
@@ -174,13 +176,8 @@ nothing_in_common(void **state)
 static void
 it_resets_while_it_shakes_hands(void **state)
 {
-	static struct hello_bytes hello;
-	struct peer p;
-
 	(void)state;
-	p = opened(1000);
-	hello_for(&hello, "resolver.example", 0, 64);
-	peer_send(&p, TCP_ACK | TCP_PSH, hello.b, hello.len / 2);
+	struct peer p = opened_with(76); /* half of it */
 	hear();
 	peer_send(&p, TCP_RST | TCP_ACK, NULL, 0);
 	bed_settle(bed);

@@ -1,24 +1,9 @@
 /*
  * dns_service_limits_test.c - how many questions wait, who shares one, what is remembered, and who is asked
  */
-#include "test/unit/dns_kit.h"
+#include "test/unit/dns_service_kit.h"
 
 #include <errno.h>
-
-static int
-fresh_dns(void **state)
-{
-	fresh(state);
-	conf.gateway.nameservers = two_servers;
-	conf.gateway.nnameservers = 1;
-	return 0;
-}
-
-static int
-udp(int n)
-{
-	return server_fd(HOST_UDP, SERVER_A, n);
-}
 
 /* --- sharing ------------------------------------------------------------------------------------------------ */
 
@@ -75,15 +60,6 @@ other_flags_are_another_question(void **state)
 }
 
 /* --- limits ------------------------------------------------------------------------------------------------- */
-
-static void
-asks_nth(uint16_t n)
-{
-	char name[32];
-
-	snprintf(name, sizeof(name), "n%u.example", n);
-	asks(n, name, DNS_A);
-}
 
 /* More names at once than there are places: as many as there are are answered. */
 static void
@@ -201,9 +177,7 @@ a_hit_needs_no_socket(void **state)
 {
 	(void)state;
 	begin();
-	asks(1, "a.example", DNS_A);
-	server_answers(udp(0), "93.184.216.1");
-	hears_address(1, "93.184.216.1");
+	answered_by(SERVER_A, 1, "a.example");
 	wait_for(100 * USEC_PER_SEC);
 	vhost_default(bed->vhost, VHOST_EMFILE);
 	asks(2, "A.example", DNS_A);
@@ -225,11 +199,8 @@ without_a_cache(void **state)
 	(void)state;
 	conf.gateway.dns_cache = UINT32_MAX;
 	begin();
-	for (uint16_t i = 1; i < 3; i++) {
-		asks(i, "a.example", DNS_A);
-		server_answers(udp(0), "93.184.216.1");
-		hears_address(i, "93.184.216.1");
-	}
+	for (uint16_t i = 1; i < 3; i++)
+		answered_by(SERVER_A, i, "a.example");
 	assert_int_equal(counted(GW_DNS_FORWARDED), 2);
 	end();
 }
@@ -242,9 +213,7 @@ failures_are_not_kept(void **state)
 	asks(1, "a.example", DNS_A);
 	server_says(udp(0), DNS_SERVFAIL);
 	hears_rcode(1, DNS_SERVFAIL);
-	asks(2, "a.example", DNS_A);
-	server_answers(udp(0), "93.184.216.1");
-	hears_address(2, "93.184.216.1");
+	answered_by(SERVER_A, 2, "a.example");
 	end();
 }
 
@@ -269,18 +238,12 @@ resolv_conf_is_followed(void **state)
 	conf.gateway.nnameservers = 0;
 	begin();
 	put_file("/etc/resolv.conf", "nameserver 192.0.2.7\n");
-	asks(1, "a.example", DNS_A);
-	server_answers(at_server("192.0.2.7"), "93.184.216.1");
-	hears_address(1, "93.184.216.1");
+	answered_by("192.0.2.7", 1, "a.example");
 	put_file("/etc/resolv.conf", "nameserver 192.0.2.8\n");
 	/* Looked at once a second. */
-	asks(2, "b.example", DNS_A);
-	server_answers(at_server("192.0.2.7"), "93.184.216.1");
-	hears_address(2, "93.184.216.1");
+	answered_by("192.0.2.7", 2, "b.example");
 	wait_for(USEC_PER_SEC);
-	asks(3, "c.example", DNS_A);
-	server_answers(at_server("192.0.2.8"), "93.184.216.1");
-	hears_address(3, "93.184.216.1");
+	answered_by("192.0.2.8", 3, "c.example");
 	end();
 }
 
@@ -290,9 +253,7 @@ no_resolv_conf_means_this_host(void **state)
 	(void)state;
 	conf.gateway.nnameservers = 0;
 	begin();
-	asks(1, "a.example", DNS_A);
-	server_answers(at_server("127.0.0.1"), "93.184.216.1");
-	hears_address(1, "93.184.216.1");
+	answered_by("127.0.0.1", 1, "a.example");
 	end();
 }
 
@@ -306,29 +267,21 @@ beyond_a_stub_that_is_not_there(void **state)
 	begin();
 	put_file("/etc/resolv.conf", "nameserver 127.0.0.53\noptions edns0 trust-ad\n");
 	/* On the host's own network the stub is there. */
-	asks(1, "a.example", DNS_A);
-	server_answers(at_server("127.0.0.53"), "93.184.216.1");
-	hears_address(1, "93.184.216.1");
+	answered_by("127.0.0.53", 1, "a.example");
 	/* In another one nobody is, and without the other file nobody answers. */
 	vhost_answer(bed->vhost, HOST_UDP, &stub, VHOST_REFUSE);
 	asks(2, "b.example", DNS_A);
 	assert_int_equal(hears_rcode(2, DNS_SERVFAIL).ede, EDE_NETWORK);
 	put_file("/run/systemd/resolve/resolv.conf", "nameserver 192.0.2.9\n");
-	asks(3, "c.example", DNS_A);
-	server_answers(at_server("192.0.2.9"), "93.184.216.1");
-	hears_address(3, "93.184.216.1");
+	answered_by("192.0.2.9", 3, "c.example");
 	/* For a while it is asked at once, and followed too. */
 	put_file("/run/systemd/resolve/resolv.conf", "nameserver 192.0.2.10\n");
 	wait_for(2 * USEC_PER_SEC);
-	asks(4, "d.example", DNS_A);
-	server_answers(at_server("192.0.2.10"), "93.184.216.1");
-	hears_address(4, "93.184.216.1");
+	answered_by("192.0.2.10", 4, "d.example");
 	/* Then the stub has another chance. */
 	vhost_answer(bed->vhost, HOST_UDP, &stub, VHOST_ACCEPT);
 	wait_for(61 * USEC_PER_SEC);
-	asks(5, "e.example", DNS_A);
-	server_answers(at_server("127.0.0.53"), "93.184.216.1");
-	hears_address(5, "93.184.216.1");
+	answered_by("127.0.0.53", 5, "e.example");
 	end();
 }
 
@@ -343,9 +296,7 @@ a_silent_stub(void **state)
 	asks(1, "a.example", DNS_A);
 	wait_for(4500 * USEC_PER_MSEC);
 	hears_rcode(1, DNS_SERVFAIL);
-	asks(2, "a.example", DNS_A);
-	server_answers(at_server("192.0.2.9"), "93.184.216.1");
-	hears_address(2, "93.184.216.1");
+	answered_by("192.0.2.9", 2, "a.example");
 	end();
 }
 

@@ -1,24 +1,9 @@
 /*
  * dns_service_tcp_test.c - the guest's connections to port 53: framing, pipelining, answers out of order, endings
  */
-#include "test/unit/dns_kit.h"
+#include "test/unit/dns_service_kit.h"
 
 #include <errno.h>
-
-static int
-fresh_dns(void **state)
-{
-	fresh(state);
-	conf.gateway.nameservers = two_servers;
-	conf.gateway.nnameservers = 1;
-	return 0;
-}
-
-static int
-udp(int n)
-{
-	return server_fd(HOST_UDP, SERVER_A, n);
-}
 
 static struct peer
 connected(void)
@@ -28,16 +13,6 @@ connected(void)
 	p.mss = 1460;
 	peer_open(&p);
 	return p;
-}
-
-/* Behind its length. */
-static size_t
-framed(uint8_t *to, const struct message *m)
-{
-	to[0] = (uint8_t)(m->len >> 8);
-	to[1] = (uint8_t)m->len;
-	memcpy(to + 2, m->bytes, m->len);
-	return m->len + 2;
 }
 
 static void
@@ -83,16 +58,9 @@ listen(struct peer *p)
 static struct told
 next_told(struct peer *p)
 {
-	static uint8_t message[65535];
-
 	listen(p);
-	assert_true(got.n >= 2);
-	size_t len = (size_t)got.bytes[0] << 8 | got.bytes[1];
-	assert_true(got.n >= 2 + len);
-	memcpy(message, got.bytes + 2, len);
-	got.n -= 2 + len;
-	memmove(got.bytes, got.bytes + 2 + len, got.n);
-	return read_told(view_of(message, len));
+	const struct message *m = unframed(got.bytes, &got.n);
+	return read_told(view_of(m->bytes, m->len));
 }
 
 static void
@@ -173,22 +141,15 @@ both_families(void **state)
 static void
 a_long_answer(void **state)
 {
-	static const char *many[1000];
-	static char text[1000][ADDR_TEXT];
 	uint8_t bytes[512];
 
 	(void)state;
-	for (uint32_t i = 0; i < 400; i++) {
-		struct addr a = addr_v4(0x5db80000 + i);
-
-		many[i] = addr_text(&a, text[i]);
-	}
 	begin();
 	struct peer p = connected();
 	/* However little it takes by datagram. */
 	peer_send(&p, TCP_ACK | TCP_PSH, bytes, framed(bytes, question(1, "a.example", DNS_A, 512)));
 	bed_settle(bed);
-	server_sends(udp(0), answer_to(server_hears(udp(0)), 0x8180, many, 400, 300));
+	server_sends(udp(0), answer_to(server_hears(udp(0)), 0x8180, many_addresses(400), 400, 300));
 	struct told t = next_told(&p);
 	assert_int_equal(t.answers, 400);
 	assert_false(t.truncated);
@@ -343,25 +304,24 @@ thirty_two_at_a_time(void **state)
 	end();
 }
 
+/* What "a.example" has is known, and many times as long as a ring. */
+static struct peer
+connected_to_long_answers(void)
+{
+	conf.gateway.max_ring = 4096;
+	begin();
+	asks(1, "a.example", DNS_A);
+	server_sends(udp(0), answer_to(server_hears(udp(0)), 0x8180, many_addresses(400), 400, 3600));
+	bed_drop(bed);
+	return connected();
+}
+
 /* A guest that does not read is not served beyond what its window and ours hold, and is reset in the end. */
 static void
 a_guest_that_does_not_read(void **state)
 {
-	static const char *many[400];
-	static char text[400][ADDR_TEXT];
-
 	(void)state;
-	for (uint32_t i = 0; i < 400; i++) {
-		struct addr a = addr_v4(0x5db80000 + i);
-
-		many[i] = addr_text(&a, text[i]);
-	}
-	conf.gateway.max_ring = 4096;
-	begin();
-	asks(1, "a.example", DNS_A);
-	server_sends(udp(0), answer_to(server_hears(udp(0)), 0x8180, many, 400, 3600));
-	bed_drop(bed);
-	struct peer p = connected();
+	struct peer p = connected_to_long_answers();
 	p.wnd = 0;
 	for (uint16_t i = 0; i < 20; i++)
 		asks_by(&p, i, "a.example");
@@ -379,21 +339,8 @@ a_guest_that_does_not_read(void **state)
 static void
 a_guest_that_reads_late(void **state)
 {
-	static const char *many[400];
-	static char text[400][ADDR_TEXT];
-
 	(void)state;
-	for (uint32_t i = 0; i < 400; i++) {
-		struct addr a = addr_v4(0x5db80000 + i);
-
-		many[i] = addr_text(&a, text[i]);
-	}
-	conf.gateway.max_ring = 4096;
-	begin();
-	asks(1, "a.example", DNS_A);
-	server_sends(udp(0), answer_to(server_hears(udp(0)), 0x8180, many, 400, 3600));
-	bed_drop(bed);
-	struct peer p = connected();
+	struct peer p = connected_to_long_answers();
 	p.wnd = 100;
 	for (uint16_t i = 0; i < 6; i++)
 		asks_by(&p, i, "a.example");

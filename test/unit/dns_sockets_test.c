@@ -1,26 +1,11 @@
 /*
  * dns_sockets_test.c - datagram sockets that ask again: from another port, deaf to what came for the last question
  */
-#include "test/unit/dns_kit.h"
+#include "test/unit/dns_service_kit.h"
 
 #include <errno.h>
 
 #define SERVER_6 "2001:db8::53"
-
-static int
-fresh_dns(void **state)
-{
-	fresh(state);
-	conf.gateway.nameservers = two_servers;
-	conf.gateway.nnameservers = 1;
-	return 0;
-}
-
-static int
-udp(int n)
-{
-	return server_fd(HOST_UDP, SERVER_A, n);
-}
 
 static uint16_t
 port_of(int fd)
@@ -29,15 +14,6 @@ port_of(int fd)
 
 	assert_true(vhost_local(bed->vhost, fd, &at));
 	return at.port;
-}
-
-static void
-asks_nth(uint16_t n)
-{
-	char name[32];
-
-	snprintf(name, sizeof(name), "n%u.example", n);
-	asks(n, name, DNS_A);
 }
 
 /* Question n, asked and answered; the socket that did it. */

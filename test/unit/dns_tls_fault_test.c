@@ -54,10 +54,8 @@ serve(void)
 		return;
 	struct message q = {.len = 128};
 	memcpy(q.bytes, c->served + 2, 128);
-	const struct message *m = answer_to(&q, 0x8180, addr, 1, 300);
-	uint8_t both[2 + 512] = {(uint8_t)(m->len >> 8), (uint8_t)m->len};
-	memcpy(both + 2, m->bytes, m->len);
-	if (tls_end_write(c->server, both, 2 + m->len) > 0)
+	uint8_t both[2 + 512];
+	if (tls_end_write(c->server, both, framed(both, answer_to(&q, 0x8180, addr, 1, 300))) > 0)
 		tls_end_flush(c->server);
 	pump_servers();
 }

@@ -56,9 +56,9 @@ pump_servers(void)
 	} while (moved || stirred);
 }
 
-/* The far end of the n-th connection there is to this nameserver, with a certificate for that name. */
+/* The far end of the n-th connection there is to this nameserver. */
 static struct conn *
-server_of(const char *server, int n, const char *cert)
+server_with(const char *server, int n, const struct far_options *o)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 	struct addr a = addr_of(server);
@@ -70,27 +70,35 @@ server_of(const char *server, int n, const char *cert)
 	for (unsigned i = 0; i < nconn; i++)
 		conn[i]->gone |= conn[i]->fd == c->fd;
 	c->guest_end = c->server_end = 1;
-	c->server = tls_server_new(far.tls, &(struct tls_io){server_recv, server_send, c},
-				   far_leaf(&(struct far_options){.cert = cert}, &a), "dot");
+	c->server =
+	    tls_server_new(far.tls, &(struct tls_io){server_recv, server_send, c}, far_leaf(o, &a), "dot");
 	assert_non_null(c->server);
 	conn[nconn++] = c;
 	pump_servers();
 	return c;
 }
 
+/* The same, with a certificate for that name. */
+static struct conn *
+server_of(const char *server, int n, const char *cert)
+{
+	return server_with(server, n, &(struct far_options){.cert = cert});
+}
+
+/* The guest has asked for a.example; the far end of the connection on which the nameserver is asked. */
+static struct conn *
+begin_asked(const char *cert)
+{
+	begin_dot();
+	asks(1, "a.example", DNS_A);
+	return server_of(SERVER, 0, cert);
+}
+
 /* The next question it was asked. */
 static struct message *
 server_was_asked(struct conn *c)
 {
-	static struct message m;
-
-	assert_true(c->nserved >= 2);
-	m.len = (size_t)(c->served[0] << 8 | c->served[1]);
-	assert_true(c->nserved >= 2 + m.len);
-	memcpy(m.bytes, c->served + 2, m.len);
-	c->nserved -= 2 + m.len;
-	memmove(c->served, c->served + 2 + m.len, c->nserved);
-	return &m;
+	return unframed(c->served, &c->nserved);
 }
 
 static void
@@ -104,11 +112,10 @@ server_writes_bytes(struct conn *c, const void *bytes, size_t n)
 static void
 server_tells(struct conn *c, const struct message *m)
 {
-	uint8_t both[2 + 2048] = {(uint8_t)(m->len >> 8), (uint8_t)m->len};
+	uint8_t both[2 + 2048];
 
 	assert_true(m->len <= 2048);
-	memcpy(both + 2, m->bytes, m->len);
-	server_writes_bytes(c, both, 2 + m->len);
+	server_writes_bytes(c, both, framed(both, m));
 }
 
 static void
@@ -117,14 +124,21 @@ server_gives(struct conn *c, const char *addr)
 	server_tells(c, answer_to(server_was_asked(c), 0x8180, &(const char *){addr}, 1, 300));
 }
 
+/* The next question it was asked has that address, and the guest is told. */
+static void
+answers(struct conn *c, uint16_t id, const char *addr)
+{
+	server_gives(c, addr);
+	hears_address(id, addr);
+}
+
 /* It asks, and is answered on that connection. */
 static void
 works_on(struct conn *c, uint16_t id, const char *name)
 {
 	asks(id, name, DNS_A);
 	pump_servers();
-	server_gives(c, "93.184.216.1");
-	hears_address(id, "93.184.216.1");
+	answers(c, id, "93.184.216.1");
 }
 
 static unsigned
@@ -181,14 +195,11 @@ answers_come_in_any_order(void **state)
 	struct message first;
 
 	(void)state;
-	begin_dot();
-	asks(1, "a.example", DNS_A);
-	struct conn *c = server_of(SERVER, 0, "dns.example");
+	struct conn *c = begin_asked("dns.example");
 	asks(2, "b.example", DNS_A);
 	pump_servers();
 	first = *server_was_asked(c);
-	server_gives(c, "93.184.216.2");
-	hears_address(2, "93.184.216.2");
+	answers(c, 2, "93.184.216.2");
 	expect_silence();
 	server_tells(c, answer_to(&first, 0x8180, &(const char *){"93.184.216.1"}, 1, 300));
 	hears_address(1, "93.184.216.1");
@@ -199,13 +210,11 @@ static void
 answers_come_in_pieces(void **state)
 {
 	(void)state;
-	begin_dot();
-	asks(1, "a.example", DNS_A);
-	struct conn *c = server_of(SERVER, 0, "dns.example");
-	struct message m = *answer_to(server_was_asked(c), 0x8180, &(const char *){"93.184.216.1"}, 1, 300);
-	uint8_t both[2 + 512] = {(uint8_t)(m.len >> 8), (uint8_t)m.len};
-	memcpy(both + 2, m.bytes, m.len);
-	for (size_t i = 0; i < 2 + m.len; i++) {
+	struct conn *c = begin_asked("dns.example");
+	uint8_t both[2 + 512];
+	size_t n =
+	    framed(both, answer_to(server_was_asked(c), 0x8180, &(const char *){"93.184.216.1"}, 1, 300));
+	for (size_t i = 0; i < n; i++) {
 		expect_silence();
 		server_writes_bytes(c, both + i, 1);
 	}
@@ -218,9 +227,7 @@ static void
 strays_and_nonsense(void **state)
 {
 	(void)state;
-	begin_dot();
-	asks(1, "a.example", DNS_A);
-	struct conn *c = server_of(SERVER, 0, "dns.example");
+	struct conn *c = begin_asked("dns.example");
 	struct message m = *answer_to(server_was_asked(c), 0x8180, &(const char *){"93.184.216.1"}, 1, 300);
 	m.bytes[1] ^= 1;
 	server_tells(c, &m);
@@ -249,9 +256,7 @@ static void
 another_name_is_not_asked(void **state)
 {
 	(void)state;
-	begin_dot();
-	asks(1, "a.example", DNS_A);
-	struct conn *c = server_of(SERVER, 0, "other.example");
+	struct conn *c = begin_asked("other.example");
 	struct told t = fails(1);
 	assert_int_equal(t.ede, 23);
 	assert_non_null(strstr(t.text, "over TLS: the certificate of dns.example is for: other.example"));
@@ -264,29 +269,17 @@ another_name_is_not_asked(void **state)
 	wait_for(USEC_PER_SEC);
 	asks(3, "c.example", DNS_A);
 	c = server_of(SERVER, 0, "dns.example");
-	server_gives(c, "93.184.216.3");
-	hears_address(3, "93.184.216.3");
+	answers(c, 3, "93.184.216.3");
 	end_intercept();
 }
 
 static void
 nobodys_certificate_is_not_believed(void **state)
 {
-	struct addr a = addr_of(SERVER);
-
 	(void)state;
 	begin_dot();
 	asks(1, "a.example", DNS_A);
-	struct conn *c = calloc(1, sizeof(*c));
-	assert_non_null(c);
-	c->p.t.remote.addr = a;
-	c->fd = server_fd(HOST_TCP, SERVER, 0);
-	c->guest_end = c->server_end = 1;
-	c->server =
-	    tls_server_new(far.tls, &(struct tls_io){server_recv, server_send, c},
-			   far_leaf(&(struct far_options){.cert = "dns.example", .nobody = true}, &a), "");
-	conn[nconn++] = c;
-	pump_servers();
+	struct conn *c = server_with(SERVER, 0, &(struct far_options){.cert = "dns.example", .nobody = true});
 	assert_int_equal(fails(1).ede, 23);
 	assert_int_equal(c->nserved, 0);
 	end_intercept();
@@ -299,14 +292,11 @@ without_a_name_the_address_counts(void **state)
 
 	(void)state;
 	conf.gateway.nameservers = plain;
-	begin_dot();
-	asks(1, "a.example", DNS_A);
-	struct conn *c = server_of(SERVER, 0, NULL);
+	struct conn *c = begin_asked(NULL);
 	struct endpoint to;
 	assert_true(vhost_peer(bed->vhost, c->fd, &to));
 	assert_int_equal(to.port, 8853);
-	server_gives(c, "93.184.216.1");
-	hears_address(1, "93.184.216.1");
+	answers(c, 1, "93.184.216.1");
 	end_intercept();
 }
 
@@ -319,9 +309,7 @@ verification_is_never_off(void **state)
 	(void)state;
 	conf.gateway.tls_hosts = lax;
 	conf.gateway.ntls_hosts = 1;
-	begin_dot();
-	asks(1, "a.example", DNS_A);
-	server_of(SERVER, 0, "other.example");
+	begin_asked("other.example");
 	assert_int_equal(fails(1).ede, 23);
 	end_intercept();
 }
@@ -353,19 +341,15 @@ static void
 a_question_is_asked_once_more(void **state)
 {
 	(void)state;
-	begin_dot();
-	asks(1, "a.example", DNS_A);
-	struct conn *c = server_of(SERVER, 0, "dns.example");
-	server_gives(c, "93.184.216.1");
-	hears_address(1, "93.184.216.1");
+	struct conn *c = begin_asked("dns.example");
+	answers(c, 1, "93.184.216.1");
 	/* The server had closed when the question came. */
 	asks(2, "b.example", DNS_A);
 	tls_end_close(c->server);
 	vhost_send_eof(bed->vhost, c->fd);
 	bed_settle(bed);
 	c = server_of(SERVER, 0, "dns.example");
-	server_gives(c, "93.184.216.2");
-	hears_address(2, "93.184.216.2");
+	answers(c, 2, "93.184.216.2");
 	/* Twice is too often. */
 	asks(3, "c.example", DNS_A);
 	vhost_reset(bed->vhost, c->fd);
@@ -381,11 +365,8 @@ static void
 idle_ones_are_closed_and_taken_up_again(void **state)
 {
 	(void)state;
-	begin_dot();
-	asks(1, "a.example", DNS_A);
-	struct conn *c = server_of(SERVER, 0, "dns.example");
-	server_gives(c, "93.184.216.1");
-	hears_address(1, "93.184.216.1");
+	struct conn *c = begin_asked("dns.example");
+	answers(c, 1, "93.184.216.1");
 	wait_for(15 * USEC_PER_SEC - 1);
 	assert_int_equal(connections(SERVER), 1);
 	wait_for(1);
@@ -397,8 +378,7 @@ idle_ones_are_closed_and_taken_up_again(void **state)
 	asks(2, "b.example", DNS_A);
 	c = server_of(SERVER, 0, "dns.example");
 	assert_true(tls_end_resumed(c->server));
-	server_gives(c, "93.184.216.2");
-	hears_address(2, "93.184.216.2");
+	answers(c, 2, "93.184.216.2");
 	assert_int_equal(counted(GW_TLS_RESUMED), 1);
 	end_intercept();
 }
@@ -407,19 +387,15 @@ static void
 a_silent_one_is_left(void **state)
 {
 	(void)state;
-	begin_dot();
-	asks(1, "a.example", DNS_A);
-	struct conn *c = server_of(SERVER, 0, "dns.example");
-	server_gives(c, "93.184.216.1");
-	hears_address(1, "93.184.216.1");
+	struct conn *c = begin_asked("dns.example");
+	answers(c, 1, "93.184.216.1");
 	wait_for(1);
 	asks(2, "b.example", DNS_A);
 	pump_servers();
 	wait_for(USEC_PER_SEC);
 	assert_int_equal(connections(SERVER), 2);
 	struct conn *second = server_of(SERVER, 1, "dns.example");
-	server_gives(second, "93.184.216.2");
-	hears_address(2, "93.184.216.2");
+	answers(second, 2, "93.184.216.2");
 	/* Nobody is asked on the first any more. */
 	assert_int_equal(connections(SERVER), 1);
 	works_on(second, 3, "c.example");
@@ -434,13 +410,9 @@ the_next_server_after_a_second(void **state)
 	(void)state;
 	conf.gateway.nameservers = both;
 	conf.gateway.nnameservers = 2;
-	begin_dot();
-	asks(1, "a.example", DNS_A);
-	server_of(SERVER, 0, "dns.example");
+	begin_asked("dns.example");
 	wait_for(USEC_PER_SEC);
-	struct conn *two = server_of("192.0.2.54", 0, "two.example");
-	server_gives(two, "93.184.216.2");
-	hears_address(1, "93.184.216.2");
+	answers(server_of("192.0.2.54", 0, "two.example"), 1, "93.184.216.2");
 	end_intercept();
 }
 
@@ -453,11 +425,8 @@ the_next_server_where_the_first_is_another(void **state)
 	(void)state;
 	conf.gateway.nameservers = both;
 	conf.gateway.nnameservers = 2;
-	begin_dot();
-	asks(1, "a.example", DNS_A);
-	server_of(SERVER, 0, "other.example");
-	server_gives(server_of("192.0.2.54", 0, "two.example"), "93.184.216.2");
-	hears_address(1, "93.184.216.2");
+	begin_asked("other.example");
+	answers(server_of("192.0.2.54", 0, "two.example"), 1, "93.184.216.2");
 	end_intercept();
 }
 
@@ -477,12 +446,9 @@ sixty_four_on_a_connection(void **state)
 	/* The kit keeps 4,096 bytes: 31 questions of them, and a part. */
 	assert_int_equal(one->server_had, 64 * 130);
 	assert_int_equal(two->server_had, 130);
-	server_gives(two, "93.184.216.65");
-	hears_address(65, "93.184.216.65");
-	for (uint16_t i = 1; i <= 31; i++) {
-		server_gives(one, "93.184.216.1");
-		hears_address(i, "93.184.216.1");
-	}
+	answers(two, 65, "93.184.216.65");
+	for (uint16_t i = 1; i <= 31; i++)
+		answers(one, i, "93.184.216.1");
 	end_intercept();
 }
 
@@ -493,20 +459,16 @@ new_settings_ask_anew(void **state)
 	char err[256];
 
 	(void)state;
-	begin_dot();
-	asks(1, "a.example", DNS_A);
-	struct conn *c = server_of(SERVER, 0, "dns.example");
+	struct conn *c = begin_asked("dns.example");
 	struct sluice_config cfg = conf.gateway;
 	cfg.nameservers = other;
 	assert_int_equal(sluice_reload(bed->gw, &cfg, err, sizeof(err)), 0);
 	bed_settle(bed);
 	/* The question goes on where it was; further ones go to the new server. */
 	c = server_of(SERVER, 0, "dns.example");
-	server_gives(c, "93.184.216.1");
-	hears_address(1, "93.184.216.1");
+	answers(c, 1, "93.184.216.1");
 	asks(2, "b.example", DNS_A);
-	server_gives(server_of("192.0.2.54", 0, "two.example"), "93.184.216.2");
-	hears_address(2, "93.184.216.2");
+	answers(server_of("192.0.2.54", 0, "two.example"), 2, "93.184.216.2");
 	end_intercept();
 }
 
@@ -556,24 +518,19 @@ guest_connects(uint16_t sport, const char *to, const char *name)
 static void
 guest_asks(struct conn *c, uint16_t id, const char *name)
 {
-	const struct message *m = question(id, name, DNS_A, 1232);
-	uint8_t both[2 + 512] = {(uint8_t)(m->len >> 8), (uint8_t)m->len};
+	uint8_t both[2 + 512];
 
-	memcpy(both + 2, m->bytes, m->len);
-	end_writes(c->guest, both, 2 + m->len);
+	end_writes(c->guest, both, framed(both, question(id, name, DNS_A, 1232)));
 	pump();
 }
 
 static struct told
 guest_is_told(struct conn *c, uint16_t id)
 {
-	assert_true(c->nheard > 2);
-	size_t len = (size_t)(c->heard[0] << 8 | c->heard[1]);
-	assert_true(c->nheard >= 2 + len);
-	struct told t = read_told(view_of(c->heard + 2, len));
+	const struct message *m = unframed(c->heard, &c->nheard);
+	struct told t = read_told(view_of(m->bytes, m->len));
+
 	assert_int_equal(t.id, id);
-	c->nheard -= 2 + len;
-	memmove(c->heard, c->heard + 2 + len, c->nheard);
 	return t;
 }
 
@@ -745,22 +702,15 @@ many_questions_in_small_pieces(void **state)
 static struct conn *
 one_that_does_not_read(unsigned questions, uint64_t *bytes)
 {
-	static const char *many[100];
-	static char text[100][ADDR_TEXT];
 	char own[ADDR_TEXT];
 
-	for (uint32_t i = 0; i < 100; i++) {
-		struct addr a = addr_v4(0x5db80000 + i);
-
-		many[i] = addr_text(&a, text[i]);
-	}
 	conf.gateway.max_ring = 4096;
 	begin_guest();
 	struct endpoint dns = dns_at(FAMILY_V4);
 	struct conn *c = guest_connects(1000, addr_text(&dns.addr, own), NULL);
 	guest_asks(c, 0, "resolver.example");
 	int fd = server_fd(HOST_UDP, SERVER_A, 0);
-	server_sends(fd, answer_to(server_hears(fd), 0x8180, many, 100, 3600));
+	server_sends(fd, answer_to(server_hears(fd), 0x8180, many_addresses(100), 100, 3600));
 	pump();
 	*bytes = c->guest_had * (questions + 1);
 	assert_int_equal(guest_is_told(c, 0).answers, 100);
