@@ -9,14 +9,6 @@
 #define GET_GOOD "GET / HTTP/1.1\r\nHost: " GOOD "\r\n\r\n"
 #define GET_EVIL "GET /x HTTP/1.1\r\nHost: evil.example\r\n\r\n"
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-static void
-only_good(void)
-{
-	rules("none", "allow tcp to *.good.example", NULL);
-	begin();
-	resolved(GOOD, PUBLIC4, 300);
-	resolved(GOOD, PUBLIC6, 300);
-}
 
 /* The last sentence of the list of refusals, as the page's body. */
 static const char *
@@ -34,6 +26,24 @@ static void
 says_parts(struct peer *p, const char *text)
 {
 	says_in_pieces(p, text, strlen(text), 1);
+}
+
+/* A request that passes, and its answer. */
+static void
+is_served(struct peer *p, int fd, const char *request)
+{
+	says(p, request);
+	host_has(fd, request);
+	host_says(p, fd, OK);
+}
+
+/* What the guest says now is refused, and no byte of it passes. */
+static void
+is_refused(struct peer *p, int fd, const char *text)
+{
+	says(p, text);
+	host_never_knew(fd);
+	find_event(SLUICE_EVENT_REQUEST_REFUSED);
 }
 
 /* --- the first request ---------------------------------------------------------------------------------------------- */
@@ -263,12 +273,8 @@ P14_second_request_to_another_host(void **state)
 	(void)state;
 	only_good();
 	struct peer p = watched(1000, PUBLIC4, 80, &fd);
-	says(&p, GET_GOOD);
-	host_has(fd, GET_GOOD);
-	host_says(&p, fd, OK);
-	says(&p, "GET /2 HTTP/1.1\r\nHost: api.good.example\r\n\r\n");
-	host_has(fd, "GET /2 HTTP/1.1\r\nHost: api.good.example\r\n\r\n");
-	host_says(&p, fd, OK);
+	is_served(&p, fd, GET_GOOD);
+	is_served(&p, fd, "GET /2 HTTP/1.1\r\nHost: api.good.example\r\n\r\n");
 	size_t before = heard.len;
 	says(&p, GET_EVIL);
 	host_never_knew(fd);
@@ -355,9 +361,7 @@ H2_bodies(void **state)
 				host_has(fd, GET_GOOD);
 			}
 			host_says(&p, fd, OK);
-			says(&p, GET_EVIL);
-			host_never_knew(fd);
-			find_event(SLUICE_EVENT_REQUEST_REFUSED);
+			is_refused(&p, fd, GET_EVIL);
 		}
 	}
 	bed_drop(bed);
@@ -393,9 +397,7 @@ long_bodies(void **state)
 		host_has_bytes(fd, want, (size_t)n);
 		host_says(&p, fd, OK);
 		heard_nothing();
-		says(&p, GET_EVIL);
-		host_never_knew(fd);
-		find_event(SLUICE_EVENT_REQUEST_REFUSED);
+		is_refused(&p, fd, GET_EVIL);
 		expect_page(&p, 0, "403 Forbidden", last_refusal(), SLUICE_REASON_NAME);
 	}
 	end();
@@ -413,22 +415,16 @@ broken_later(void **state)
 	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		struct peer p = watched((uint16_t)(1000 + i), PUBLIC4, 80, &fd);
 
-		says(&p, GET_GOOD);
-		host_has(fd, GET_GOOD);
-		host_says(&p, fd, OK);
+		is_served(&p, fd, GET_GOOD);
 		size_t before = heard.len;
-		says(&p, t[i]);
-		host_never_knew(fd);
-		find_event(SLUICE_EVENT_REQUEST_REFUSED);
+		is_refused(&p, fd, t[i]);
 		expect_page(&p, before, "400 Bad Request", last_refusal(), SLUICE_REASON_BAD_QUERY);
 	}
 	/* A broken chunk: what was whole of the body has gone, the rest does not. */
 	struct peer p = watched(1010, PUBLIC4, 80, &fd);
 	says(&p, "POST / HTTP/1.1\r\nHost: " GOOD "\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n");
 	host_has(fd, "POST / HTTP/1.1\r\nHost: " GOOD "\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n");
-	says(&p, "zzz\r\n");
-	host_never_knew(fd);
-	find_event(SLUICE_EVENT_REQUEST_REFUSED);
+	is_refused(&p, fd, "zzz\r\n");
 	expect_reset(&p, SLUICE_REASON_BAD_QUERY);
 	end();
 }
@@ -466,9 +462,7 @@ idle_between_requests(void **state)
 	(void)state;
 	only_good();
 	struct peer p = watched(1000, PUBLIC4, 80, &fd);
-	says(&p, GET_GOOD);
-	host_has(fd, GET_GOOD);
-	host_says(&p, fd, OK);
+	is_served(&p, fd, GET_GOOD);
 	acknowledges(&p);
 	wait_for(2 * USEC_PER_SEC);
 	size_t before = bed->gw->pool.used;
@@ -557,9 +551,7 @@ tunnel_that_is_none(void **state)
 	}
 	/* One that is refused is asked for again in another way, on the same connection. */
 	struct peer p = watched(1010, PUBLIC4, 80, &fd);
-	says(&p, UPGRADE);
-	host_has(fd, UPGRADE);
-	host_says(&p, fd, OK);
+	is_served(&p, fd, UPGRADE);
 	says(&p, GET_GOOD);
 	host_has(fd, GET_GOOD);
 	/* The host goes without an answer, and the guest with it. */

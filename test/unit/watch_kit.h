@@ -25,6 +25,16 @@ fresh_watch(void **state)
 	return fresh_events(state);
 }
 
+/* One name is allowed, and this gateway led the guest to it. */
+static inline void
+only_good(void)
+{
+	rules("none", "allow tcp to *.good.example", NULL);
+	begin();
+	resolved("www.good.example", PUBLIC4, 300);
+	resolved("www.good.example", PUBLIC6, 300);
+}
+
 static inline void
 heard_nothing(void)
 {

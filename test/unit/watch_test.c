@@ -8,22 +8,20 @@
 
 static struct hello_bytes hello;
 
-/* One name is allowed, and this gateway led the guest to it. */
-static void
-only_good(void)
-{
-	rules("none", "allow tcp to *.good.example", NULL);
-	begin();
-	resolved("www.good.example", PUBLIC4, 300);
-	resolved("www.good.example", PUBLIC6, 300);
-}
-
 /* All is allowed but one name. */
 static void
 all_but_bad(void)
 {
 	rules("all", "deny to bad.example", NULL);
 	begin();
+}
+
+/* The guest's ClientHello for that name, in one segment. */
+static void
+says_hello(struct peer *p, const char *sni)
+{
+	hello_for(&hello, sni, 0, 16384);
+	says_bytes(p, hello.b, hello.len);
 }
 
 /* --- TLS ------------------------------------------------------------------------------------------------------- */
@@ -129,8 +127,7 @@ expect_tls_refused(uint16_t sport, const char *sni, uint8_t alert, enum sluice_r
 	int fd;
 	struct peer p = watched(sport, PUBLIC4, 443, &fd);
 
-	hello_for(&hello, sni, 0, 16384);
-	says_bytes(&p, hello.b, hello.len);
+	says_hello(&p, sni);
 	host_never_knew(fd);
 	expect_alert(&p, alert, reason);
 }
@@ -141,8 +138,7 @@ expect_tls_passed(uint16_t sport, const char *sni)
 	int fd;
 	struct peer p = watched(sport, PUBLIC4, 443, &fd);
 
-	hello_for(&hello, sni, 0, 16384);
-	says_bytes(&p, hello.b, hello.len);
+	says_hello(&p, sni);
 	host_has_bytes(fd, hello.b, hello.len);
 	watch_over(&p);
 }
@@ -216,10 +212,9 @@ P17_no_name(void **state)
 	peer_send(&p, TCP_SYN, NULL, 0);
 	peer_wants(&p, TCP_SYN | TCP_ACK);
 	heard_nothing();
-	hello_for(&hello, NULL, 0, 16384);
 	int fd = peer_fd(&p);
 	acknowledges(&p);
-	says_bytes(&p, hello.b, hello.len);
+	says_hello(&p, NULL);
 	host_never_knew(fd);
 	expect_alert(&p, 49, SLUICE_REASON_RULE);
 	end();
@@ -272,8 +267,7 @@ drop_is_silent(void **state)
 	rules("all", "drop to bad.example", NULL);
 	begin();
 	struct peer p = watched(1000, PUBLIC4, 443, &fd);
-	hello_for(&hello, "bad.example", 0, 16384);
-	says_bytes(&p, hello.b, hello.len);
+	says_hello(&p, "bad.example");
 	host_never_knew(fd);
 	assert_int_equal(heard.len, 0);
 	assert_false(heard.fin || heard.rst);
@@ -350,8 +344,7 @@ refused_after_a_greeting(void **state)
 	only_good();
 	struct peer p = watched(1000, PUBLIC4, 443, &fd);
 	host_says(&p, fd, "220 hello\r\n");
-	hello_for(&hello, "evil.example", 0, 16384);
-	says_bytes(&p, hello.b, hello.len);
+	says_hello(&p, "evil.example");
 	host_never_knew(fd);
 	assert_string_equal(heard.text, "220 hello\r\n");
 	expect_reset(&p, SLUICE_REASON_NAME);
@@ -404,8 +397,7 @@ silent_guest(void **state)
 	assert_string_equal(heard.text, "still here");
 	acknowledges(&p);
 	assert_non_null(peer_flow(&p)->watch);
-	hello_for(&hello, "www.good.example", 0, 16384);
-	says_bytes(&p, hello.b, hello.len);
+	says_hello(&p, "www.good.example");
 	host_has_bytes(fd, hello.b, hello.len);
 	end();
 }
@@ -457,8 +449,7 @@ host_ends_first(void **state)
 	vhost_send_eof(bed->vhost, fd);
 	listen_to(&p);
 	assert_true(heard.fin);
-	hello_for(&hello, "www.good.example", 0, 16384);
-	says_bytes(&p, hello.b, hello.len);
+	says_hello(&p, "www.good.example");
 	host_has_bytes(fd, hello.b, hello.len);
 	guest_ends(&p);
 	assert_null(peer_flow(&p));
@@ -466,8 +457,7 @@ host_ends_first(void **state)
 	p = watched(1001, PUBLIC4, 443, &fd);
 	vhost_send_eof(bed->vhost, fd);
 	listen_to(&p);
-	hello_for(&hello, "evil.example", 0, 16384);
-	says_bytes(&p, hello.b, hello.len);
+	says_hello(&p, "evil.example");
 	host_never_knew(fd);
 	/* Nothing can be said any more but a reset. */
 	expect_reset(&p, SLUICE_REASON_NAME);
@@ -528,8 +518,7 @@ page_nobody_takes(void **state)
 	(void)state;
 	only_good();
 	struct peer p = watched(1000, PUBLIC4, 443, &fd);
-	hello_for(&hello, "evil.example", 0, 16384);
-	says_bytes(&p, hello.b, hello.len);
+	says_hello(&p, "evil.example");
 	assert_true(heard.fin);
 	acknowledges(&p);
 	/* It goes on talking; nobody listens, and nothing is kept. */
