@@ -207,6 +207,37 @@ usec_t siege_far_next(const struct siege *s);
 /* One round trip from now the far end of this socket looks at what has come. */
 void siege_far_later(struct siege *s, int fd);
 
+/* --- exhaustion_servers.c --------------------------------------------------------------------------------------- */
+
+struct tls;
+struct tls_ca;
+struct tls_end;
+struct tls_io;
+struct leaf_cache;
+
+/* What far ends that speak TLS have in common. */
+struct siege_servers {
+	struct tls *tls;
+	struct tls_ca *ca;
+	struct leaf_cache *leaves;
+	char roots[64]; /* the file of their authority, for the gateway */
+	uint64_t drawn;
+};
+
+/* These two end the program where they fail.  now: seconds since 1970, by the siege's clock. */
+void siege_servers_make(struct siege_servers *v, uint64_t now);
+struct tls_end *siege_server_new(struct siege_servers *v, const char *name, const struct tls_io *io,
+				 uint64_t now);
+/* Its ends were freed before. */
+void siege_servers_free(struct siege_servers *v);
+/* What is behind a struct tls_io, for the far end of that socket. */
+ssize_t siege_server_recv(const struct siege *s, int fd, void *to, size_t n);
+ssize_t siege_server_send(const struct siege *s, int fd, const void *from, size_t n);
+/* Bytes that follow from *state (uint64_t), as a struct tls_random draws them. */
+void siege_draw(void *state, void *to, size_t n);
+/* Ends the program, with a word why. */
+void siege_must(bool good, const char *what);
+
 /* --- exhaustion_tls.c ------------------------------------------------------------------------------------------- */
 
 /* One connection over TLS at a time, to port 443: a question, its echo, and the end.  now: seconds, the first there are. */

@@ -5,12 +5,8 @@
  * A step of what is read costs as much as one of TLS (PRICE_CRYPTO), so the old connection waits for what a turn gives that at most.  Attackers keep
  * to TCP and to the window they are given; whoever is sent away comes again at once from another port.
  */
-#include <unistd.h>
-
 #include "proxy/intercept_int.h"
 #include "test/sim/exhaustion_kit.h"
-#include "tls/ca.h"
-#include "tls/leaf.h"
 #include "tls/tls.h"
 
 #define CONNS 400u
@@ -211,11 +207,7 @@ is_opened_in_bounds(uint64_t heap)
 /* --- handshakes ---------------------------------------------------------------------------------------------------- */
 
 static struct tls_server_side {
-	struct tls *tls;
-	struct tls_ca *ca;
-	struct leaf_cache *leaves;
-	uint64_t drawn;
-	char roots[64];
+	struct siege_servers servers;
 	struct far_end {
 		struct siege *s;
 		struct tls_end *end;
@@ -226,24 +218,11 @@ static struct tls_server_side {
 } far;
 
 static void
-draw(void *ctx, void *to, size_t n)
-{
-	uint64_t *x = ctx;
-	uint8_t *p = to;
-
-	for (size_t i = 0; i < n; i++) {
-		*x = *x * 6364136223846793005u + 1442695040888963407u;
-		p[i] = (uint8_t)(*x >> 56);
-	}
-}
-
-static void
 opens_all(struct bed_conf *c)
 {
 	c->start = (usec_t)1700000000 * USEC_PER_SEC;
 	c->gateway.intercept = true;
-	if (far.roots[0])
-		c->gateway.tls_roots = far.roots;
+	c->gateway.tls_roots = far.servers.roots;
 }
 
 /* A ClientHello of TLS 1.2 that a server answers: one suite, one group, one kind of signature (RFC 5246 7.4.1.2). */
@@ -259,7 +238,7 @@ write_hello(uint8_t *to, size_t size)
 	uint64_t luck = 7;
 	uint8_t random[32];
 
-	draw(&luck, random, sizeof(random));
+	siege_draw(&luck, random, sizeof(random));
 	wr_bytes(&w, "\x16\3\1", 3);
 	wr_u16(&w, (uint16_t)(4 + 2 + 32 + sizeof(rest)));
 	wr_bytes(&w, "\1\0", 2);
@@ -322,18 +301,16 @@ static ssize_t
 far_recv(void *ctx, void *to, size_t n)
 {
 	struct far_end *e = ctx;
-	size_t got = vhost_recv(e->s->bed->vhost, e->fd, to, n);
 
-	return got ? (ssize_t)got : vhost_got_eof(e->s->bed->vhost, e->fd) ? 0 : -EAGAIN;
+	return siege_server_recv(e->s, e->fd, to, n);
 }
 
 static ssize_t
 far_send(void *ctx, const void *from, size_t n)
 {
 	struct far_end *e = ctx;
-	size_t put = vhost_send(e->s->bed->vhost, e->fd, from, n);
 
-	return put ? (ssize_t)put : -EAGAIN;
+	return siege_server_send(e->s, e->fd, from, n);
 }
 
 /* The server's end at that socket, another one's or a new one. */
@@ -353,12 +330,8 @@ far_end_of(struct siege *s, int fd, uint16_t port)
 	assert_non_null(free_one);
 	tls_end_free(free_one->end);
 	*free_one = (struct far_end){.s = s, .fd = fd, .port = port};
-	struct name n;
-	assert_true(name_parse("www.far.exampl", 14, &n));
-	const struct tls_identity *i = leaf_keep(far.leaves, &n, NULL, 1700000000);
-	free_one->end = tls_server_new(far.tls, &(struct tls_io){far_recv, far_send, free_one}, i, "");
-	leaf_drop(far.leaves, i);
-	assert_non_null(free_one->end);
+	free_one->end = siege_server_new(&far.servers, "www.far.exampl",
+					 &(struct tls_io){far_recv, far_send, free_one}, 1700000000);
 	return free_one;
 }
 
@@ -379,23 +352,8 @@ far_shakes(struct siege *s, int fd, uint16_t port, void *ctx)
 static int
 far_begin(void **state)
 {
-	char pem[CA_PEM], key[CA_PEM], why[256];
-
 	(void)state;
-	far.drawn = 12345;
-	far.tls = tls_new(&(struct tls_random){draw, &far.drawn}, NULL);
-	assert_non_null(far.tls);
-	assert_true(ca_make(far.tls, "far", 1700000000, pem, key));
-	far.ca = ca_read(far.tls, view_of(pem, strlen(pem)), view_of(key, strlen(key)), 1700000000, why,
-			 sizeof(why));
-	assert_non_null(far.ca);
-	far.leaves = leaf_cache_new(far.tls, far.ca, 4);
-	assert_non_null(far.leaves);
-	snprintf(far.roots, sizeof(far.roots), "/tmp/sluice-roots-XXXXXX");
-	int fd = mkstemp(far.roots);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, pem, strlen(pem)), strlen(pem));
-	close(fd);
+	siege_servers_make(&far.servers, 1700000000);
 	return 0;
 }
 
@@ -413,10 +371,7 @@ far_end_all(void **state)
 {
 	(void)state;
 	far_goes();
-	leaf_cache_free(far.leaves);
-	ca_free(far.ca);
-	tls_free(far.tls);
-	unlink(far.roots);
+	siege_servers_free(&far.servers);
 	return 0;
 }
 

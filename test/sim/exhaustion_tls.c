@@ -4,13 +4,9 @@
  * The guest's end says a question, the server's says it back, and both close.  Nothing is lost on a siege's wire, so its TCP sends all once.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "test/sim/exhaustion.h"
-#include "tls/ca.h"
-#include "tls/leaf.h"
 #include "tls/tls.h"
 
 #define NAME "www.soak.example"
@@ -31,11 +27,7 @@ struct siege_tls {
 		bool shaken, closed, heard_end;
 		size_t said, heard;
 	} guest, server;
-	struct tls *tls;
-	struct tls_ca *ca;
-	struct leaf_cache *leaves;
-	char roots[64];
-	uint64_t drawn;
+	struct siege_servers servers;
 
 	/* The one connection. */
 	bool busy, open, fin, fin_sent;
@@ -47,47 +39,16 @@ struct siege_tls {
 	struct siege_tls_done done;
 };
 
-static void
-draw(void *ctx, void *to, size_t n)
-{
-	uint64_t *x = ctx;
-	uint8_t *p = to;
-
-	for (size_t i = 0; i < n; i++) {
-		*x = *x * 6364136223846793005u + 1442695040888963407u;
-		p[i] = (uint8_t)(*x >> 56);
-	}
-}
-
-static void
-must(bool good, const char *what)
-{
-	if (good)
-		return;
-	fprintf(stderr, "siege over TLS: %s\n", what);
-	abort();
-}
-
 /* --- life ----------------------------------------------------------------------------------------------------------- */
 
 struct siege_tls *
 siege_tls_new(uint64_t now)
 {
 	struct siege_tls *t = calloc(1, sizeof(*t));
-	char pem[CA_PEM], key[CA_PEM], why[256] = "no memory";
 
-	must(t != NULL, why);
-	t->drawn = 12345;
+	siege_must(t != NULL, "no memory");
 	t->fd = -1;
-	t->tls = tls_new(&(struct tls_random){draw, &t->drawn}, NULL);
-	must(t->tls && ca_make(t->tls, "far", now, pem, key), why);
-	t->ca = ca_read(t->tls, view_of(pem, strlen(pem)), view_of(key, strlen(key)), now, why, sizeof(why));
-	t->leaves = t->ca ? leaf_cache_new(t->tls, t->ca, 4) : NULL;
-	must(t->leaves != NULL, why);
-	snprintf(t->roots, sizeof(t->roots), "/tmp/sluice-roots-XXXXXX");
-	int fd = mkstemp(t->roots);
-	must(fd >= 0 && write(fd, pem, strlen(pem)) == (ssize_t)strlen(pem), "no file for its roots");
-	close(fd);
+	siege_servers_make(&t->servers, now);
 	return t;
 }
 
@@ -100,7 +61,7 @@ siege_tls_attach(struct siege_tls *t, struct siege *s)
 const char *
 siege_tls_roots(const struct siege_tls *t)
 {
-	return t->roots;
+	return t->servers.roots;
 }
 
 const struct siege_tls_done *
@@ -126,10 +87,7 @@ siege_tls_free(struct siege_tls *t)
 	if (!t)
 		return;
 	forget(t);
-	leaf_cache_free(t->leaves);
-	ca_free(t->ca);
-	tls_free(t->tls);
-	unlink(t->roots);
+	siege_servers_free(&t->servers);
 	free(t);
 }
 
@@ -164,18 +122,16 @@ static ssize_t
 server_recv(void *ctx, void *to, size_t n)
 {
 	struct siege_tls *t = ctx;
-	size_t got = vhost_recv(t->s->bed->vhost, t->fd, to, n);
 
-	return got ? (ssize_t)got : vhost_got_eof(t->s->bed->vhost, t->fd) ? 0 : -EAGAIN;
+	return siege_server_recv(t->s, t->fd, to, n);
 }
 
 static ssize_t
 server_send(void *ctx, const void *from, size_t n)
 {
 	struct siege_tls *t = ctx;
-	size_t put = vhost_send(t->s->bed->vhost, t->fd, from, n);
 
-	return put ? (ssize_t)put : -EAGAIN;
+	return siege_server_send(t->s, t->fd, from, n);
 }
 
 /* --- the guest's TCP ------------------------------------------------------------------------------------------------ */
@@ -301,20 +257,13 @@ writes(struct siege_tls *t, struct siege_tls_end *e, size_t until, bool ends)
 void
 siege_tls_far(struct siege_tls *t, int fd)
 {
-	struct name n;
-
 	if (!t->busy || (t->fd >= 0 && t->fd != fd))
 		return;
 	if (t->fd < 0) {
-		uint64_t now = (uint64_t)(siege_now(t->s) / USEC_PER_SEC);
-
 		t->fd = fd;
-		must(name_parse(NAME, strlen(NAME), &n), "its name");
-		const struct tls_identity *i = leaf_keep(t->leaves, &n, NULL, now);
-		must(i != NULL, "no certificate");
-		t->server.end = tls_server_new(t->tls, &(struct tls_io){server_recv, server_send, t}, i, "");
-		leaf_drop(t->leaves, i);
-		must(t->server.end != NULL, "no memory");
+		t->server.end =
+		    siege_server_new(&t->servers, NAME, &(struct tls_io){server_recv, server_send, t},
+				     (uint64_t)(siege_now(t->s) / USEC_PER_SEC));
 	}
 	shake(t, &t->server);
 	reads(t, &t->server);
@@ -355,7 +304,7 @@ siege_tls_begin(struct siege_tls *t)
 		siege_complain(t->s, "a connection over TLS is not over when the next begins");
 		return;
 	}
-	must(name_parse(NAME, strlen(NAME), &n), "its name");
+	siege_must(name_parse(NAME, strlen(NAME), &n), "its name");
 	t->done.begun++;
 	t->busy = true;
 	t->at = siege_now(t->s);
@@ -364,8 +313,8 @@ siege_tls_begin(struct siege_tls *t)
 			      IP_PROTO_TCP};
 	t->seq = (uint32_t)t->done.begun * 100000;
 	t->guest.end = tls_client_new(
-	    t->tls, &(struct tls_io){guest_recv, guest_send, t},
+	    t->servers.tls, &(struct tls_io){guest_recv, guest_send, t},
 	    &(struct tls_client){.name = &n, .addr = t->t.remote.addr, .port = 443, .now = t->at});
-	must(t->guest.end != NULL, "no memory");
+	siege_must(t->guest.end != NULL, "no memory");
 	sends(t, TCP_SYN, NULL, 0);
 }
