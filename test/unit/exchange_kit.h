@@ -195,6 +195,14 @@ talk_hears(struct talk *t, enum side at, const char *text)
 	t->out[at].p[0] = '\0';
 }
 
+/* Said on this side, it comes to the other as it is, and nothing else does. */
+static inline void
+talk_passes(struct talk *t, enum side from, const char *text)
+{
+	talk_say(t, from, text);
+	talk_hears(t, from == SIDE_CLIENT ? SIDE_SERVER : SIDE_CLIENT, text);
+}
+
 /* Something that begins with this (and has that in it). */
 static inline void
 talk_hears_like(struct talk *t, enum side at, const char *begin, const char *within)

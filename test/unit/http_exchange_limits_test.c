@@ -47,8 +47,7 @@ long_bodies(void **state)
 	talk_say(&t, SIDE_CLIENT,
 		 "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
 	talk_hears(&t, SIDE_SERVER, "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
-	talk_say(&t, SIDE_SERVER, OK);
-	talk_hears(&t, SIDE_CLIENT, OK);
+	talk_passes(&t, SIDE_SERVER, OK);
 	end(&t, s);
 }
 
@@ -104,8 +103,7 @@ odd_ends(void **state)
 	/* Half an empty line. */
 	talk_begin(&t, &usual);
 	talk_say(&t, SIDE_CLIENT, GET);
-	talk_say(&t, SIDE_SERVER, OK);
-	talk_hears(&t, SIDE_CLIENT, OK);
+	talk_passes(&t, SIDE_SERVER, OK);
 	talk_say(&t, SIDE_CLIENT, "\rGET");
 	talk_hears_like(&t, SIDE_CLIENT, "HTTP/1.1 400 ", "a CR alone");
 	talk_end(&t);
@@ -113,8 +111,7 @@ odd_ends(void **state)
 	/* Two of them. */
 	talk_begin(&t, &usual);
 	talk_say(&t, SIDE_CLIENT, GET);
-	talk_say(&t, SIDE_SERVER, OK);
-	talk_hears(&t, SIDE_CLIENT, OK);
+	talk_passes(&t, SIDE_SERVER, OK);
 	talk_say(&t, SIDE_CLIENT, "\r\n\r\n" GET);
 	talk_hears_like(&t, SIDE_CLIENT, "HTTP/1.1 400 ", "empty line");
 	talk_end(&t);

@@ -28,8 +28,7 @@ ordinary_requests(void **state)
 			talk_hears(&t, SIDE_SERVER,
 				   "GET /a/../b?c HTTP/1.1\r\nhost: a.example\r\nX-Y: z\r\n\r\n");
 			assert_string_equal(t.path, "/b");
-			talk_say(&t, SIDE_SERVER, OK);
-			talk_hears(&t, SIDE_CLIENT, OK);
+			talk_passes(&t, SIDE_SERVER, OK);
 			talk_told(&t, "GET /b 200 0 2;");
 		}
 		assert_false(talk_ended(&t, SIDE_CLIENT) || talk_ended(&t, SIDE_SERVER));
@@ -75,8 +74,7 @@ pipelined_requests(void **state)
 		assert_int_equal(t.judged, 3);
 		talk_hears_like(&t, SIDE_CLIENT, OK "HTTP/1.1 403 Forbidden\r\n", "rule 1 denies it\n");
 		talk_hears(&t, SIDE_SERVER, "GET /3 HTTP/1.1\r\nHost: a\r\n\r\n");
-		talk_say(&t, SIDE_SERVER, OK);
-		talk_hears(&t, SIDE_CLIENT, OK);
+		talk_passes(&t, SIDE_SERVER, OK);
 		talk_told(&t, "GET /1 200 0 2;GET /denied !403 0 0;GET /3 200 0 2;");
 		talk_end(&t);
 	}
@@ -93,8 +91,7 @@ bodies_pass(void **state)
 		t.seed = seed;
 		talk_say(&t, SIDE_CLIENT, POST "Content-Length: 005\r\n\r\nhello");
 		talk_hears(&t, SIDE_SERVER, POST "Content-Length: 5\r\n\r\nhello");
-		talk_say(&t, SIDE_SERVER, "HTTP/1.1 204 \r\n\r\n");
-		talk_hears(&t, SIDE_CLIENT, "HTTP/1.1 204 \r\n\r\n");
+		talk_passes(&t, SIDE_SERVER, "HTTP/1.1 204 \r\n\r\n");
 		/* Sizes are written anew, extensions and fields that may not stand there are left out. */
 		talk_say(&t, SIDE_CLIENT,
 			 POST "Transfer-Encoding: Chunked\r\n\r\n005;a=b\r\nhello\r\nA\r\n0123456789\r\n"
@@ -139,10 +136,8 @@ responses_without_body(void **state)
 		talk_begin(&t, &usual);
 		t.seed = seed;
 		for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-			talk_say(&t, SIDE_CLIENT, row[i].request);
-			talk_hears(&t, SIDE_SERVER, row[i].request);
-			talk_say(&t, SIDE_SERVER, row[i].response);
-			talk_hears(&t, SIDE_CLIENT, row[i].response);
+			talk_passes(&t, SIDE_CLIENT, row[i].request);
+			talk_passes(&t, SIDE_SERVER, row[i].response);
 			assert_null(t.x->failed);
 		}
 		/* A length that means nothing is not passed on. */
@@ -196,8 +191,7 @@ last_requests(void **state)
 		talk_begin(&t, &usual);
 		talk_say(&t, SIDE_CLIENT, row[i].request);
 		talk_say(&t, SIDE_CLIENT, GET);
-		talk_say(&t, SIDE_SERVER, row[i].response);
-		talk_hears(&t, SIDE_CLIENT, row[i].response);
+		talk_passes(&t, SIDE_SERVER, row[i].response);
 		assert_true(talk_ended(&t, SIDE_CLIENT) && talk_ended(&t, SIDE_SERVER));
 		assert_null(t.x->failed);
 		assert_int_equal(t.judged, 1);
@@ -244,18 +238,13 @@ expectations(void **state)
 
 	(void)state;
 	talk_begin(&t, &usual);
-	talk_say(&t, SIDE_CLIENT, POST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
-	talk_hears(&t, SIDE_SERVER, POST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
-	talk_say(&t, SIDE_SERVER, "HTTP/1.1 100 Continue\r\n\r\n");
-	talk_hears(&t, SIDE_CLIENT, "HTTP/1.1 100 Continue\r\n\r\n");
-	talk_say(&t, SIDE_CLIENT, "hi");
-	talk_hears(&t, SIDE_SERVER, "hi");
-	talk_say(&t, SIDE_SERVER, OK);
-	talk_hears(&t, SIDE_CLIENT, OK);
+	talk_passes(&t, SIDE_CLIENT, POST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+	talk_passes(&t, SIDE_SERVER, "HTTP/1.1 100 Continue\r\n\r\n");
+	talk_passes(&t, SIDE_CLIENT, "hi");
+	talk_passes(&t, SIDE_SERVER, OK);
 
 	/* A final answer instead: whether the body follows is unknown, so nothing else may. */
-	talk_say(&t, SIDE_CLIENT, POST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
-	talk_hears(&t, SIDE_SERVER, POST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+	talk_passes(&t, SIDE_CLIENT, POST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
 	talk_say(&t, SIDE_SERVER, "HTTP/1.1 417 No\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n");
 	talk_hears(&t, SIDE_CLIENT, "HTTP/1.1 417 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 	talk_say(&t, SIDE_CLIENT, GET);
@@ -267,8 +256,7 @@ expectations(void **state)
 	/* Once the body has begun an answer is only early. */
 	talk_begin(&t, &usual);
 	talk_say(&t, SIDE_CLIENT, POST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\nh");
-	talk_say(&t, SIDE_SERVER, OK);
-	talk_hears(&t, SIDE_CLIENT, OK);
+	talk_passes(&t, SIDE_SERVER, OK);
 	talk_say(&t, SIDE_CLIENT, "i" GET);
 	talk_hears_like(&t, SIDE_SERVER, POST, "\r\n\r\nhi" GET);
 	talk_end(&t);
@@ -291,14 +279,12 @@ early_answers(void **state)
 	(void)state;
 	talk_begin(&t, &usual);
 	talk_say(&t, SIDE_CLIENT, POST "Content-Length: 4\r\n\r\nab");
-	talk_say(&t, SIDE_SERVER, OK);
-	talk_hears(&t, SIDE_CLIENT, OK);
+	talk_passes(&t, SIDE_SERVER, OK);
 	talk_told(&t, "");
 	talk_say(&t, SIDE_CLIENT, "cd" GET);
 	talk_hears(&t, SIDE_SERVER, POST "Content-Length: 4\r\n\r\nabcd" GET);
 	talk_told(&t, "POST /x 200 4 2;");
-	talk_say(&t, SIDE_SERVER, OK);
-	talk_hears(&t, SIDE_CLIENT, OK);
+	talk_passes(&t, SIDE_SERVER, OK);
 	talk_told(&t, "GET /x 200 0 2;");
 
 	/* And hang up. */
@@ -388,8 +374,7 @@ paths_that_are_refused(void **state)
 	snprintf(text + 9000, 100, " HTTP/1.1\r\nHost: a\r\n\r\n");
 	talk_say(&t, SIDE_CLIENT, text);
 	talk_hears_like(&t, SIDE_CLIENT, "HTTP/1.1 414 ", "too long");
-	talk_say(&t, SIDE_CLIENT, GET);
-	talk_hears(&t, SIDE_SERVER, GET);
+	talk_passes(&t, SIDE_CLIENT, GET);
 	talk_told(&t, "GET  !400 0 0;GET  !414 0 0;");
 	assert_int_equal(t.judged, 1);
 	talk_end(&t);
@@ -508,8 +493,7 @@ servers_that_end_early(void **state)
 	/* A connection that was idle: the client sees what it would have seen, and asks again elsewhere. */
 	talk_begin(&t, &usual);
 	talk_say(&t, SIDE_CLIENT, GET);
-	talk_say(&t, SIDE_SERVER, OK);
-	talk_hears(&t, SIDE_CLIENT, OK);
+	talk_passes(&t, SIDE_SERVER, OK);
 	talk_say(&t, SIDE_CLIENT, GET);
 	talk_stops(&t, SIDE_SERVER, true);
 	talk_hears(&t, SIDE_CLIENT, "");
@@ -521,8 +505,7 @@ servers_that_end_early(void **state)
 	/* But for one that had begun to answer. */
 	talk_begin(&t, &usual);
 	talk_say(&t, SIDE_CLIENT, GET);
-	talk_say(&t, SIDE_SERVER, OK);
-	talk_hears(&t, SIDE_CLIENT, OK);
+	talk_passes(&t, SIDE_SERVER, OK);
 	talk_say(&t, SIDE_CLIENT, GET);
 	talk_say(&t, SIDE_SERVER, "HTTP/1.1 2");
 	talk_stops(&t, SIDE_SERVER, true);
@@ -588,8 +571,7 @@ clients_that_end_early(void **state)
 	talk_stops(&t, SIDE_CLIENT, true);
 	talk_hears(&t, SIDE_SERVER, GET);
 	assert_true(talk_ended(&t, SIDE_SERVER) && !talk_ended(&t, SIDE_CLIENT));
-	talk_say(&t, SIDE_SERVER, OK);
-	talk_hears(&t, SIDE_CLIENT, OK);
+	talk_passes(&t, SIDE_SERVER, OK);
 	assert_true(talk_ended(&t, SIDE_CLIENT) && !t.x->failed);
 	talk_end(&t);
 }
@@ -613,16 +595,13 @@ upgrades(void **state)
 		talk_say(&t, SIDE_CLIENT, UPGRADE "GET frames");
 		talk_hears(&t, SIDE_SERVER, UPGRADE);
 		assert_true(t.upgrade);
-		talk_say(&t, SIDE_SERVER, yes);
-		talk_hears(&t, SIDE_CLIENT, yes);
+		talk_passes(&t, SIDE_SERVER, yes);
 		talk_hears(&t, SIDE_SERVER, "GET frames");
-		talk_say(&t, SIDE_SERVER, "and back");
-		talk_hears(&t, SIDE_CLIENT, "and back");
+		talk_passes(&t, SIDE_SERVER, "and back");
 		assert_false(exchange_h1_tunnel(t.x));
 		talk_stops(&t, SIDE_CLIENT, true);
 		assert_true(talk_ended(&t, SIDE_SERVER) && !talk_ended(&t, SIDE_CLIENT));
-		talk_say(&t, SIDE_SERVER, "more");
-		talk_hears(&t, SIDE_CLIENT, "more");
+		talk_passes(&t, SIDE_SERVER, "more");
 		talk_told(&t, "");
 		talk_stops(&t, SIDE_SERVER, true);
 		assert_true(talk_ended(&t, SIDE_CLIENT) && !t.x->failed);
@@ -638,8 +617,7 @@ upgrades(void **state)
 	talk_end(&t);
 	talk_begin(&t, &usual);
 	talk_say(&t, SIDE_CLIENT, POST "Upgrade: websocket\r\nContent-Length: 2\r\n\r\nhi");
-	talk_say(&t, SIDE_SERVER, yes);
-	talk_hears(&t, SIDE_CLIENT, yes);
+	talk_passes(&t, SIDE_SERVER, yes);
 	talk_end(&t);
 
 	/* It may go on as HTTP/1. */
