@@ -316,6 +316,14 @@ server_answers(int fd, const char *addr)
 	server_sends(fd, answer_to(server_hears(fd), 0x8180, one, 1, 300));
 }
 
+/* The same, and the guest is told what it had asked as `id`. */
+static inline void
+resolves(int fd, uint16_t id, const char *addr)
+{
+	server_answers(fd, addr);
+	hears_address(id, addr);
+}
+
 static inline void
 server_says(int fd, uint8_t rcode)
 {

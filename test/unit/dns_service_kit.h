@@ -37,8 +37,7 @@ static inline void
 answered_by(const char *server, uint16_t id, const char *name)
 {
 	asks(id, name, DNS_A);
-	server_answers(server_fd(HOST_UDP, server, 0), "93.184.216.1");
-	hears_address(id, "93.184.216.1");
+	resolves(server_fd(HOST_UDP, server, 0), id, "93.184.216.1");
 }
 
 #endif

@@ -16,8 +16,7 @@ the_same_question_is_asked_once(void **state)
 	asks(2, "A.EXAMPLE", DNS_A);
 	asks(3, "a.example", DNS_AAAA);
 	assert_int_equal(server_sockets(HOST_UDP), 2);
-	server_answers(udp(0), "93.184.216.1");
-	hears_address(1, "93.184.216.1");
+	resolves(udp(0), 1, "93.184.216.1");
 	hears_address(2, "93.184.216.1");
 	expect_silence();
 	assert_int_equal(counted(GW_DNS_FORWARDED), 2);
@@ -32,8 +31,7 @@ impatience_is_answered_once(void **state)
 	begin();
 	for (int i = 0; i < 3; i++)
 		asks(1, "a.example", DNS_A);
-	server_answers(udp(0), "93.184.216.1");
-	hears_address(1, "93.184.216.1");
+	resolves(udp(0), 1, "93.184.216.1");
 	expect_silence();
 	end();
 }
@@ -80,8 +78,7 @@ the_young_are_left_alone(void **state)
 	assert_int_equal(counted(GW_DNS_FULL), 3);
 	/* The sockets of those that were answered go: the first is another one each time. */
 	for (uint16_t n = 0; n < DNS_PENDING; n++) {
-		server_answers(udp(0), "93.184.216.1");
-		hears_address(n, "93.184.216.1");
+		resolves(udp(0), n, "93.184.216.1");
 	}
 	end();
 }
@@ -137,8 +134,7 @@ the_last_of_its_kind(void **state)
 	expect_silence();
 	asks(1000, "n0.example", DNS_A);
 	hears_rcode(0, DNS_SERVFAIL);
-	server_answers(udp((int)server_sockets(HOST_UDP) - 1), "93.184.216.1");
-	hears_address(1000, "93.184.216.1");
+	resolves(udp((int)server_sockets(HOST_UDP) - 1), 1000, "93.184.216.1");
 	wait_for(5 * USEC_PER_SEC);
 	bed_drop(bed);
 	end();
@@ -321,8 +317,7 @@ split_by_suffix(void **state)
 	hears_rcode(1, DNS_SERVFAIL);
 	asks(2, "notcorp.example", DNS_A);
 	assert_int_equal(at_server("192.0.2.77"), -1);
-	server_answers(at_server(SERVER_A), "93.184.216.1");
-	hears_address(2, "93.184.216.1");
+	resolves(at_server(SERVER_A), 2, "93.184.216.1");
 	end();
 }
 
@@ -341,8 +336,7 @@ calls_that_fail(void **state)
 			begin();
 			/* The families are looked at first. */
 			asks(9, "first.example", DNS_A);
-			server_answers(udp(0), "93.184.216.9");
-			hears_address(9, "93.184.216.9");
+			resolves(udp(0), 9, "93.184.216.9");
 			wait_for(DNS_SPARE_TIME);
 			vhost_fail(bed->vhost, calls[i], 1, errors[k]);
 			asks(1, "a.example", DNS_A);

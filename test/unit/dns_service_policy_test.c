@@ -59,8 +59,7 @@ a_refused_name_never_leaves(void **state)
 	assert_int_equal(counted(GW_DNS_FORWARDED), 0);
 	/* Others do. */
 	asks(2, "notevil.example", DNS_A);
-	server_answers(udp(SERVER_A), "93.184.216.1");
-	hears_address(2, "93.184.216.1");
+	resolves(udp(SERVER_A), 2, "93.184.216.1");
 	end();
 }
 
@@ -87,8 +86,7 @@ only_allowed_names(void **state)
 	hears_rcode(1, DNS_NXDOMAIN);
 	/* For whatever ports it is allowed, the name may be asked for. */
 	asks(2, "api.github.com", DNS_A);
-	server_answers(udp(SERVER_A), "93.184.216.1");
-	hears_address(2, "93.184.216.1");
+	resolves(udp(SERVER_A), 2, "93.184.216.1");
 	end();
 }
 
@@ -124,8 +122,7 @@ an_answer_proves(void **state)
 	(void)state;
 	begin();
 	asks(1, "a.example", DNS_A);
-	server_answers(udp(SERVER_A), "93.184.216.1");
-	hears_address(1, "93.184.216.1");
+	resolves(udp(SERVER_A), 1, "93.184.216.1");
 	assert_true(is_proved("a.example", "93.184.216.1"));
 	assert_false(is_proved("b.example", "93.184.216.1"));
 	assert_false(is_proved("a.example", "93.184.216.2"));
@@ -192,8 +189,7 @@ chosen_is_asked_and_proves_nothing(void **state)
 	assert_false(is_proved("a.example", "93.184.216.1"));
 	/* Nor is it remembered, for itself or for us. */
 	asks(2, "a.example", DNS_A);
-	server_answers(udp(SERVER_A), "93.184.216.2");
-	hears_address(2, "93.184.216.2");
+	resolves(udp(SERVER_A), 2, "93.184.216.2");
 	asks_at("8.8.8.8", 3, "a.example");
 	assert_true(udp("8.8.8.8") >= 0);
 	end();
@@ -322,14 +318,12 @@ exempt_by_rule_or_by_name(void **state)
 	conf.gateway.nrebind_allow = 1;
 	begin();
 	asks(1, "a.example", DNS_A);
-	server_answers(udp(SERVER_A), "10.1.2.3");
-	hears_address(1, "10.1.2.3");
+	resolves(udp(SERVER_A), 1, "10.1.2.3");
 	asks(2, "b.example", DNS_A);
 	server_answers(udp(SERVER_A), "10.2.2.3");
 	assert_int_equal(hears(2).answers, 0);
 	asks(3, "x.corp.example", DNS_A);
-	server_answers(udp(SERVER_A), "10.2.2.3");
-	hears_address(3, "10.2.2.3");
+	resolves(udp(SERVER_A), 3, "10.2.2.3");
 	end();
 }
 
@@ -340,8 +334,7 @@ protection_switched_off(void **state)
 	conf.gateway.no_rebind_protection = true;
 	begin();
 	asks(1, "a.example", DNS_A);
-	server_answers(udp(SERVER_A), "10.1.2.3");
-	hears_address(1, "10.1.2.3");
+	resolves(udp(SERVER_A), 1, "10.1.2.3");
 	assert_int_equal(counted(GW_DNS_FILTERED), 0);
 	end();
 }
@@ -361,8 +354,7 @@ no_path_of_a_family(void **state)
 	assert_int_equal(t.answers, 0);
 	assert_int_equal(counted(GW_DNS_FORWARDED), 0);
 	asks(2, "a.example", DNS_A);
-	server_answers(udp(SERVER_A), "93.184.216.1");
-	hears_address(2, "93.184.216.1");
+	resolves(udp(SERVER_A), 2, "93.184.216.1");
 	/* The host is looked at again after a while. */
 	vhost_answer(bed->vhost, HOST_UDP, &root, VHOST_ACCEPT);
 	wait_for(6 * USEC_PER_SEC);
@@ -487,8 +479,7 @@ a_policy_that_changes(void **state)
 	(void)state;
 	begin();
 	asks(1, "a.example", DNS_A);
-	server_answers(udp(SERVER_A), "93.184.216.1");
-	hears_address(1, "93.184.216.1");
+	resolves(udp(SERVER_A), 1, "93.184.216.1");
 	rule("deny to a.example");
 	assert_int_equal(sluice_reload(bed->gw, &conf.gateway, err, sizeof(err)), 0);
 	bed_settle(bed);
@@ -500,8 +491,7 @@ a_policy_that_changes(void **state)
 	bed_settle(bed);
 	/* The cache is empty, and the servers are the new ones. */
 	asks(3, "a.example", DNS_A);
-	server_answers(udp(SERVER_B), "93.184.216.2");
-	hears_address(3, "93.184.216.2");
+	resolves(udp(SERVER_B), 3, "93.184.216.2");
 	end();
 }
 
@@ -531,8 +521,7 @@ P12_questions_under_way(void **state)
 	expect_error(ICMP4_UNREACHABLE, 13, 0, NULL);
 	assert_int_equal(server_sockets(HOST_UDP), 1);
 	/* The other goes on. */
-	server_answers(udp(SERVER_A), "93.184.216.1");
-	hears_address(2, "93.184.216.1");
+	resolves(udp(SERVER_A), 2, "93.184.216.1");
 	assert_false(is_proved("a.example", "93.184.216.1"));
 	wait_for(5 * USEC_PER_SEC);
 	expect_silence();
@@ -548,8 +537,7 @@ P12_questions_may_be_kept(void **state)
 	rule("deny to a.example");
 	conf.gateway.keep_flows = true;
 	takes_new_policy();
-	server_answers(udp(SERVER_A), "93.184.216.1");
-	hears_address(1, "93.184.216.1");
+	resolves(udp(SERVER_A), 1, "93.184.216.1");
 	end();
 }
 

@@ -63,6 +63,17 @@ next_told(struct peer *p)
 	return read_told(view_of(m->bytes, m->len));
 }
 
+/* A question on the connection, asked and answered. */
+static void
+answered_on(struct peer *p, uint16_t id, const char *name)
+{
+	asks_by(p, id, name);
+	server_answers(udp(0), "93.184.216.1");
+	struct told t = next_told(p);
+	assert_int_equal(t.id, id);
+	assert_int_equal(t.answers, 1);
+}
+
 static void
 nothing_more(struct peer *p)
 {
@@ -90,11 +101,7 @@ one_after_the_other(void **state)
 		char name[] = "x.example";
 
 		name[0] = (char)('a' + i);
-		asks_by(&p, i, name);
-		server_answers(udp(0), "93.184.216.1");
-		struct told t = next_told(&p);
-		assert_int_equal(t.id, i);
-		assert_int_equal(t.answers, 1);
+		answered_on(&p, i, name);
 	}
 	nothing_more(&p);
 	end();
@@ -132,9 +139,7 @@ both_families(void **state)
 	begin();
 	struct peer p = peer_to(40000, dns_at(FAMILY_V6));
 	peer_open(&p);
-	asks_by(&p, 1, "a.example");
-	server_answers(udp(0), "93.184.216.1");
-	assert_int_equal(next_told(&p).answers, 1);
+	answered_on(&p, 1, "a.example");
 	end();
 }
 
@@ -217,9 +222,7 @@ lengths_of_nothing(void **state)
 	nothing_more(&p);
 	assert_int_equal(counted(GW_DNS_BAD), 4);
 	/* What follows is still in step. */
-	asks_by(&p, 1, "a.example");
-	server_answers(udp(0), "93.184.216.1");
-	assert_int_equal(next_told(&p).id, 1);
+	answered_on(&p, 1, "a.example");
 	end();
 }
 
@@ -241,9 +244,7 @@ as_long_as_can_be(void **state)
 	struct told t = next_told(&p);
 	assert_int_equal(t.id, 0x1234);
 	assert_int_equal(t.rcode, DNS_FORMERR);
-	asks_by(&p, 2, "a.example");
-	server_answers(udp(0), "93.184.216.1");
-	assert_int_equal(next_told(&p).id, 2);
+	answered_on(&p, 2, "a.example");
 	end();
 }
 
@@ -365,9 +366,7 @@ idle_for_half_a_minute(void **state)
 	(void)state;
 	begin();
 	struct peer p = connected();
-	asks_by(&p, 1, "a.example");
-	server_answers(udp(0), "93.184.216.1");
-	next_told(&p);
+	answered_on(&p, 1, "a.example");
 	wait_for(30 * USEC_PER_SEC - 1);
 	nothing_more(&p);
 	wait_for(1);
@@ -470,8 +469,7 @@ a_reset_ends_its_questions(void **state)
 	bed_settle(bed);
 	bed_drop(bed);
 	assert_int_equal(server_sockets(HOST_UDP), 1);
-	server_answers(udp(0), "93.184.216.1");
-	hears_address(3, "93.184.216.1");
+	resolves(udp(0), 3, "93.184.216.1");
 	end();
 }
 

@@ -92,8 +92,7 @@ the_second_server_after_a_second(void **state)
 	wait_for(USEC_PER_SEC - 1);
 	assert_int_equal(udp(SERVER_B, 0), -1);
 	wait_for(1);
-	server_answers(udp(SERVER_B, 0), "93.184.216.2");
-	hears_address(1, "93.184.216.2");
+	resolves(udp(SERVER_B, 0), 1, "93.184.216.2");
 	assert_int_equal(server_sockets(HOST_UDP), 0);
 	end();
 }
@@ -105,8 +104,7 @@ the_first_may_still_answer(void **state)
 	begin();
 	asks(1, "a.example", DNS_A);
 	wait_for(1500 * USEC_PER_MSEC);
-	server_answers(udp(SERVER_A, 0), "93.184.216.1");
-	hears_address(1, "93.184.216.1");
+	resolves(udp(SERVER_A, 0), 1, "93.184.216.1");
 	end();
 }
 
@@ -172,8 +170,7 @@ refused_means_the_next_at_once(void **state)
 	vhost_answer(bed->vhost, HOST_UDP, &a, VHOST_REFUSE);
 	asks(1, "a.example", DNS_A);
 	assert_int_equal(udp(SERVER_A, 0), -1);
-	server_answers(udp(SERVER_B, 0), "93.184.216.2");
-	hears_address(1, "93.184.216.2");
+	resolves(udp(SERVER_B, 0), 1, "93.184.216.2");
 	end();
 }
 
@@ -200,8 +197,7 @@ unreachable_means_the_next_too(void **state)
 	begin();
 	vhost_answer(bed->vhost, HOST_UDP, &a, VHOST_UNREACH_NET);
 	asks(1, "a.example", DNS_A);
-	server_answers(udp(SERVER_B, 0), "93.184.216.2");
-	hears_address(1, "93.184.216.2");
+	resolves(udp(SERVER_B, 0), 1, "93.184.216.2");
 	end();
 }
 
@@ -222,8 +218,7 @@ servfail_and_refused_mean_the_next(void **state)
 		if (i >= 2) /* without EDNS it says the same */
 			server_says(udp(SERVER_A, 0), said[i]);
 		assert_null(next_frame());
-		server_answers(udp(SERVER_B, 0), "93.184.216.2");
-		hears_address(i, "93.184.216.2");
+		resolves(udp(SERVER_B, 0), i, "93.184.216.2");
 	}
 	end();
 }
@@ -275,17 +270,14 @@ the_dead_are_remembered(void **state)
 		name[0] = (char)('a' + i);
 		asks(i, name, DNS_A);
 		wait_for(USEC_PER_SEC);
-		server_answers(udp(SERVER_B, 0), "93.184.216.2");
-		hears_address(i, "93.184.216.2");
+		resolves(udp(SERVER_B, 0), i, "93.184.216.2");
 	}
 	asks(7, "d.example", DNS_A);
 	assert_int_equal(udp(SERVER_A, 0), -1);
-	server_answers(udp(SERVER_B, 0), "93.184.216.2");
-	hears_address(7, "93.184.216.2");
+	resolves(udp(SERVER_B, 0), 7, "93.184.216.2");
 	wait_for(31 * USEC_PER_SEC);
 	asks(8, "e.example", DNS_A);
-	server_answers(udp(SERVER_A, 0), "93.184.216.1");
-	hears_address(8, "93.184.216.1");
+	resolves(udp(SERVER_A, 0), 8, "93.184.216.1");
 	end();
 }
 
@@ -454,8 +446,7 @@ tcp_that_fails_means_the_next(void **state)
 			stream_sends(fd, answer_to(&q, 0x8180, NULL, 0, 0));
 		}
 		bed_settle(bed);
-		server_answers(udp(SERVER_B, 0), "93.184.216.2");
-		hears_address(1, "93.184.216.2");
+		resolves(udp(SERVER_B, 0), 1, "93.184.216.2");
 		end();
 	}
 }

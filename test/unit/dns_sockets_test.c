@@ -22,8 +22,7 @@ one_question(uint16_t n)
 {
 	asks_nth(n);
 	int fd = udp(0);
-	server_answers(fd, "93.184.216.1");
-	hears_address(n, "93.184.216.1");
+	resolves(fd, n, "93.184.216.1");
 	return fd;
 }
 
@@ -149,8 +148,7 @@ an_error_that_waits_in_it(void **state)
 	asks_nth(2);
 	expect_silence();
 	assert_int_equal(sockets(), 1);
-	server_answers(udp(0), "93.184.216.1");
-	hears_address(2, "93.184.216.1");
+	resolves(udp(0), 2, "93.184.216.1");
 	assert_int_equal(counted(GW_DNS_FAILED), 0);
 	end();
 }
@@ -189,8 +187,7 @@ nobody_answered_on_it(void **state)
 	asks(1, "a.example", DNS_A);
 	wait_for(USEC_PER_SEC);
 	assert_int_equal(sockets(), 2);
-	server_answers(server_fd(HOST_UDP, SERVER_B, 0), "93.184.216.2");
-	hears_address(1, "93.184.216.2");
+	resolves(server_fd(HOST_UDP, SERVER_B, 0), 1, "93.184.216.2");
 	assert_int_equal(sockets(), 1);
 	end();
 }
@@ -258,8 +255,7 @@ asked_on_at_once(void **state)
 	server_says(fd, DNS_REFUSED);
 	assert_int_equal(server_fd(HOST_UDP, SERVER_B, 0), fd);
 	assert_int_not_equal(port_of(fd), port);
-	server_answers(fd, "93.184.216.2");
-	hears_address(1, "93.184.216.2");
+	resolves(fd, 1, "93.184.216.2");
 	assert_int_equal(sockets(), 1);
 	end();
 }
@@ -277,14 +273,12 @@ each_family_has_its_own(void **state)
 	asks(2, "a.six.example", DNS_A);
 	int six = server_fd(HOST_UDP, SERVER_6, 0);
 	assert_int_not_equal(six, four);
-	server_answers(six, "93.184.216.6");
-	hears_address(2, "93.184.216.6");
+	resolves(six, 2, "93.184.216.6");
 	assert_int_equal(sockets(), 2);
 	assert_int_equal(one_question(3), four);
 	asks(4, "b.six.example", DNS_A);
 	assert_int_equal(server_fd(HOST_UDP, SERVER_6, 0), six);
-	server_answers(six, "93.184.216.6");
-	hears_address(4, "93.184.216.6");
+	resolves(six, 4, "93.184.216.6");
 	assert_int_equal(sockets(), 2);
 	end();
 }
@@ -308,8 +302,7 @@ a_way_out_of_its_own(void **state)
 	for (uint16_t n = 1; n < 3; n++) {
 		asks_nth(n);
 		assert_int_equal(vhost_opts(bed->vhost, udp(0))->mark, 7);
-		server_answers(udp(0), "93.184.216.1");
-		hears_address(n, "93.184.216.1");
+		resolves(udp(0), n, "93.184.216.1");
 		assert_int_equal(sockets(), 0);
 	}
 	end();
