@@ -4,7 +4,7 @@
  */
 #include "stack/dhcp6_wire.h"
 #include "stack/ndp_wire.h"
-#include "test/unit/net_kit.h"
+#include "test/unit/dhcp_kit.h"
 
 #define LL "fe80::5054:ff:fe12:3456" /* the guest's */
 #define SERVERS "ff02::1:2"
@@ -13,38 +13,6 @@
 
 static const uint8_t client_id[] = {0, 3, 0, 1, 0x52, 0x54, 0, 0x12, 0x34, 0x56};
 static const uint8_t server_id[] = {0, 3, 0, 1, 0x52, 0x55, 0x0a, 0, 2, 2};
-static const char search[] = "\3lab\7example\0\4corp\4test";
-static struct bytes f;
-
-static struct stack_config
-config(void)
-{
-	struct stack_config cfg = net_config();
-
-	cfg.guest_mac = net_guest_mac;
-	cfg.dhcp = true;
-	memcpy(cfg.search, search, sizeof(search));
-	cfg.search_len = sizeof(search);
-	return cfg;
-}
-
-static struct net *
-net_with(const struct stack_config *cfg)
-{
-	struct net *n = net_new_with(WAY_ONE_SPAN, cfg);
-
-	stack_timers(&n->st, n->now);
-	net_forget(n);
-	return n;
-}
-
-static struct net *
-net_dhcp(void)
-{
-	struct stack_config cfg = config();
-
-	return net_with(&cfg);
-}
 
 /* With the identifiers the RFC wants in such a message. */
 static struct dhcp6
@@ -72,51 +40,33 @@ with_ia(struct dhcp6 *q, enum dhcp6_option kind, uint32_t iaid, const char *addr
 static void
 frame_of(const struct dhcp6 *q, const char *src, const char *dst)
 {
-	static uint8_t msg[2048], l4[2100];
+	static uint8_t msg[2048];
 	struct wr w = wr_of(msg, sizeof(msg));
-	struct ip h = net_ip_header(src, dst, IP_PROTO_UDP);
 
 	dhcp6_emit(&w, q);
-	net_ip(&f, &h, l4, net_udp_into(l4, &h, 546, 547, msg, kit_written(&w, msg).len));
+	datagram(src, dst, 546, 547, kit_written(&w, msg));
 	if (strcmp(dst, SERVERS) == 0)
 		memcpy(f.b, (const uint8_t[]){0x33, 0x33, 0, 1, 0, 2}, 6);
 }
 
 static struct dhcp6
-answer_to(struct net *n, const struct dhcp6 *q, const char *dst)
+ask_at(struct net *n, const struct dhcp6 *q, const char *dst)
 {
-	uint64_t before = net_count(n, COUNT_DHCP_ANSWERED);
-	struct addr ours = addr_link_local_of(net_gw_mac), guest = kit_addr(LL);
+	struct endpoint server = {addr_link_local_of(net_gw_mac), 547}, client = {kit_addr(LL), 546};
 	struct dhcp6 a;
-	struct udp u;
 
-	net_forget(n);
 	frame_of(q, LL, dst);
-	assert_int_equal(give(n, &f), STACK_DONE);
-	assert_int_equal(net_count(n, COUNT_DHCP_ANSWERED), before + 1);
-	assert_int_equal(n->nsent, 1);
-
-	const struct sent *s = &n->sent[0];
-	struct rd r = rd_of(view_of(s->b + ETH_HLEN + IP6_HLEN, s->ip.len));
-
-	assert_true(mac_eq(s->eth.dst, net_guest_mac));
-	assert_true(addr_eq(&s->ip.src, &ours) && addr_eq(&s->ip.dst, &guest));
-	assert_false(s->off.needs_csum);
-	assert_true(udp_parse(&r, &u) && u.sport == 547 && u.dport == 546);
-	assert_true(dhcp6_parse(rd_rest(&r), &a));
+	assert_true(dhcp6_parse(answer_to(n, net_guest_mac, server, client), &a));
 	assert_int_equal(a.xid, 0x123456);
-	assert_int_equal(a.client_id.len, q->client_id.len);
-	if (q->client_id.len)
-		assert_memory_equal(a.client_id.p, q->client_id.p, q->client_id.len);
-	assert_int_equal(a.server_id.len, sizeof(server_id));
-	assert_memory_equal(a.server_id.p, server_id, sizeof(server_id));
+	kit_same(a.client_id, q->client_id);
+	kit_same(a.server_id, view_of(server_id, sizeof(server_id)));
 	return a;
 }
 
 static struct dhcp6
 ask(struct net *n, const struct dhcp6 *q)
 {
-	return answer_to(n, q, SERVERS);
+	return ask_at(n, q, SERVERS);
 }
 
 static void
@@ -463,7 +413,7 @@ unicast(void **state)
 		struct dhcp6 q = query(told[i]), a;
 
 		with_ia(&q, DHCP6_OPT_IA_NA, 7, GUEST6);
-		a = answer_to(n, &q, to);
+		a = ask_at(n, &q, to);
 		assert_int_equal(a.type, DHCP6_REPLY);
 		assert_true(a.has_status && a.status == DHCP6_USE_MULTICAST && a.nia == 0 && !a.has_dns);
 		q = query(silent[i]);
@@ -480,7 +430,7 @@ unicast(void **state)
 static void
 B1_no_other_way_in(void **state)
 {
-	static uint8_t l4[600], msg[512];
+	static uint8_t msg[512];
 	static const struct {
 		const char *src, *dst;
 		uint16_t dport;
@@ -499,9 +449,7 @@ B1_no_other_way_in(void **state)
 	(void)state;
 	dhcp6_emit(&w, &q);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct ip h = net_ip_header(rows[i].src, rows[i].dst, IP_PROTO_UDP);
-
-		net_ip(&f, &h, l4, net_udp_into(l4, &h, 546, rows[i].dport, msg, (size_t)(w.p - msg)));
+		datagram(rows[i].src, rows[i].dst, 546, rows[i].dport, kit_written(&w, msg));
 		drops(n, &f, rows[i].why);
 	}
 	frame_of(&q, LL, SERVERS);
@@ -539,9 +487,8 @@ B1_damaged(void **state)
 	(void)state;
 	for (int way = 0; way < WAYS; way++) {
 		struct stack_config cfg = config();
-		struct net *n = net_new_with((enum net_way)way, &cfg);
+		struct net *n = net_quiet((enum net_way)way, &cfg);
 
-		stack_timers(&n->st, n->now);
 		for (unsigned i = 0; i < KIT_ROUNDS; i++) {
 			struct dhcp6 q = query((enum dhcp6_type)(1 + kit_random(&seed) % 11)), a;
 			size_t l4 = ETH_HLEN + IP6_HLEN;
@@ -549,12 +496,7 @@ B1_damaged(void **state)
 			with_ia(&q, DHCP6_OPT_IA_NA, 1, GUEST6);
 			with_ia(&q, DHCP6_OPT_IA_TA, 2, FOREIGN);
 			frame_of(&q, LL, SERVERS);
-			for (uint64_t k = kit_random(&seed) % 6; k > 0; k--)
-				f.b[l4 + 8 + kit_random(&seed) % (f.len - l4 - 8)] ^=
-				    (uint8_t)kit_random(&seed);
-			if (kit_random(&seed) & 1)
-				f.len = l4 + 8 + kit_random(&seed) % (f.len - l4 - 8);
-			f.off.csum_valid = true;
+			damage(&seed, l4 + UDP_HLEN);
 			put16(&f, ETH_HLEN + 4, (unsigned)(f.len - l4));
 			put16(&f, l4 + 4, (unsigned)(f.len - l4));
 			net_forget(n);

@@ -74,14 +74,6 @@ random_message(uint64_t *seed)
 }
 
 static void
-same_view(struct view a, struct view b)
-{
-	assert_int_equal(a.len, b.len);
-	if (a.len)
-		assert_memory_equal(a.p, b.p, a.len);
-}
-
-static void
 same_addr(struct addr a, struct addr b)
 {
 	assert_int_equal(addr_is_unspecified(&a), addr_is_unspecified(&b));
@@ -103,8 +95,8 @@ same(const struct dhcp *a, const struct dhcp *b)
 	assert_int_equal(a->max_size, b->max_size);
 	same_addr(a->requested, b->requested);
 	same_addr(a->server, b->server);
-	same_view(a->client_id, b->client_id);
-	same_view(a->wanted, b->wanted);
+	kit_same(a->client_id, b->client_id);
+	kit_same(a->wanted, b->wanted);
 	assert_int_equal(a->lease, b->lease);
 	assert_int_equal(a->t1, b->t1);
 	assert_int_equal(a->t2, b->t2);
@@ -113,10 +105,10 @@ same(const struct dhcp *a, const struct dhcp *b)
 	same_addr(a->dns, b->dns);
 	same_addr(a->broadcast_addr, b->broadcast_addr);
 	assert_int_equal(a->mtu, b->mtu);
-	same_view(a->hostname, b->hostname);
-	same_view(a->domain, b->domain);
-	same_view(a->message, b->message);
-	same_view(a->search, b->search);
+	kit_same(a->hostname, b->hostname);
+	kit_same(a->domain, b->domain);
+	kit_same(a->message, b->message);
+	kit_same(a->search, b->search);
 	assert_int_equal(a->nroute, b->nroute);
 	for (unsigned i = 0; i < a->nroute; i++) {
 		assert_int_equal(a->route[i].plen, b->route[i].plen);

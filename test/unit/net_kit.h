@@ -190,18 +190,25 @@ net_new_with(enum net_way way, const struct stack_config *cfg)
 	return n;
 }
 
-/* The guest's MAC is configured and its router advertisement is out of the way. */
+/* Its router advertisement is out of the way. */
+static inline struct net *
+net_quiet(enum net_way way, const struct stack_config *cfg)
+{
+	struct net *n = net_new_with(way, cfg);
+
+	stack_timers(&n->st, n->now);
+	net_forget(n);
+	return n;
+}
+
+/* And the guest's MAC is configured. */
 static inline struct net *
 net_new(enum net_way way)
 {
 	struct stack_config cfg = net_config();
 
 	cfg.guest_mac = net_guest_mac;
-	struct net *n = net_new_with(way, &cfg);
-
-	stack_timers(&n->st, n->now);
-	net_forget(n);
-	return n;
+	return net_quiet(way, &cfg);
 }
 
 static inline void

@@ -86,6 +86,14 @@ kit_exact(const void *from, size_t n)
 	return p;
 }
 
+static inline void
+kit_same(struct view a, struct view b)
+{
+	assert_int_equal(a.len, b.len);
+	if (a.len)
+		assert_memory_equal(a.p, b.p, a.len);
+}
+
 /* What a writer has put into its buffer so far. */
 static inline struct view
 kit_written(const struct wr *w, const uint8_t *buf)
