@@ -2,38 +2,20 @@
  * cli_options_test.c - the command line as a whole: what it becomes, and one sentence for what it cannot
  */
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "cli/options.h"
 #include "cli/setup.h"
+#include "test/unit/cli_line_kit.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-static struct options o;
-static struct failure f;
-
-/* Words separated by single spaces, after "sluice"; the words live until the next call. */
+/* After "sluice". */
 static int
-parse(const char *line)
+parse(const char *words)
 {
-	static char words[512], *argv[64];
-	int argc = 1;
+	char line[512];
 
-	assert_true(strlen(line) < sizeof(words));
-	strcpy(words, line);
-	argv[0] = (char[]){"sluice"};
-	options_free(&o);
-	for (char *save, *w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save))
-		argv[argc++] = w;
-	argv[argc] = NULL;
-	return options_parse(&o, argc, argv, &f);
+	assert_in_range(snprintf(line, sizeof(line), "sluice %s", words), 0, sizeof(line) - 1);
+	return parse_line(line);
 }
 
 static void
@@ -131,13 +113,10 @@ help_and_version_win(void **state)
 	assert_true(o.help && o.verb == VERB_SERVE);
 }
 
-/* One sentence that names the value; `why` is a part of the remedy. */
 static void
 mistakes_are_named(void **state)
 {
-	static const struct {
-		const char *line, *value, *why;
-	} rows[] = {
+	static const struct mistake rows[] = {
 	    {"", "command", "run, serve, replay, check, explain or ca"},
 	    {"fly --mtu 3", "fly", "run, serve, replay, check, explain or ca"},
 	    {"--mtu 1500", "--socket", "--help"},
@@ -208,13 +187,8 @@ mistakes_are_named(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		assert_int_equal(parse(rows[i].line), -1);
-		assert_non_null(strstr(f.text, rows[i].value));
-		if (!strstr(f.text, rows[i].why))
-			fail_msg("%s: %s", rows[i].line, f.text);
-		assert_null(strchr(f.text, '\n'));
-	}
+	for (size_t i = 0; i < COUNT(rows); i++)
+		is_named(&rows[i], parse(rows[i].line));
 }
 
 static void

@@ -3,53 +3,26 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "cli/passt.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-static struct options o;
-static struct failure f;
-
-/* Words separated by single spaces, the program's name first; they live until the next call. */
-static int
-parse(const char *line)
-{
-	static char words[1024], *argv[64];
-	int argc = 0;
-
-	assert_true(strlen(line) < sizeof(words));
-	strcpy(words, line);
-	options_free(&o);
-	for (char *save, *w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save))
-		argv[argc++] = w;
-	argv[argc] = NULL;
-	return options_parse(&o, argc, argv, &f);
-}
+#include "test/unit/cli_line_kit.h"
 
 static void
 it_is_known_by_its_name_or_its_options(void **state)
 {
 	(void)state;
-	assert_int_equal(parse("/usr/bin/passt -F 3"), 0);
+	assert_int_equal(parse_line("/usr/bin/passt -F 3"), 0);
 	assert_true(o.passt && o.verb == VERB_SERVE && o.background);
-	assert_int_equal(parse("sluice --quiet --fd 3"), 0);
+	assert_int_equal(parse_line("sluice --quiet --fd 3"), 0);
 	assert_true(o.passt && o.quiet);
-	assert_int_equal(parse("sluice -q -f --fd=3"), 0);
+	assert_int_equal(parse_line("sluice -q -f --fd=3"), 0);
 	assert_true(o.passt && !o.background);
-	assert_int_equal(parse("sluice --help"), 0);
+	assert_int_equal(parse_line("sluice --help"), 0);
 	assert_false(o.passt);
-	assert_int_equal(parse("passt --help"), 0);
+	assert_int_equal(parse_line("passt --help"), 0);
 	assert_true(o.passt && o.help);
-	assert_int_equal(parse("sluice serve fd:3 -1"), 0);
+	assert_int_equal(parse_line("sluice serve fd:3 -1"), 0);
 	assert_false(o.passt);
 }
 
@@ -68,7 +41,7 @@ links(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		assert_int_equal(parse(rows[i].line), 0);
+		assert_int_equal(parse_line(rows[i].line), 0);
 		assert_int_equal(o.link.kind, rows[i].kind);
 		if (strstr(rows[i].line, "/x"))
 			assert_string_equal(o.link.path, "/x");
@@ -82,9 +55,9 @@ the_guest_is_told_what_passt_would_tell(void **state)
 {
 	(void)state;
 	assert_int_equal(
-	    parse("passt --fd 3 -a 10.9.0.5 -n 255.255.252.0 -a fd00::5 -g 10.9.0.1 -D 192.0.2.1 "
-		  "--dns-host 192.0.2.2 --dns-forward 10.9.0.9 -S x.example -H box --fqdn a.b -m 0 "
-		  "--no-dhcp"),
+	    parse_line("passt --fd 3 -a 10.9.0.5 -n 255.255.252.0 -a fd00::5 -g 10.9.0.1 -D 192.0.2.1 "
+		       "--dns-host 192.0.2.2 --dns-forward 10.9.0.9 -S x.example -H box --fqdn a.b -m 0 "
+		       "--no-dhcp"),
 	    0);
 	assert_string_equal(o.guest.ipv4.address, "10.9.0.5");
 	assert_int_equal(o.guest.ipv4.plen, 22);
@@ -106,7 +79,7 @@ the_guest_is_told_what_passt_would_tell(void **state)
 	for (size_t i = 0; i < COUNT(classes); i++) {
 		char line[64];
 		snprintf(line, sizeof(line), "passt --fd 3 -a %s", classes[i].address);
-		assert_int_equal(parse(line), 0);
+		assert_int_equal(parse_line(line), 0);
 		assert_int_equal(o.guest.ipv4.plen, classes[i].plen);
 	}
 }
@@ -128,26 +101,27 @@ static void
 ports_of_each_form(void **state)
 {
 	(void)state;
-	assert_int_equal(parse("passt --fd 3 -t 22 -u fd00::1/53:1053"), 0);
+	assert_int_equal(parse_line("passt --fd 3 -t 22 -u fd00::1/53:1053"), 0);
 	assert_int_equal(o.config.npublish, 3);
 	is_published(0, "0.0.0.0", 22, 22, 22, false);
 	is_published(1, "::", 22, 22, 22, false);
 	is_published(2, "fd00::1", 53, 53, 1053, true);
 	/* Exclusions split a range, and the rest keeps its mapping; libvirt and muvm write ranges of one. */
 	assert_int_equal(
-	    parse("passt --fd 3 -t 127.0.0.1/~102,100-105:200-205,80-80:8080-8080 -t ::1/~9,9-11:19"), 0);
+	    parse_line("passt --fd 3 -t 127.0.0.1/~102,100-105:200-205,80-80:8080-8080 -t ::1/~9,9-11:19"),
+	    0);
 	assert_int_equal(o.config.npublish, 4);
 	is_published(0, "127.0.0.1", 100, 101, 200, false);
 	is_published(1, "127.0.0.1", 103, 105, 203, false);
 	is_published(2, "127.0.0.1", 80, 80, 8080, false);
 	is_published(3, "::1", 10, 11, 20, false);
 	/* Nobody asks for a family that is off. */
-	assert_int_equal(parse("passt --fd 3 -t 22 -4"), 0);
+	assert_int_equal(parse_line("passt --fd 3 -t 22 -4"), 0);
 	assert_int_equal(o.config.npublish, 1);
 	is_published(0, "0.0.0.0", 22, 22, 22, false);
-	assert_int_equal(parse("passt --fd 3 -t none -u none"), 0);
+	assert_int_equal(parse_line("passt --fd 3 -t none -u none"), 0);
 	assert_int_equal(o.config.npublish, 0);
-	assert_int_equal(parse("passt --fd 3 -t 127.0.0.1/65535:65535,1-2,~1-2"), 0);
+	assert_int_equal(parse_line("passt --fd 3 -t 127.0.0.1/65535:65535,1-2,~1-2"), 0);
 	assert_int_equal(o.config.npublish, 1);
 }
 
@@ -156,8 +130,8 @@ what_has_no_effect_is_remembered(void **state)
 {
 	(void)state;
 	assert_int_equal(
-	    parse("passt --fd 3 -M 52:54:00:00:00:01 --interface eth0 --repair-path none --no-ra "
-		  "--map-guest-addr none --stderr"),
+	    parse_line("passt --fd 3 -M 52:54:00:00:00:01 --interface eth0 --repair-path none --no-ra "
+		       "--map-guest-addr none --stderr"),
 	    0);
 	assert_int_equal(o.nunused, 3);
 	assert_string_equal(o.unused[0], "mac-addr");
@@ -168,9 +142,7 @@ what_has_no_effect_is_remembered(void **state)
 static void
 mistakes_are_named(void **state)
 {
-	static const struct {
-		const char *line, *value, *why;
-	} rows[] = {
+	static const struct mistake rows[] = {
 	    {"passt", "--fd", "--socket"},
 	    {"passt --fd 3 --socket /x", "--socket /x", "one of them"},
 	    {"passt --fd x", "--fd x", "--fd 3"},
@@ -205,11 +177,8 @@ mistakes_are_named(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		if (parse(rows[i].line) != -1 || !strstr(f.text, rows[i].value) ||
-		    !strstr(f.text, rows[i].why))
-			fail_msg("%s: %s", rows[i].line, f.text);
-	}
+	for (size_t i = 0; i < COUNT(rows); i++)
+		is_named(&rows[i], parse_line(rows[i].line));
 }
 
 /* --- the way ---------------------------------------------------------------------------------------- */
@@ -234,7 +203,7 @@ sockets_go_the_way_they_should(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    parse("passt --fd 3 -o 192.0.2.9 -o fd00::9 --outbound-if4 eth4 --outbound-if6 eth6"), 0);
+	    parse_line("passt --fd 3 -o 192.0.2.9 -o fd00::9 --outbound-if4 eth4 --outbound-if6 eth6"), 0);
 	assert_true(way_is_needed(&o.way));
 	assert_int_equal(asked(IPPROTO_TCP, "192.0.2.1:80", "192.0.2.1:80", &how), 0);
 	assert_string_equal(how.bind, "192.0.2.9");
@@ -249,17 +218,17 @@ sockets_go_the_way_they_should(void **state)
 	assert_int_equal(asked(IPPROTO_TCP, "[fd73:6c75:6963:65::2]:80", "[::1]:80", &how), 0);
 	assert_null(how.device);
 
-	assert_int_equal(parse("passt --fd 3 --no-map-gw"), 0);
+	assert_int_equal(parse_line("passt --fd 3 --no-map-gw"), 0);
 	assert_int_equal(asked(IPPROTO_TCP, "10.0.2.2:80", "127.0.0.1:80", &how), ECONNREFUSED);
 	assert_int_equal(asked(IPPROTO_UDP, "[fd73:6c75:6963:65::2]:80", "[::1]:80", &how), ECONNREFUSED);
 	assert_int_equal(asked(IPPROTO_TCP, "10.0.2.23:80", "10.0.2.23:80", &how), 0);
 	assert_int_equal(asked(IPPROTO_UDP, "10.0.2.3:53", "127.0.0.53:53", &how), 0); /* names are asked */
 
-	assert_int_equal(parse("passt --fd 3 --no-tcp --no-udp --no-icmp"), 0);
+	assert_int_equal(parse_line("passt --fd 3 --no-tcp --no-udp --no-icmp"), 0);
 	static const int protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6};
 	for (size_t i = 0; i < COUNT(protocols); i++)
 		assert_int_equal(asked(protocols[i], "192.0.2.1:80", "192.0.2.1:80", &how), ETIMEDOUT);
-	assert_int_equal(parse("passt --fd 3"), 0);
+	assert_int_equal(parse_line("passt --fd 3"), 0);
 	assert_false(way_is_needed(&o.way));
 }
 
