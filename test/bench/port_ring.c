@@ -7,76 +7,17 @@
  * the gateway copies every frame once, as writev(2) into a socket would; going down, the port itself copies into
  * the lent buffers.  Prints one JSON object a line; wakes are eventfd writes of both sides for each frame.
  */
-#include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "link/port.h"
-#include "sluice.h"
-#include "test/bench/common.h"
+#include "test/bench/link_ring.h"
 
 #define SLOTS 256u
 #define STRIDE 65536u
-#define STILL_MS 100 /* the longest sleep, so that a side whose other side ended looks up */
 
 struct wire {
+	struct ring_run r;
 	struct sluice_port *port;
-	struct link *link;
-	uint32_t len;
-	bool up;
-	_Atomic bool stop;
-	uint64_t frames; /* that arrived */
 	uint8_t *memory; /* the guest's: SLOTS places of STRIDE bytes */
-	uint8_t *scratch;
 };
-
-static void
-gateway_down(struct wire *w)
-{
-	struct frame_sink *sink = &w->link->sink;
-	struct frame f = {.len = w->len,
-			  .nspan = 2,
-			  .span = {view_of(w->scratch, 54), view_of(w->scratch + 54, w->len - 54)}};
-
-	for (int i = 0; i < LINK_BATCH && sink->room(sink->ctx); i++)
-		sink->send(sink->ctx, &f);
-	sink->flush(sink->ctx);
-}
-
-static void
-gateway_up(struct wire *w, const struct frame *frames, int n)
-{
-	for (int i = 0; i < n; i++)
-		memcpy(w->scratch, frames[i].span[0].p, frames[i].len);
-	w->frames += (uint64_t)n;
-}
-
-static void *
-gateway_main(void *arg)
-{
-	struct wire *w = arg;
-	struct frame frames[LINK_BATCH];
-	struct frame_sink *sink = &w->link->sink;
-
-	while (!atomic_load(&w->stop)) {
-		bool more;
-		int n = w->link->ops->receive(w->link, frames, LINK_BATCH, &more);
-
-		gateway_up(w, frames, n);
-		w->link->ops->release(w->link);
-		if (!w->up)
-			gateway_down(w);
-		if (more || (!w->up && sink->room(sink->ctx)) || w->link->ops->before_sleep(w->link))
-			continue;
-		struct pollfd p = {.events = POLLIN};
-		p.fd = w->link->ops->pollfd(w->link, &p.events);
-		poll(&p, 1, STILL_MS);
-	}
-	return NULL;
-}
 
 static void
 guest_sleeps(struct wire *w, unsigned queue)
@@ -105,7 +46,7 @@ guest_down(struct wire *w, struct sluice_filled *in, struct sluice_buffer *bufs)
 	int n = sluice_port_received(w->port, in, SLOTS);
 
 	for (int i = 0; i < n; i++) {
-		w->frames += in[i].nbuf > 0;
+		w->r.frames += in[i].nbuf > 0;
 		bufs[i] = (struct sluice_buffer){
 		    .base = w->memory + in[i].cookie * STRIDE, .len = STRIDE, .cookie = in[i].cookie};
 	}
@@ -127,16 +68,16 @@ guest_runs(struct wire *w, double seconds)
 	for (uint32_t i = 0; i < SLOTS; i++) {
 		uint8_t *at = w->memory + (size_t)i * STRIDE;
 
-		iov[i] = (struct iovec){.iov_base = at, .iov_len = w->len};
+		iov[i] = (struct iovec){.iov_base = at, .iov_len = w->r.len};
 		f[i] = (struct sluice_frame){.iov = &iov[i], .niov = 1, .cookie = i};
 		bufs[i] = (struct sluice_buffer){.base = at, .len = STRIDE, .cookie = i};
 	}
-	if (w->up)
+	if (w->r.up)
 		sluice_port_send(w->port, f, SLOTS);
 	else
 		sluice_port_lend(w->port, bufs, SLOTS);
 	for (double end = seconds_now() + seconds; seconds_now() < end;) {
-		if (w->up)
+		if (w->r.up)
 			guest_up(w, f, cookies);
 		else
 			guest_down(w, in, bufs);
@@ -146,43 +87,32 @@ guest_runs(struct wire *w, double seconds)
 static void
 measure(uint32_t len, bool up, double seconds)
 {
-	struct wire w = {.len = len, .up = up};
+	struct wire w = {.r = {.len = len, .up = up}};
 	struct sluice_port_config c;
 	struct sluice_port_stats st = {.size = sizeof(st)};
-	pthread_t gateway;
 	int error;
 
 	sluice_port_config_init(&c);
 	c.send_slots = c.receive_slots = SLOTS;
 	c.csum = c.tso = true;
 	w.port = sluice_port_new(&c, NULL, 0);
-	w.link = w.port ? link_port(NULL, w.port, 1500, &error) : NULL;
+	w.r.link = w.port ? link_port(NULL, w.port, 1500, &error) : NULL;
 	/* On page boundaries: copies between some other offsets are several times slower. */
 	w.memory = aligned_alloc(STRIDE, (size_t)SLOTS * STRIDE);
-	w.scratch = aligned_alloc(STRIDE, STRIDE);
-	if (!w.link || !w.memory || !w.scratch)
+	w.r.scratch = aligned_alloc(STRIDE, STRIDE);
+	if (!w.r.link || !w.memory || !w.r.scratch)
 		die("no port or no memory");
 	memset(w.memory, 0x55, (size_t)SLOTS * STRIDE);
-	memset(w.scratch, 0xaa, STRIDE);
-	if (pthread_create(&gateway, NULL, gateway_main, &w) != 0)
-		die("no thread");
-
-	double start = seconds_now();
+	memset(w.r.scratch, 0xaa, STRIDE);
+	ring_begin(&w.r);
 	guest_runs(&w, seconds);
-	atomic_store(&w.stop, true);
-	pthread_join(gateway, NULL);
-	double took = seconds_now() - start, frames = (double)w.frames;
-
+	ring_end(&w.r);
 	sluice_port_get_stats(w.port, &st);
-	printf("{\"row\":\"ring_%s%s\",\"gateway\":\"sluice\",\"version\":\"%s\",\"foreign\":0,\"bytes\":%u,"
-	       "\"value\":%.1f,\"mframes\":%.2f,\"wakes\":%.4f}\n",
-	       up ? "up" : "down", len > 1514 ? "_gso" : "", sluice_version(), len,
-	       frames * len * 8 / took / 1e9, frames / took / 1e6,
-	       frames > 0 ? (double)(st.gateway_wakes + st.guest_wakes) / frames : 0);
-	w.link->ops->free(w.link);
+	ring_print(&w.r, "ring", st.gateway_wakes + st.guest_wakes);
+	w.r.link->ops->free(w.r.link);
 	sluice_port_free(w.port);
 	free(w.memory);
-	free(w.scratch);
+	free(w.r.scratch);
 }
 
 int
