@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "link/virtio.h"
-#include "test/fuzz/wire_kit.h"
+#include "test/fuzz/driver_kit.h"
 
 #define NUM 8u
 #define MEMORY 2048u /* both queues' rings, as LAYOUT has them, then room for tables and buffers */
@@ -45,16 +45,6 @@ struct world {
 	uint32_t departed;
 	uint64_t sum;
 };
-
-static uint8_t *
-block(size_t size)
-{
-	uint8_t *p = calloc(1, size);
-
-	if (!p)
-		abort();
-	return p;
-}
 
 /* The same bytes at another place; the old one is gone. */
 static void
@@ -155,29 +145,6 @@ ask_for_room(struct world *w)
 	must(after.refused - before.refused <= VIRTQ_NUM_MAX);
 }
 
-static void
-guest_writes(struct world *w, struct rd *r)
-{
-	uint16_t at = rd_u16(r);
-	struct view v = rd_take(r, rd_u8(r) % 32);
-
-	if (v.len > 0 && at % MEMORY + v.len <= MEMORY)
-		memcpy(w->memory + at % MEMORY, v.p, v.len);
-}
-
-/* A head as a driver would offer it. */
-static void
-guest_offers(struct world *w, unsigned queue, uint8_t head)
-{
-	uint8_t *avail = w->memory + queue * LAYOUT_QUEUE + LAYOUT_AVAIL;
-	unsigned index = avail[2] | (unsigned)avail[3] << 8;
-
-	avail[4 + index % NUM * 2] = head % (NUM + 1);
-	avail[5 + index % NUM * 2] = 0;
-	avail[2] = (uint8_t)(index + 1);
-	avail[3] = (uint8_t)((index + 1) >> 8);
-}
-
 static uint64_t
 features(uint8_t bits)
 {
@@ -240,11 +207,11 @@ operate(struct world *w, struct rd *r)
 		w->link->ops->before_sleep(w->link);
 		break;
 	case OP_WRITE:
-		guest_writes(w, r);
+		guest_writes(w->memory, MEMORY, r);
 		break;
 	case OP_OFFER:
 		arg = rd_u8(r);
-		guest_offers(w, arg & 1, arg >> 1);
+		guest_offers(w->memory + (arg & 1) * LAYOUT_QUEUE + LAYOUT_AVAIL, NUM, arg >> 1);
 		break;
 	default:
 		control(w, op, rd_u8(r));

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "link/virtq.h"
-#include "test/fuzz/wire_kit.h"
+#include "test/fuzz/driver_kit.h"
 
 #define NUM 8u
 #define MEMORY 768u /* rings first, as LAYOUT has them, then room for tables and buffers */
@@ -31,16 +31,6 @@ struct world {
 	unsigned ntaken;
 	uint64_t sum;
 };
-
-static uint8_t *
-block(size_t size)
-{
-	uint8_t *p = calloc(1, size);
-
-	if (!p)
-		abort();
-	return p;
-}
 
 static void
 set_memory(struct world *w, unsigned n)
@@ -100,30 +90,6 @@ show(struct world *w)
 	must(!virtq_alive(&w->q) || w->q.next_used == w->q.shown);
 }
 
-/* The guest writes, anywhere in its first block. */
-static void
-guest_writes(struct world *w, struct rd *r)
-{
-	uint16_t at = rd_u16(r);
-	struct view v = rd_take(r, rd_u8(r) % 32);
-
-	if (v.len > 0 && at % MEMORY + v.len <= MEMORY)
-		memcpy(w->block[0] + at % MEMORY, v.p, v.len);
-}
-
-/* The guest offers a head as a driver would. */
-static void
-guest_offers(struct world *w, uint8_t head)
-{
-	uint8_t *avail = w->block[0] + LAYOUT_AVAIL;
-	unsigned index = avail[2] | (unsigned)avail[3] << 8;
-
-	avail[4 + index % NUM * 2] = head % (NUM + 1);
-	avail[5 + index % NUM * 2] = 0;
-	avail[2] = (uint8_t)(index + 1);
-	avail[3] = (uint8_t)((index + 1) >> 8);
-}
-
 static void
 operate(struct world *w, struct rd *r)
 {
@@ -151,10 +117,10 @@ operate(struct world *w, struct rd *r)
 		w->ntaken = 0;
 		break;
 	case OP_WRITE:
-		guest_writes(w, r);
+		guest_writes(w->block[0], MEMORY, r);
 		break;
 	case OP_OFFER:
-		guest_offers(w, arg);
+		guest_offers(w->block[0] + LAYOUT_AVAIL, NUM, arg);
 		break;
 	case OP_MEMORY:
 		set_memory(w, arg % 4);
