@@ -7,12 +7,9 @@
 #ifndef TEST_UNIT_FAULT_SCENES_H
 #define TEST_UNIT_FAULT_SCENES_H
 
-#include <time.h>
-
-#include <linux/errqueue.h>
-
 #include "link/vhost_int.h"
 #include "test/bed/h2_peer.h"
+#include "test/unit/far_dgram_kit.h"
 #include "test/unit/fault_scene_kit.h"
 
 #define PLACEHOLDER "sluice-placeholder-0123456789"
@@ -121,18 +118,6 @@ datagrams_before(void)
 	conf.lim = (struct link_limits){.mtu = 1500, .csum = true, .tso = true, .uso = true};
 }
 
-/* The n-th datagram socket of this kind that is connected to this port. */
-static int
-dgram_to(enum host_kind kind, uint16_t port)
-{
-	struct endpoint to;
-
-	for (int n = 0, fd; (fd = vhost_find(bed->vhost, (int)kind, n)) >= 0; n++)
-		if (vhost_peer(bed->vhost, fd, &to) && to.port == port)
-			return fd;
-	return -1;
-}
-
 /* What came is answered, datagram for datagram. */
 static bool
 dgrams_are_answered(void)
@@ -169,27 +154,6 @@ guest_pings(const struct addr *to)
 	bed_push(bed, buf, craft_icmp(buf, &c, &h, view_of("ping", 4)));
 }
 
-/* Somewhere on the way, somebody says no. */
-static void
-network_says_no(void)
-{
-	struct host_sockerr e = {.err = EHOSTUNREACH,
-				 .origin = SO_EE_ORIGIN_ICMP,
-				 .type = ICMP4_UNREACHABLE,
-				 .code = 1,
-				 .offender = addr_of("203.0.113.1"),
-				 .dest = far_v4(7000),
-				 .data_len = 8,
-				 .data = {ICMP4_ECHO_REQUEST, [7] = 1}};
-	int udp = dgram_to(HOST_UDP, 7000), ping = vhost_find(bed->vhost, HOST_PING, 0);
-
-	if (udp >= 0)
-		vhost_send_error(bed->vhost, udp, &e);
-	if (ping >= 0)
-		vhost_send_error(bed->vhost, ping, &e);
-	stir();
-}
-
 /* Runs of equal ones, lone ones, pings, a published port, errors of the network. */
 static unsigned
 datagrams_play(void)
@@ -216,7 +180,8 @@ datagrams_play(void)
 	for (unsigned i = 0; i < 3; i++)
 		guest_udp(6001, &lone, zeros, 100 * i);
 	stir();
-	network_says_no();
+	network_says_no(7000);
+	stir();
 	unsigned hurt = is_worse("a run", heard_at[6000].bytes != 8000);
 	hurt += is_worse("a lone one", heard_at[6001].bytes != 308);
 	hurt += is_worse("one of another class", heard_at[6002].bytes != 6);

@@ -14,9 +14,8 @@
 
 #include <errno.h>
 
-#include <linux/errqueue.h>
-
 #include "link/vhost_int.h"
+#include "test/unit/far_dgram_kit.h"
 
 #define TEXT 600u /* bytes each way on a TCP line */
 
@@ -258,18 +257,6 @@ lines_end(void)
 	}
 }
 
-/* The n-th datagram socket of this kind that is connected to this port. */
-static int
-dgram_to(enum host_kind kind, uint16_t port)
-{
-	struct endpoint to;
-
-	for (int n = 0, fd; (fd = vhost_find(bed->vhost, (int)kind, n)) >= 0; n++)
-		if (vhost_peer(bed->vhost, fd, &to) && to.port == port)
-			return fd;
-	return -1;
-}
-
 static void
 answer(int fd, const char *data, size_t len)
 {
@@ -313,27 +300,6 @@ questions(void)
 	answer(vhost_find(bed->vhost, HOST_PING, 0), "\0\0\0\0\0\0\0\1ping", 12);
 	all_settle();
 	inbound_answered |= vhost_recv_dgram(bed->vhost, in, buf, sizeof(buf), &n, &asked) && n == 6;
-}
-
-/* The network beyond says no to what was sent. */
-static void
-errors(void)
-{
-	struct host_sockerr e = {.err = EHOSTUNREACH,
-				 .origin = SO_EE_ORIGIN_ICMP,
-				 .type = ICMP4_UNREACHABLE,
-				 .code = 1,
-				 .offender = addr_of("203.0.113.1"),
-				 .dest = {bed_elsewhere(FAMILY_V4), 7000},
-				 .data_len = 8,
-				 .data = {ICMP4_ECHO_REQUEST, [7] = 1}};
-	int udp = dgram_to(HOST_UDP, 7000), ping = vhost_find(bed->vhost, HOST_PING, 0);
-
-	if (udp >= 0)
-		vhost_send_error(bed->vhost, udp, &e);
-	if (ping >= 0)
-		vhost_send_error(bed->vhost, ping, &e);
-	all_settle();
 }
 
 /* --- what must hold ------------------------------------------------------------------------------------------------- */
@@ -409,7 +375,8 @@ run_with(const char *op, int nth, int error)
 	lines_open();
 	questions();
 	lines_talk();
-	errors();
+	network_says_no(7000);
+	all_settle();
 	lines_end();
 	bool fired = op && v->nfailure == 0;
 	v->nfailure = 0;
