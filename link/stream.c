@@ -30,11 +30,10 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "link/stream_wire.h"
-#include "link/unix.h"
+#include "link/vmm_socket.h"
 
 #define IN_SIZE (1u << 20)
 #define IN_SHORT (128u << 10) /* less free space than this: what waits moves to the front */
@@ -45,22 +44,16 @@
 #define LEFT_SIZE (OUT_BATCH + STREAM_HLEN + FRAME_MAX)
 #define ARENA (IN_SIZE + HEADS_SIZE + LEFT_SIZE)
 #define SNDBUF (1 << 20)
-#define ACCEPT_AGAIN_MS 100 /* after an accept(2) for which there was no descriptor */
 
 _Static_assert(IN_SHORT >= STREAM_HLEN + FRAME_MAX, "the longest frame fits behind where it is cut");
 _Static_assert(HEAD_SPACE == STREAM_HLEN + FRAME_HEAD, "as it says");
 
 struct stream {
 	struct link link;
-	int listener; /* -1: there is no next guest */
-	int fd;       /* the guest's connection; -1: nobody is attached */
+	struct vmm_socket socket;
 	int epoll;
-	int timer;         /* to look at the listener again; -1 without one */
-	bool one_off;      /* no guest after the first */
-	bool paused;       /* the listener is looked at when the timer says so */
-	uint32_t watching; /* epoll events of fd */
+	uint32_t watching; /* epoll events of the guest's connection */
 	int leaving; /* positive errno: writing found that the guest has left; receive() deals with it */
-	char path[UNIX_PATH];
 
 	uint8_t *in;
 	size_t at, end;
@@ -85,11 +78,17 @@ stream_of(void *link)
 /* --- who is attached --------------------------------------------------------------------------------- */
 
 static int
-watch(struct stream *s, int op, int fd, uint32_t events)
+control(struct stream *s, int op, int fd, uint32_t events)
 {
 	struct epoll_event e = {.events = events, .data.fd = fd};
 
 	return epoll_ctl(s->epoll, op, fd, &e) < 0 ? -errno : 0;
+}
+
+static int
+watch(void *ctx, int fd, bool on)
+{
+	return control(ctx, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, fd, on ? EPOLLIN : 0);
 }
 
 /* The buffer that the kernel keeps for us, if it is smaller; libkrun and passt ask for much as well. */
@@ -101,60 +100,22 @@ set_sndbuf(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
-static int
-attach(struct stream *s, int fd)
+/* A guest is connected. */
+static void
+guest_arrived(struct stream *s)
 {
-	int rc = watch(s, EPOLL_CTL_ADD, fd, EPOLLIN);
-
-	if (rc < 0)
-		return rc;
-	set_sndbuf(fd);
+	set_sndbuf(s->socket.fd);
 	s->watching = EPOLLIN;
-	s->fd = fd;
 	s->link.arrived++;
-	return 0;
-}
-
-/* No descriptor or no memory for the guest that waits: it waits on, and the loop does not spin. */
-static void
-pause_listener(struct stream *s)
-{
-	struct itimerspec when = {.it_value = {.tv_nsec = ACCEPT_AGAIN_MS * 1000000L}};
-
-	s->paused = true;
-	watch(s, EPOLL_CTL_MOD, s->listener, 0);
-	timerfd_settime(s->timer, 0, &when, NULL);
-}
-
-static void
-resume_listener(struct stream *s)
-{
-	struct itimerspec never = {0};
-
-	if (!s->paused)
-		return;
-	s->paused = false;
-	timerfd_settime(s->timer, 0, &never, NULL); /* and no longer readable */
-	watch(s, EPOLL_CTL_MOD, s->listener, EPOLLIN);
 }
 
 /* True: somebody is attached now. */
 static bool
 accept_guest(struct stream *s)
 {
-	resume_listener(s);
-	int fd = unix_accept(s->listener);
-	if (fd == -EAGAIN)
+	if (!vmm_socket_accept(&s->socket))
 		return false;
-	if (fd >= 0 && attach(s, fd) < 0) {
-		close(fd);
-		fd = -ENOMEM;
-	}
-	if (fd < 0) {
-		pause_listener(s);
-		return false;
-	}
-	watch(s, EPOLL_CTL_MOD, s->listener, 0);
+	guest_arrived(s);
 	return true;
 }
 
@@ -164,9 +125,7 @@ guest_left(struct stream *s)
 {
 	struct host *h = s->link.host;
 
-	watch(s, EPOLL_CTL_DEL, s->fd, 0);
-	h->ops->close(h, s->fd, false);
-	s->fd = -1;
+	h->ops->close(h, vmm_socket_part(&s->socket), false);
 	s->at = s->end = 0;
 	s->left_at = s->left_end = 0;
 	s->heads_used = s->gathered = 0;
@@ -175,10 +134,8 @@ guest_left(struct stream *s)
 	s->full = s->unread = false;
 	h->ops->drop_pages(s->in, ARENA);
 	s->link.departed++;
-	if (s->listener >= 0 && !s->one_off) {
-		watch(s, EPOLL_CTL_MOD, s->listener, EPOLLIN);
+	if (vmm_socket_next(&s->socket))
 		return 0;
-	}
 	s->link.error = ENOLINK;
 	return -ENOLINK;
 }
@@ -227,7 +184,7 @@ static size_t
 put(struct stream *s, const struct iovec *v, int n, size_t bytes)
 {
 	struct host *h = s->link.host;
-	ssize_t rc = h->ops->writev(h, s->fd, v, n);
+	ssize_t rc = h->ops->writev(h, s->socket.fd, v, n);
 
 	if (rc < 0 && rc != -EAGAIN && rc != -ENOBUFS && rc != -ENOMEM)
 		s->leaving = (int)-rc;
@@ -269,7 +226,7 @@ put_left(struct stream *s)
 static bool
 is_listening_to_us(const struct stream *s)
 {
-	return s->fd >= 0 && !s->leaving;
+	return s->socket.fd >= 0 && !s->leaving;
 }
 
 static bool
@@ -393,7 +350,7 @@ read_more(struct stream *s)
 		s->at = 0;
 	}
 	struct iovec v = {.iov_base = s->in + s->end, .iov_len = IN_SIZE - s->end};
-	ssize_t got = h->ops->readv(h, s->fd, &v, 1);
+	ssize_t got = h->ops->readv(h, s->socket.fd, &v, 1);
 	s->unread = got == (ssize_t)v.iov_len;
 	if (got == -EAGAIN)
 		return 0;
@@ -414,7 +371,7 @@ stream_receive(struct link *l, struct frame *out, int max, bool *more)
 		return -l->error;
 	if (s->leaving)
 		return guest_ended(s, s->leaving);
-	if (s->fd < 0 && !accept_guest(s))
+	if (s->socket.fd < 0 && !accept_guest(s))
 		return 0;
 	int n = take_frames(s, out, max, &bad);
 	if (n == 0) {
@@ -442,7 +399,7 @@ stream_pollfd(struct link *l, short *events)
 	struct stream *s = stream_of(l);
 	uint32_t want = s->left_end > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN;
 
-	if (s->fd >= 0 && want != s->watching && watch(s, EPOLL_CTL_MOD, s->fd, want) == 0)
+	if (s->socket.fd >= 0 && want != s->watching && control(s, EPOLL_CTL_MOD, s->socket.fd, want) == 0)
 		s->watching = want;
 	*events = POLLIN;
 	return s->epoll;
@@ -461,15 +418,9 @@ stream_free(struct link *l)
 {
 	struct stream *s = stream_of(l);
 
-	if (s->fd >= 0)
-		l->host->ops->close(l->host, s->fd, false);
-	if (s->listener >= 0) {
-		if (s->path[0])
-			unix_unlink(s->path, s->listener);
-		close(s->listener);
-	}
-	if (s->timer >= 0)
-		close(s->timer);
+	if (s->socket.fd >= 0)
+		l->host->ops->close(l->host, vmm_socket_part(&s->socket), false);
+	vmm_socket_close(&s->socket);
 	if (s->epoll >= 0)
 		close(s->epoll);
 	if (s->in)
@@ -489,18 +440,13 @@ static const struct link_ops stream_ops = {
 void
 link_stream_disown(struct link *l)
 {
-	struct stream *s = stream_of(l);
-
-	if (!s->path[0])
-		s->listener = s->fd = -1;
+	vmm_socket_disown(&stream_of(l)->socket);
 }
 
-/* The link around a socket that is one or the other; 0 or -errno, and the socket is then the caller's. */
+/* What it has before there is a socket; 0 or -errno. */
 static int
-set_up(struct stream *s, int fd, bool listening)
+set_up(struct stream *s)
 {
-	int rc;
-
 	s->in = mmap(NULL, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (s->in == MAP_FAILED) {
 		s->in = NULL;
@@ -510,32 +456,16 @@ set_up(struct stream *s, int fd, bool listening)
 	s->heads = s->in + IN_SIZE;
 	s->left = s->heads + HEADS_SIZE;
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (s->epoll < 0)
-		return -errno;
-	if (!listening)
-		return attach(s, fd);
-	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (s->timer < 0)
-		return -errno;
-	rc = watch(s, EPOLL_CTL_ADD, s->timer, EPOLLIN);
-	if (rc == 0)
-		rc = watch(s, EPOLL_CTL_ADD, fd, EPOLLIN);
-	if (rc == 0)
-		s->listener = fd;
-	return rc;
+	return s->epoll < 0 ? -errno : 0;
 }
 
 struct link *
 link_stream(struct host *h, const struct stream_options *o, char *why, size_t size)
 {
-	bool listening = false;
 	struct stream *s = malloc(sizeof(*s));
-	int fd = s ? unix_stream(o->path, o->connect, o->fd, &listening, why, size) : -1;
 
-	if (!s)
+	if (!s) {
 		snprintf(why, size, "no memory for the link to the guest");
-	if (fd < 0) {
-		free(s);
 		return NULL;
 	}
 	*s = (struct stream){
@@ -546,25 +476,17 @@ link_stream(struct host *h, const struct stream_options *o, char *why, size_t si
 			      .send = stream_send,
 			      .flush = stream_flush,
 			      .lim = {.mtu = o->mtu, .csum_lax = true}}},
-	    .listener = -1,
-	    .fd = -1,
 	    .epoll = -1,
-	    .timer = -1,
-	    .one_off = o->one_off,
 	};
-	int rc = set_up(s, fd, listening);
-	if (rc < 0) {
+	vmm_socket_init(&s->socket, o->one_off, watch, s);
+	int rc = set_up(s);
+	if (rc < 0)
 		snprintf(why, size, "cannot set up the link to the guest: %s", strerror(-rc));
-		s->fd = s->listener = -1;
+	if (rc < 0 || !vmm_socket_open(&s->socket, o->path, o->connect, o->fd, why, size)) {
 		stream_free(&s->link);
-		if (o->path) {
-			if (listening)
-				unix_unlink(o->path, fd);
-			close(fd);
-		}
 		return NULL;
 	}
-	if (o->path)
-		snprintf(s->path, sizeof(s->path), "%s", o->path);
+	if (s->socket.fd >= 0)
+		guest_arrived(s);
 	return &s->link;
 }

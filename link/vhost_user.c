@@ -16,14 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "link/unix.h"
 #include "link/vhost_user_session.h"
+#include "link/vmm_socket.h"
 
-#define MESSAGES 16         /* read in one turn */
-#define ACCEPT_AGAIN_MS 100 /* after an accept(2) for which there was no descriptor */
+#define MESSAGES 16 /* read in one turn */
 
 enum { LOG_WARNING = 1, LOG_INFO = 2 }; /* sluice_log_level */
 
@@ -34,11 +33,7 @@ struct vhost_user {
 	struct virtio_dev *dev;
 	struct link *queues;
 	struct vhost_user_options opts;
-	char path[UNIX_PATH]; /* "": the socket was given */
-	int listener;         /* -1: there is no next VMM */
-	int fd;               /* the VMM's connection; -1: there is none */
-	int timer;            /* to look at the listener again */
-	bool paused;          /* the listener is looked at when the timer says so */
+	struct vmm_socket socket;
 
 	struct vhost_user_session session;
 	uint8_t in[VHOST_USER_MESSAGE_MAX]; /* a message, as far as it has come */
@@ -74,56 +69,19 @@ mirror(struct vhost_user *v)
 /* --- who is connected -------------------------------------------------------------------------------- */
 
 static int
-attach(struct vhost_user *v, int fd)
+watch(void *ctx, int fd, bool on)
 {
-	int rc = virtio_watch(v->dev, fd, true);
+	struct vhost_user *v = ctx;
 
-	if (rc < 0)
-		return rc;
-	v->fd = fd;
-	vhost_user_session_begin(&v->session, v->dev, &v->opts);
-	return 0;
+	return virtio_watch(v->dev, fd, on);
 }
 
-/* No descriptor or no memory for the VMM that waits: it waits on, and the loop does not spin. */
-static void
-pause_listener(struct vhost_user *v)
-{
-	struct itimerspec when = {.it_value = {.tv_nsec = ACCEPT_AGAIN_MS * 1000000L}};
-
-	v->paused = true;
-	virtio_watch(v->dev, v->listener, false);
-	timerfd_settime(v->timer, 0, &when, NULL);
-}
-
-static void
-resume_listener(struct vhost_user *v)
-{
-	struct itimerspec never = {0};
-
-	if (!v->paused || virtio_watch(v->dev, v->listener, true) < 0)
-		return;
-	v->paused = false;
-	timerfd_settime(v->timer, 0, &never, NULL); /* and no longer readable */
-}
-
-/* True: a VMM is connected now. */
 static bool
 accept_vmm(struct vhost_user *v)
 {
-	resume_listener(v);
-	int fd = unix_accept(v->listener);
-	if (fd == -EAGAIN)
+	if (!vmm_socket_accept(&v->socket))
 		return false;
-	if (fd >= 0 && attach(v, fd) < 0) {
-		close(fd);
-		fd = -ENOMEM;
-	}
-	if (fd < 0) {
-		pause_listener(v);
-		return false;
-	}
-	virtio_watch(v->dev, v->listener, false);
+	vhost_user_session_begin(&v->session, v->dev, &v->opts);
 	return true;
 }
 
@@ -139,9 +97,7 @@ close_fds(struct vhost_user *v)
 static void
 detach(struct vhost_user *v)
 {
-	virtio_watch(v->dev, v->fd, false);
-	close(v->fd);
-	v->fd = -1;
+	close(vmm_socket_part(&v->socket));
 	vhost_user_session_end(&v->session);
 	close_fds(v);
 	v->have = 0;
@@ -155,7 +111,7 @@ fill(struct vhost_user *v, size_t want)
 {
 	while (v->have < want) {
 		int n = 0;
-		ssize_t got = unix_recv_fds(v->fd, v->in + v->have, want - v->have, v->fds + v->nfds,
+		ssize_t got = unix_recv_fds(v->socket.fd, v->in + v->have, want - v->have, v->fds + v->nfds,
 					    (int)(UNIX_FDS - v->nfds), &n);
 
 		if (got == -EAGAIN)
@@ -219,7 +175,7 @@ reply_to(struct vhost_user *v, const struct vhost_user_message *m)
 	struct wr w = wr_of(out, sizeof(out));
 
 	vhost_user_emit(&w, m);
-	int rc = unix_send_fds(v->fd, out, (size_t)(w.p - out), NULL, 0);
+	int rc = unix_send_fds(v->socket.fd, out, (size_t)(w.p - out), NULL, 0);
 	if (rc == -EAGAIN)
 		return dismiss(v, "it does not read the replies it asks for");
 	if (rc < 0) {
@@ -273,10 +229,8 @@ vmm_left(struct vhost_user *v, struct frame *out, int max, bool *more)
 	mirror(v);
 	if (v->link.departed == departed) /* the loop says it of a guest */
 		say(v, LOG_INFO, v->link.reason);
-	if (v->listener < 0 || v->opts.one_off)
+	if (!vmm_socket_next(&v->socket))
 		v->link.error = ENOLINK;
-	else if (virtio_watch(v->dev, v->listener, true) < 0)
-		pause_listener(v);
 	*more = true; /* the next one may be waiting */
 	return -v->link.error;
 }
@@ -292,7 +246,7 @@ vhost_user_receive(struct link *l, struct frame *out, int max, bool *more)
 	if (l->error)
 		return -l->error;
 	v->queues->ops->release(v->queues); /* the session changes what the queues lend */
-	if ((v->fd >= 0 || accept_vmm(v)) && !serve(v, &control))
+	if ((v->socket.fd >= 0 || accept_vmm(v)) && !serve(v, &control))
 		return vmm_left(v, out, max, more);
 	int n = v->queues->ops->receive(v->queues, out, max, &frames);
 	mirror(v);
@@ -308,7 +262,7 @@ vhost_user_release(struct link *l)
 	struct vhost_user *v = vhost_user_of(l);
 
 	v->queues->ops->release(v->queues);
-	if (v->fd >= 0)
+	if (v->socket.fd >= 0)
 		vhost_user_session_watch(&v->session);
 }
 
@@ -335,18 +289,12 @@ vhost_user_free(struct link *l)
 {
 	struct vhost_user *v = vhost_user_of(l);
 
-	if (v->fd >= 0)
+	if (v->socket.fd >= 0)
 		detach(v);
+	vmm_socket_close(&v->socket);
 	if (v->queues)
 		v->queues->ops->free(v->queues);
 	virtio_free(v->dev);
-	if (v->listener >= 0) {
-		if (v->path[0])
-			unix_unlink(v->path, v->listener);
-		close(v->listener);
-	}
-	if (v->timer >= 0)
-		close(v->timer);
 	free(v);
 }
 
@@ -362,15 +310,12 @@ static const struct link_ops vhost_user_ops = {
 void
 link_vhost_user_disown(struct link *l)
 {
-	struct vhost_user *v = vhost_user_of(l);
-
-	if (!v->path[0])
-		v->listener = v->fd = -1;
+	vmm_socket_disown(&vhost_user_of(l)->socket);
 }
 
-/* The queues, and the socket among what they sleep on; 0 or -errno, and the socket is then the caller's. */
+/* 0 or -errno. */
 static int
-set_up(struct vhost_user *v, int fd, bool listening)
+make_queues(struct vhost_user *v)
 {
 	int error = 0;
 
@@ -382,49 +327,31 @@ set_up(struct vhost_user *v, int fd, bool listening)
 		return -error;
 	v->link.sink = v->queues->sink;
 	v->link.eager = v->queues->eager;
-	if (!listening)
-		return attach(v, fd);
-	v->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (v->timer < 0)
-		return -errno;
-	int rc = virtio_watch(v->dev, v->timer, true);
-	if (rc == 0)
-		rc = virtio_watch(v->dev, fd, true);
-	if (rc == 0)
-		v->listener = fd;
-	return rc;
+	return 0;
 }
 
 struct link *
 link_vhost_user(struct host *h, const struct vhost_user_options *o, char *why, size_t size)
 {
-	bool listening = false;
 	struct vhost_user *v = calloc(1, sizeof(*v));
-	int fd = v ? unix_stream(o->path, o->connect, o->fd, &listening, why, size) : -1;
 
-	if (!v)
+	if (!v) {
 		snprintf(why, size, "no memory for the link to the guest");
-	if (fd < 0) {
-		free(v);
 		return NULL;
 	}
 	v->link.ops = &vhost_user_ops;
 	v->link.host = h;
 	v->opts = *o;
 	v->opts.path = NULL;
-	v->listener = v->fd = v->timer = -1;
-	int rc = set_up(v, fd, listening);
-	if (rc < 0) {
+	vmm_socket_init(&v->socket, o->one_off, watch, v);
+	int rc = make_queues(v);
+	if (rc < 0)
 		snprintf(why, size, "cannot set up the link to the guest: %s", strerror(-rc));
+	if (rc < 0 || !vmm_socket_open(&v->socket, o->path, o->connect, o->fd, why, size)) {
 		vhost_user_free(&v->link);
-		if (o->path) {
-			if (listening)
-				unix_unlink(o->path, fd);
-			close(fd);
-		}
 		return NULL;
 	}
-	if (o->path)
-		snprintf(v->path, sizeof(v->path), "%s", o->path);
+	if (v->socket.fd >= 0)
+		vhost_user_session_begin(&v->session, v->dev, &v->opts);
 	return &v->link;
 }
