@@ -48,6 +48,13 @@ h2_fail(struct h2_exchange *x, enum side whose, uint32_t code, const char *why)
 		x->code = code;
 }
 
+int
+h2_no_memory(struct h2_exchange *x)
+{
+	h2_fail(x, SIDE_CLIENT, NGHTTP2_INTERNAL_ERROR, "no memory");
+	return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 void
 h2_leave(struct h2_exchange *x)
 {
@@ -161,7 +168,7 @@ side_gone(struct h2_exchange *x, enum side at, const char *why)
 		if (at == SIDE_SERVER && s->open[SIDE_SERVER] && !s->flow[SIDE_CLIENT].ended)
 			h2_response_lost(x, s, NGHTTP2_INTERNAL_ERROR, why);
 		else if (at == SIDE_SERVER && !s->open[SIDE_SERVER] && !s->begun)
-			h2_client_reset(x, s, NGHTTP2_REFUSED_STREAM);
+			h2_session_reset(x, s, SIDE_CLIENT, NGHTTP2_REFUSED_STREAM);
 		if (s->open[at])
 			h2_stream_closed(x, s, at);
 	}
@@ -197,7 +204,7 @@ go_on(struct h2_exchange *x)
 {
 	pump(x);
 	if (x->heap.failed)
-		h2_fail(x, SIDE_CLIENT, NGHTTP2_INTERNAL_ERROR, "no memory");
+		h2_no_memory(x);
 	if (!x->broken[SIDE_CLIENT] && x->broken[SIDE_SERVER] && !x->end[SIDE_SERVER].gone) {
 		/* What it had said in full is still brought to the client. */
 		side_gone(x, SIDE_SERVER, x->broken[SIDE_SERVER]);

@@ -216,6 +216,8 @@ struct h2_stream *h2_stream_new(struct h2_exchange *x, int32_t id); /* NULL: no 
 void h2_stream_closed(struct h2_exchange *x, struct h2_stream *s, enum side at);
 void h2_fail(struct h2_exchange *x, enum side whose, uint32_t code,
 	     const char *why); /* the first one counts */
+/* The exchange is over.  What a callback of the library's returns then. */
+int h2_no_memory(struct h2_exchange *x);
 /* No more streams: they are told, and those that are open are the last. */
 void h2_leave(struct h2_exchange *x);
 bool h2_bucket_take(struct h2_bucket *b, uint32_t most, uint32_t a_second,
@@ -235,21 +237,25 @@ bool h2_session_open(struct h2_exchange *x, enum side at, const nghttp2_settings
 bool h2_session_fill(struct h2_exchange *x, enum side to);
 size_t h2_session_take(struct h2_exchange *x, enum side from, struct view bytes);
 bool h2_session_over(const struct h2_exchange *x, enum side at);
-/* Bytes of heads that were sent, or will not be. */
-void h2_session_head_left(struct h2_exchange *x, enum side to, const nghttp2_frame *f);
 ssize_t h2_session_read(nghttp2_session *session, int32_t id, uint8_t *buf, size_t n, uint32_t *flags,
 			nghttp2_data_source *source, void *ctx);
+/* What the library said of what it was told: of a session that is not gone only memory can fail. */
+void h2_session_submitted(struct h2_exchange *x, int rv);
+/* Nothing is said any more of a stream that is closed at that side, or to a side that is gone. */
+void h2_session_more(struct h2_exchange *x, struct h2_stream *s, enum side to);
+void h2_session_reset(struct h2_exchange *x, struct h2_stream *s, enum side at, uint32_t code);
+/* Of what came from there have left: n bytes of the stream's window, all of the connection's. */
+void h2_session_credit(struct h2_exchange *x, struct h2_stream *s, enum side from, size_t n, size_t all);
 
 /* h2_client.c */
 bool h2_client_open(struct h2_exchange *x);
 void h2_client_callbacks(nghttp2_session_callbacks *cb);
+/* A frame of a stream's has left for the client: 0, or what a callback returns. */
+int h2_client_sent(struct h2_exchange *x, struct h2_stream *s, const nghttp2_frame *frame);
 /* The server has extended CONNECT. */
 void h2_client_websockets(struct h2_exchange *x);
-void h2_client_reset(struct h2_exchange *x, struct h2_stream *s, uint32_t code);
 bool h2_client_head(struct h2_exchange *x, struct h2_stream *s, const struct h2_fields *f, bool interim,
 		    bool end);
-void h2_client_more(struct h2_exchange *x, struct h2_stream *s);
-void h2_client_credit(struct h2_exchange *x, struct h2_stream *s, size_t n, size_t all);
 /* Its body is a long one, and the server reads it. */
 void h2_client_widen(struct h2_exchange *x, struct h2_stream *s);
 void h2_client_leave(struct h2_exchange *x);
@@ -258,6 +264,8 @@ void h2_client_leave(struct h2_exchange *x);
 extern const struct h2_up h2_server, h2_down;
 bool h2_server_open(struct h2_exchange *x);
 void h2_server_callbacks(nghttp2_session_callbacks *cb);
+/* A frame of a stream's has left for the server. */
+void h2_server_sent(struct h2_stream *s, const nghttp2_frame *frame);
 bool h2_down_open(struct h2_exchange *x);
 void h2_down_free(struct h2_exchange *x);
 

@@ -15,13 +15,6 @@ count_reset(struct h2_exchange *x)
 			"too many HTTP/2 streams begun and given up");
 }
 
-static int
-no_memory(struct h2_exchange *x)
-{
-	h2_fail(x, SIDE_CLIENT, NGHTTP2_INTERNAL_ERROR, "no memory");
-	return NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
 /* --- what the client says ---------------------------------------------------------------------------------------------- */
 
 static int
@@ -40,12 +33,12 @@ on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *ctx
 		/* Nothing was done for it: the client may try again (RFC 9113 8.7).  Its head is read past; no call tells its end. */
 		e->head_since = 0;
 		if (nghttp2_submit_rst_stream(session, 0, id, NGHTTP2_REFUSED_STREAM) != 0)
-			return no_memory(x);
+			return h2_no_memory(x);
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	}
 	s = h2_stream_new(x, id);
 	if (!s)
-		return no_memory(x);
+		return h2_no_memory(x);
 	nghttp2_session_set_stream_user_data(session, id, s);
 	return 0;
 }
@@ -89,21 +82,7 @@ on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 	default:
 		break;
 	}
-	return ok ? 0 : no_memory(x);
-}
-
-static int
-on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t len, void *ctx)
-{
-	struct h2_exchange *x = ctx;
-	struct h2_stream *s = nghttp2_session_get_stream_user_data(session, id);
-
-	(void)flags;
-	if (!s) {
-		nghttp2_session_consume(session, id, len);
-		return 0;
-	}
-	return h2_request_data(x, s, view_of(data, len)) ? 0 : no_memory(x);
+	return ok ? 0 : h2_no_memory(x);
 }
 
 /* Something of a stream's was against the rules: the library resets it, at the client's wish, as it were. */
@@ -144,31 +123,16 @@ response_sent(struct h2_exchange *x, struct h2_stream *s)
 		return 0;
 	return nghttp2_submit_rst_stream(x->end[SIDE_CLIENT].session, 0, s->id, NGHTTP2_NO_ERROR) == 0
 		   ? 0
-		   : no_memory(x);
+		   : h2_no_memory(x);
 }
 
-static int
-on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
+int
+h2_client_sent(struct h2_exchange *x, struct h2_stream *s, const nghttp2_frame *frame)
 {
-	struct h2_exchange *x = ctx;
-	struct h2_stream *s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+	bool last = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
 
-	if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
-		h2_fail(x, SIDE_CLIENT, frame->goaway.error_code, "the client broke HTTP/2");
-	if (frame->hd.type == NGHTTP2_HEADERS)
-		h2_session_head_left(x, SIDE_CLIENT, frame);
-	if (s && (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
-	    (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+	if (last && (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA))
 		return response_sent(x, s);
-	return 0;
-}
-
-static int
-on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int error, void *ctx)
-{
-	(void)session, (void)error;
-	if (frame->hd.type == NGHTTP2_HEADERS)
-		h2_session_head_left(ctx, SIDE_CLIENT, frame);
 	return 0;
 }
 
@@ -177,11 +141,8 @@ h2_client_callbacks(nghttp2_session_callbacks *cb)
 {
 	nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame_recv);
-	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
 	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, on_invalid_frame);
 	nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
-	nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_send);
-	nghttp2_session_callbacks_set_on_frame_not_send_callback(cb, on_frame_not_send);
 }
 
 bool
@@ -199,28 +160,14 @@ h2_client_open(struct h2_exchange *x)
 
 /* --- what is to go to the client --------------------------------------------------------------------------------------------- */
 
-/* Nothing can be said any more to a client that is gone; of the rest only memory can fail. */
-static void
-submitted(struct h2_exchange *x, int rv)
-{
-	if (nghttp2_is_fatal(rv))
-		h2_fail(x, SIDE_CLIENT, NGHTTP2_INTERNAL_ERROR, "no memory");
-}
-
 void
 h2_client_websockets(struct h2_exchange *x)
 {
 	static const nghttp2_settings_entry e = {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1};
 
 	if (!x->end[SIDE_CLIENT].gone)
-		submitted(x, nghttp2_submit_settings(x->end[SIDE_CLIENT].session, NGHTTP2_FLAG_NONE, &e, 1));
-}
-
-void
-h2_client_reset(struct h2_exchange *x, struct h2_stream *s, uint32_t code)
-{
-	if (s->open[SIDE_CLIENT] && !x->end[SIDE_CLIENT].gone)
-		submitted(x, nghttp2_submit_rst_stream(x->end[SIDE_CLIENT].session, 0, s->id, code));
+		h2_session_submitted(
+		    x, nghttp2_submit_settings(x->end[SIDE_CLIENT].session, NGHTTP2_FLAG_NONE, &e, 1));
 }
 
 bool
@@ -247,37 +194,13 @@ h2_client_head(struct h2_exchange *x, struct h2_stream *s, const struct h2_field
 }
 
 void
-h2_client_more(struct h2_exchange *x, struct h2_stream *s)
-{
-	struct h2_flow *f = &s->flow[SIDE_CLIENT];
-
-	if (!f->asleep || !s->open[SIDE_CLIENT] || x->end[SIDE_CLIENT].gone)
-		return;
-	f->asleep = false;
-	submitted(x, nghttp2_session_resume_data(x->end[SIDE_CLIENT].session, s->id));
-}
-
-void
-h2_client_credit(struct h2_exchange *x, struct h2_stream *s, size_t n, size_t all)
-{
-	nghttp2_session *session = x->end[SIDE_CLIENT].session;
-
-	if (x->end[SIDE_CLIENT].gone)
-		return;
-	if (all)
-		submitted(x, nghttp2_session_consume_connection(session, all));
-	if (n && s->open[SIDE_CLIENT])
-		submitted(x, nghttp2_session_consume_stream(session, s->id, n));
-}
-
-void
 h2_client_widen(struct h2_exchange *x, struct h2_stream *s)
 {
 	if (s->widened || !s->open[SIDE_CLIENT] || x->end[SIDE_CLIENT].gone)
 		return;
 	s->widened = true;
-	submitted(x, nghttp2_session_set_local_window_size(x->end[SIDE_CLIENT].session, NGHTTP2_FLAG_NONE,
-							   s->id, H2_WINDOW_CLIENT));
+	h2_session_submitted(x, nghttp2_session_set_local_window_size(
+				    x->end[SIDE_CLIENT].session, NGHTTP2_FLAG_NONE, s->id, H2_WINDOW_CLIENT));
 }
 
 void
@@ -286,7 +209,8 @@ h2_client_leave(struct h2_exchange *x)
 	nghttp2_session *session = x->end[SIDE_CLIENT].session;
 
 	if (!x->end[SIDE_CLIENT].gone)
-		submitted(x, nghttp2_submit_goaway(session, NGHTTP2_FLAG_NONE,
-						   nghttp2_session_get_last_proc_stream_id(session),
-						   NGHTTP2_NO_ERROR, NULL, 0));
+		h2_session_submitted(x,
+				     nghttp2_submit_goaway(session, NGHTTP2_FLAG_NONE,
+							   nghttp2_session_get_last_proc_stream_id(session),
+							   NGHTTP2_NO_ERROR, NULL, 0));
 }

@@ -137,7 +137,7 @@ used_up(struct h2_exchange *x)
 		next = s->next;
 		if (!s->open[SIDE_SERVER] || s->went)
 			continue;
-		h2_client_reset(x, s, NGHTTP2_REFUSED_STREAM);
+		h2_session_reset(x, s, SIDE_CLIENT, NGHTTP2_REFUSED_STREAM);
 		s->refused = true;
 		h2_stream_closed(x, s, SIDE_SERVER);
 	}
@@ -230,7 +230,7 @@ write_some(struct h2_exchange *x, uint8_t *to, size_t room)
 	if (s->head_out.len == 0 && f->queue.len)
 		return write_chunk(x, s, to, room);
 	if (s->head_out.len == 0 && f->ended && !d->asked && !end_body(x, s))
-		h2_fail(x, SIDE_CLIENT, NGHTTP2_INTERNAL_ERROR, "no memory");
+		h2_no_memory(x);
 	return h2_queue_take(&x->heap, &s->head_out, to, room);
 }
 
@@ -385,7 +385,7 @@ take_head(struct h2_exchange *x, struct view bytes)
 	if (n > HTTP_HEAD_MAX - had)
 		n = HTTP_HEAD_MAX - had;
 	if (!waiting_add(&d->answer, bytes.p, n)) {
-		h2_fail(x, SIDE_CLIENT, NGHTTP2_INTERNAL_ERROR, "no memory");
+		h2_no_memory(x);
 		return n;
 	}
 	switch (http_response_read(&d->reader, waiting_view(&d->answer), &asked, &d->response)) {
@@ -395,7 +395,7 @@ take_head(struct h2_exchange *x, struct view bytes)
 		n = d->response.len - had;
 		waiting_cut(&d->answer, waiting_len(&d->answer) - d->response.len);
 		if (!got_head(x))
-			h2_fail(x, SIDE_CLIENT, NGHTTP2_INTERNAL_ERROR, "no memory");
+			h2_no_memory(x);
 		break;
 	default:
 		bad_answer(x, "the server's answer cannot be read");
@@ -422,7 +422,7 @@ take_chunks(struct h2_exchange *x, struct view bytes)
 		ok = waiting_add(&d->answer, run.bytes.p, run.bytes.len) && (!run.last || read_trailer(x));
 	}
 	if (!ok)
-		h2_fail(x, SIDE_CLIENT, NGHTTP2_INTERNAL_ERROR, "no memory");
+		h2_no_memory(x);
 	return (size_t)n;
 }
 
@@ -440,7 +440,7 @@ take_plain(struct h2_exchange *x, struct view bytes)
 		response_over(x);
 	}
 	if (!ok)
-		h2_fail(x, SIDE_CLIENT, NGHTTP2_INTERNAL_ERROR, "no memory");
+		h2_no_memory(x);
 	return n;
 }
 
@@ -477,7 +477,7 @@ down_end(struct h2_exchange *x, bool clean)
 
 	if (clean && d->active && d->body && d->response.framed == HTTP_FRAMED_CLOSE) {
 		if (!h2_response_end(x, d->active, NULL))
-			h2_fail(x, SIDE_CLIENT, NGHTTP2_INTERNAL_ERROR, "no memory");
+			h2_no_memory(x);
 		response_over(x);
 	}
 	used_up(x);

@@ -7,7 +7,7 @@ static void
 credit(struct h2_exchange *x, struct h2_stream *s, enum side to, size_t n, size_t all)
 {
 	if (to == SIDE_SERVER)
-		h2_client_credit(x, s, n, all);
+		h2_session_credit(x, s, SIDE_CLIENT, n, all);
 	else
 		x->up->credit(x, s, n, all);
 }

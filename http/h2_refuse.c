@@ -56,12 +56,12 @@ h2_refuse(struct h2_exchange *x, struct h2_stream *s, const struct request_answe
 	h2_fields_clear(&x->heap, &s->flow[SIDE_SERVER].fields);
 	if (s->begun) {
 		/* The server's head has gone out: no other can. */
-		h2_client_reset(x, s, NGHTTP2_CANCEL);
+		h2_session_reset(x, s, SIDE_CLIENT, NGHTTP2_CANCEL);
 	} else {
 		s->record.status = a->status;
 		s->record.answered = x->now;
 		if (!answer(x, s, a))
-			h2_fail(x, SIDE_CLIENT, NGHTTP2_INTERNAL_ERROR, "no memory");
+			h2_no_memory(x);
 	}
 	if (a->close)
 		h2_leave(x);

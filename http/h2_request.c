@@ -358,7 +358,7 @@ h2_request_submit(struct h2_exchange *x, struct h2_stream *s)
 	bool ok;
 
 	if (x->leaving || x->end[SIDE_SERVER].gone) {
-		h2_client_reset(x, s, NGHTTP2_REFUSED_STREAM);
+		h2_session_reset(x, s, SIDE_CLIENT, NGHTTP2_REFUSED_STREAM);
 		return true;
 	}
 	if (s->gathers && !add_length(x, s))

@@ -95,7 +95,7 @@ h2_response_data(struct h2_exchange *x, struct h2_stream *s, struct view bytes)
 		h2_flow_left(x, s, SIDE_CLIENT, 0);
 	if (s->redacts && s->flow[SIDE_CLIENT].queue.len > REDACTED_WAITS)
 		h2_response_lost(x, s, NGHTTP2_INTERNAL_ERROR, NULL);
-	h2_client_more(x, s);
+	h2_session_more(x, s, SIDE_CLIENT);
 	return true;
 }
 
@@ -114,7 +114,7 @@ h2_response_end(struct h2_exchange *x, struct h2_stream *s, const struct h2_fiel
 		f->trailers = f->fields.n > 0;
 	}
 	f->ended = true;
-	h2_client_more(x, s);
+	h2_session_more(x, s, SIDE_CLIENT);
 	return ok;
 }
 
@@ -129,5 +129,5 @@ h2_response_lost(struct h2_exchange *x, struct h2_stream *s, uint32_t code, cons
 	}
 	s->refused = true; /* nothing more of it is wanted */
 	h2_flow_drop(x, s, SIDE_CLIENT);
-	h2_client_reset(x, s, code);
+	h2_session_reset(x, s, SIDE_CLIENT, code);
 }

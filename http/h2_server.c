@@ -3,13 +3,6 @@
  */
 #include "http/h2.h"
 
-static int
-no_memory(struct h2_exchange *x)
-{
-	h2_fail(x, SIDE_CLIENT, NGHTTP2_INTERNAL_ERROR, "no memory");
-	return NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
 /* --- what the server says ------------------------------------------------------------------------------------------------ */
 
 static int
@@ -25,7 +18,7 @@ on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *ctx
 	/* The client does not read, and the server has more and more heads for it.  No call tells the end of this one. */
 	e->head_since = 0;
 	if (nghttp2_submit_rst_stream(session, 0, frame->hd.stream_id, NGHTTP2_ENHANCE_YOUR_CALM) != 0)
-		return no_memory(x);
+		return h2_no_memory(x);
 	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
@@ -83,21 +76,7 @@ on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 	default:
 		break;
 	}
-	return ok ? 0 : no_memory(x);
-}
-
-static int
-on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t len, void *ctx)
-{
-	struct h2_exchange *x = ctx;
-	struct h2_stream *s = nghttp2_session_get_stream_user_data(session, id);
-
-	(void)flags;
-	if (!s) {
-		nghttp2_session_consume(session, id, len);
-		return 0;
-	}
-	return h2_response_data(x, s, view_of(data, len)) ? 0 : no_memory(x);
+	return ok ? 0 : h2_no_memory(x);
 }
 
 static int
@@ -124,38 +103,20 @@ on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *ctx)
 	if (!s->flow[SIDE_CLIENT].ended)
 		h2_response_lost(x, s, code != NGHTTP2_NO_ERROR ? code : NGHTTP2_INTERNAL_ERROR, NULL);
 	else if (s->flow[SIDE_CLIENT].sent && !s->flow[SIDE_SERVER].ended)
-		h2_client_reset(x, s, NGHTTP2_NO_ERROR);
+		h2_session_reset(x, s, SIDE_CLIENT, NGHTTP2_NO_ERROR);
 	h2_stream_closed(x, s, SIDE_SERVER);
 	return 0;
 }
 
 /* --- what went to the server ---------------------------------------------------------------------------------------------- */
 
-static int
-on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
+void
+h2_server_sent(struct h2_stream *s, const nghttp2_frame *frame)
 {
-	struct h2_exchange *x = ctx;
-	struct h2_stream *s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-
-	if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
-		h2_fail(x, SIDE_SERVER, frame->goaway.error_code, "the server broke HTTP/2");
-	if (frame->hd.type == NGHTTP2_HEADERS) {
-		h2_session_head_left(x, SIDE_SERVER, frame);
-		if (s) {
-			s->went = true;
-			s->waits = false;
-		}
-	}
-	return 0;
-}
-
-static int
-on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int error, void *ctx)
-{
-	(void)session, (void)error;
-	if (frame->hd.type == NGHTTP2_HEADERS)
-		h2_session_head_left(ctx, SIDE_SERVER, frame);
-	return 0;
+	if (frame->hd.type != NGHTTP2_HEADERS)
+		return;
+	s->went = true;
+	s->waits = false;
 }
 
 void
@@ -163,11 +124,8 @@ h2_server_callbacks(nghttp2_session_callbacks *cb)
 {
 	nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame_recv);
-	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
 	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, on_invalid_frame);
 	nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
-	nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_send);
-	nghttp2_session_callbacks_set_on_frame_not_send_callback(cb, on_frame_not_send);
 }
 
 bool
@@ -185,13 +143,6 @@ h2_server_open(struct h2_exchange *x)
 
 /* --- struct h2_up ------------------------------------------------------------------------------------------------------------- */
 
-static void
-submitted(struct h2_exchange *x, int rv)
-{
-	if (nghttp2_is_fatal(rv))
-		h2_fail(x, SIDE_CLIENT, NGHTTP2_INTERNAL_ERROR, "no memory");
-}
-
 static bool
 server_request(struct h2_exchange *x, struct h2_stream *s)
 {
@@ -208,7 +159,7 @@ server_request(struct h2_exchange *x, struct h2_stream *s)
 	if (id == NGHTTP2_ERR_NOMEM)
 		return false;
 	if (id < 0) { /* no more numbers for streams */
-		h2_client_reset(x, s, NGHTTP2_REFUSED_STREAM);
+		h2_session_reset(x, s, SIDE_CLIENT, NGHTTP2_REFUSED_STREAM);
 		h2_leave(x);
 		return true;
 	}
@@ -221,32 +172,19 @@ server_request(struct h2_exchange *x, struct h2_stream *s)
 static void
 server_more(struct h2_exchange *x, struct h2_stream *s)
 {
-	struct h2_flow *f = &s->flow[SIDE_SERVER];
-
-	if (!f->asleep || !s->open[SIDE_SERVER] || x->end[SIDE_SERVER].gone)
-		return;
-	f->asleep = false;
-	submitted(x, nghttp2_session_resume_data(x->end[SIDE_SERVER].session, s->up));
+	h2_session_more(x, s, SIDE_SERVER);
 }
 
 static void
 server_reset(struct h2_exchange *x, struct h2_stream *s, uint32_t code)
 {
-	if (s->open[SIDE_SERVER] && !x->end[SIDE_SERVER].gone)
-		submitted(x, nghttp2_submit_rst_stream(x->end[SIDE_SERVER].session, 0, s->up, code));
+	h2_session_reset(x, s, SIDE_SERVER, code);
 }
 
 static void
 server_credit(struct h2_exchange *x, struct h2_stream *s, size_t n, size_t all)
 {
-	nghttp2_session *session = x->end[SIDE_SERVER].session;
-
-	if (x->end[SIDE_SERVER].gone)
-		return;
-	if (all)
-		submitted(x, nghttp2_session_consume_connection(session, all));
-	if (n && s->open[SIDE_SERVER])
-		submitted(x, nghttp2_session_consume_stream(session, s->up, n));
+	h2_session_credit(x, s, SIDE_SERVER, n, all);
 }
 
 static size_t
@@ -277,8 +215,8 @@ static void
 server_close(struct h2_exchange *x)
 {
 	if (!x->end[SIDE_SERVER].gone)
-		submitted(x,
-			  nghttp2_session_terminate_session(x->end[SIDE_SERVER].session, NGHTTP2_NO_ERROR));
+		h2_session_submitted(
+		    x, nghttp2_session_terminate_session(x->end[SIDE_SERVER].session, NGHTTP2_NO_ERROR));
 }
 
 const struct h2_up h2_server = {

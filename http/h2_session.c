@@ -20,6 +20,12 @@ side_of(const struct h2_exchange *x, const nghttp2_session *session)
 	return session == x->end[SIDE_CLIENT].session ? SIDE_CLIENT : SIDE_SERVER;
 }
 
+static const char *
+who_broke(enum side whose)
+{
+	return whose == SIDE_CLIENT ? "the client broke HTTP/2" : "the server broke HTTP/2";
+}
+
 static int
 on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *ctx)
 {
@@ -66,8 +72,7 @@ on_field(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *na
 	if (h2_fields_add(&x->heap, &e->in, view_of(name, namelen), view_of(value, valuelen),
 			  flags & NGHTTP2_NV_FLAG_NO_INDEX))
 		return 0;
-	h2_fail(x, SIDE_CLIENT, NGHTTP2_INTERNAL_ERROR, "no memory");
-	return NGHTTP2_ERR_CALLBACK_FAILURE;
+	return h2_no_memory(x);
 }
 
 /* A field that may not be: the library would leave it out.  A server's is; a client's request is malformed (RFC 9113 8.2.1). */
@@ -77,6 +82,59 @@ on_invalid_field(nghttp2_session *session, const nghttp2_frame *frame, const uin
 {
 	(void)frame, (void)name, (void)namelen, (void)value, (void)valuelen, (void)flags;
 	return side_of(ctx, session) == SIDE_CLIENT ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
+}
+
+static int
+on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t len, void *ctx)
+{
+	struct h2_exchange *x = ctx;
+	struct h2_stream *s = nghttp2_session_get_stream_user_data(session, id);
+	struct view bytes = view_of(data, len);
+
+	(void)flags;
+	if (!s) {
+		nghttp2_session_consume(session, id, len);
+		return 0;
+	}
+	bool ok =
+	    side_of(x, session) == SIDE_CLIENT ? h2_request_data(x, s, bytes) : h2_response_data(x, s, bytes);
+	return ok ? 0 : h2_no_memory(x);
+}
+
+/* Bytes of heads that were sent, or will not be. */
+static void
+head_left(struct h2_exchange *x, enum side to, const nghttp2_frame *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->headers.nvlen; i++)
+		n += f->headers.nva[i].namelen + f->headers.nva[i].valuelen + 32;
+	x->end[to].heads -= n < x->end[to].heads ? n : x->end[to].heads;
+}
+
+static int
+on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
+{
+	struct h2_exchange *x = ctx;
+	struct h2_stream *s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+	enum side to = side_of(x, session);
+
+	if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
+		h2_fail(x, to, frame->goaway.error_code, who_broke(to));
+	if (frame->hd.type == NGHTTP2_HEADERS)
+		head_left(x, to, frame);
+	if (s && to == SIDE_SERVER)
+		h2_server_sent(s, frame);
+	return s && to == SIDE_CLIENT ? h2_client_sent(x, s, frame) : 0;
+}
+
+static int
+on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int error, void *ctx)
+{
+	(void)error;
+	if (frame->hd.type == NGHTTP2_HEADERS)
+		head_left(ctx, side_of(ctx, session), frame);
+	return 0;
 }
 
 /* A frame with its header fills one record of TLS, not one and a small one. */
@@ -100,6 +158,9 @@ callbacks(enum side at)
 	nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
 	nghttp2_session_callbacks_set_on_header_callback(cb, on_field);
 	nghttp2_session_callbacks_set_on_invalid_header_callback(cb, on_invalid_field);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
+	nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_send);
+	nghttp2_session_callbacks_set_on_frame_not_send_callback(cb, on_frame_not_send);
 	nghttp2_session_callbacks_set_data_source_read_length_callback(cb, on_read_length);
 	if (at == SIDE_CLIENT)
 		h2_client_callbacks(cb);
@@ -168,7 +229,7 @@ h2_session_fill(struct h2_exchange *x, enum side to)
 		if (!nghttp2_session_want_write(e->session))
 			break;
 		if (!e->out && !(e->out = h2_get(&x->heap, 2 * H2_FRAME))) {
-			h2_fail(x, SIDE_CLIENT, NGHTTP2_INTERNAL_ERROR, "no memory");
+			h2_no_memory(x);
 			break;
 		}
 		n = nghttp2_session_mem_send(e->session, &p);
@@ -197,7 +258,7 @@ what_broke(ssize_t error, enum side from)
 	case NGHTTP2_ERR_TOO_MANY_CONTINUATIONS:
 		return "an HTTP/2 head in too many frames";
 	default:
-		return from == SIDE_CLIENT ? "the client broke HTTP/2" : "the server broke HTTP/2";
+		return who_broke(from);
 	}
 }
 
@@ -225,16 +286,6 @@ h2_session_over(const struct h2_exchange *x, enum side at)
 	const struct h2_end *e = &x->end[at];
 
 	return e->gone || (!nghttp2_session_want_read(e->session) && !nghttp2_session_want_write(e->session));
-}
-
-void
-h2_session_head_left(struct h2_exchange *x, enum side to, const nghttp2_frame *f)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < f->headers.nvlen; i++)
-		n += f->headers.nva[i].namelen + f->headers.nva[i].valuelen + 32;
-	x->end[to].heads -= n < x->end[to].heads ? n : x->end[to].heads;
 }
 
 /* All of the body is in frames; what follows it. */
@@ -278,13 +329,58 @@ h2_session_read(nghttp2_session *session, int32_t id, uint8_t *buf, size_t n, ui
 	if (to == SIDE_SERVER && f->queue.len == 0 && f->ended)
 		h2_gather_done(x, s);
 	if (f->queue.len == 0 && f->ended) {
-		if (add_trailers(x, session, id, f, flags) != 0) {
-			h2_fail(x, SIDE_CLIENT, NGHTTP2_INTERNAL_ERROR, "no memory");
-			return NGHTTP2_ERR_CALLBACK_FAILURE;
-		}
+		if (add_trailers(x, session, id, f, flags) != 0)
+			return h2_no_memory(x);
 	} else if (got == 0) {
 		f->asleep = true;
 		return NGHTTP2_ERR_DEFERRED;
 	}
 	return (ssize_t)got;
+}
+
+/* --- streams ----------------------------------------------------------------------------------------------------------- */
+
+void
+h2_session_submitted(struct h2_exchange *x, int rv)
+{
+	if (nghttp2_is_fatal(rv))
+		h2_no_memory(x);
+}
+
+/* What the session at that side calls it. */
+static int32_t
+id_at(const struct h2_stream *s, enum side at)
+{
+	return at == SIDE_CLIENT ? s->id : s->up;
+}
+
+void
+h2_session_more(struct h2_exchange *x, struct h2_stream *s, enum side to)
+{
+	struct h2_flow *f = &s->flow[to];
+
+	if (!f->asleep || !s->open[to] || x->end[to].gone)
+		return;
+	f->asleep = false;
+	h2_session_submitted(x, nghttp2_session_resume_data(x->end[to].session, id_at(s, to)));
+}
+
+void
+h2_session_reset(struct h2_exchange *x, struct h2_stream *s, enum side at, uint32_t code)
+{
+	if (s->open[at] && !x->end[at].gone)
+		h2_session_submitted(x, nghttp2_submit_rst_stream(x->end[at].session, 0, id_at(s, at), code));
+}
+
+void
+h2_session_credit(struct h2_exchange *x, struct h2_stream *s, enum side from, size_t n, size_t all)
+{
+	nghttp2_session *session = x->end[from].session;
+
+	if (x->end[from].gone)
+		return;
+	if (all)
+		h2_session_submitted(x, nghttp2_session_consume_connection(session, all));
+	if (n && s->open[from])
+		h2_session_submitted(x, nghttp2_session_consume_stream(session, id_at(s, from), n));
 }
