@@ -8,6 +8,7 @@
  */
 #include "http/h1.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define HEAD_TIME (30 * USEC_PER_SEC)
@@ -27,6 +28,15 @@ h1_send(struct h1 *h, enum side to, const void *bytes, size_t n)
 		return true;
 	h->base.failed = "no memory";
 	return false;
+}
+
+void
+h1_send_chunk_size(struct h1 *h, enum side to, uint64_t size)
+{
+	char line[32];
+	int n = snprintf(line, sizeof(line), "%llx\r\n", (unsigned long long)size);
+
+	h1_send(h, to, line, (size_t)n);
 }
 
 size_t

@@ -87,6 +87,8 @@ struct h1 {
 /* --- h1.c --- */
 /* Send that there; false: no memory, it has failed. */
 bool h1_send(struct h1 *h, enum side to, const void *bytes, size_t n);
+/* The line before a chunk of that size, which is not zero. */
+void h1_send_chunk_size(struct h1 *h, enum side to, uint64_t size);
 /* How much more may wait there. */
 size_t h1_room(const struct h1 *h, enum side to);
 /* Bytes of a body that is gathered, and of what is made of it. */

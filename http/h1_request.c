@@ -403,18 +403,13 @@ trailer_bytes(struct h1 *h, const struct http_chunk *run, usec_t now)
 static void
 chunk_run(struct h1 *h, const struct http_chunk *run, usec_t now)
 {
-	char size[32];
-
 	switch (run->what) {
 	case HTTP_CHUNK_NONE:
 		break;
 	case HTTP_CHUNK_SIZE:
 		h->expecting = false;
-		if (h->body == BODY_PASSED && run->size) {
-			int n = snprintf(size, sizeof(size), "%llx\r\n", (unsigned long long)run->size);
-
-			h1_send(h, SIDE_SERVER, size, (size_t)n);
-		}
+		if (h->body == BODY_PASSED && run->size)
+			h1_send_chunk_size(h, SIDE_SERVER, run->size);
 		break;
 	case HTTP_CHUNK_DATA:
 		body_bytes(h, run->bytes, now);

@@ -1,8 +1,6 @@
 /*
  * h1_response.c - what the server says: heads that are read strictly, bodies that pass or have secrets taken out
  */
-#include <stdio.h>
-
 #include "http/h1.h"
 #include "http/text.h"
 
@@ -165,15 +163,10 @@ read_head(struct h1 *h, struct view bytes, usec_t now)
 static void
 write_piece(struct h1 *h, struct view bytes)
 {
-	char size[32];
-
 	if (bytes.len == 0)
 		return;
-	if (h->written == WRITTEN_CHUNKED) {
-		int n = snprintf(size, sizeof(size), "%zx\r\n", bytes.len);
-
-		h1_send(h, SIDE_CLIENT, size, (size_t)n);
-	}
+	if (h->written == WRITTEN_CHUNKED)
+		h1_send_chunk_size(h, SIDE_CLIENT, bytes.len);
 	h1_send(h, SIDE_CLIENT, bytes.p, bytes.len);
 	if (h->written == WRITTEN_CHUNKED)
 		h1_send(h, SIDE_CLIENT, "\r\n", 2);
@@ -274,17 +267,12 @@ trailer_bytes(struct h1 *h, const struct http_chunk *run, usec_t now)
 static void
 chunk_run(struct h1 *h, const struct http_chunk *run, usec_t now)
 {
-	char size[32];
-
 	switch (run->what) {
 	case HTTP_CHUNK_NONE:
 		break;
 	case HTTP_CHUNK_SIZE:
-		if (h->written == WRITTEN_AS_IS && run->size) {
-			int n = snprintf(size, sizeof(size), "%llx\r\n", (unsigned long long)run->size);
-
-			h1_send(h, SIDE_CLIENT, size, (size_t)n);
-		}
+		if (h->written == WRITTEN_AS_IS && run->size)
+			h1_send_chunk_size(h, SIDE_CLIENT, run->size);
 		break;
 	case HTTP_CHUNK_DATA:
 		write_body(h, run->bytes, false);
