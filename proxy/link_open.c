@@ -13,11 +13,11 @@
 #include "link/vhost_user.h"
 #include "proxy/virtio.h"
 
-/* A guest behind a socket; its link has its own words for what is wrong. */
+#define WHY 256 /* bytes of a sentence: a link behind a socket has its own words for what is wrong */
+
 static struct link *
-stream_open(struct setup *su, const struct sluice_config *cfg, struct host *host, uint32_t mtu)
+stream_open(const struct sluice_config *cfg, struct host *host, uint32_t mtu, char *why)
 {
-	char why[256] = "";
 	struct stream_options o = {
 	    .path = cfg->link_path,
 	    .connect = cfg->link_connect,
@@ -25,35 +25,27 @@ stream_open(struct setup *su, const struct sluice_config *cfg, struct host *host
 	    .one_off = cfg->link_one_off,
 	    .mtu = mtu,
 	};
-	struct link *l = link_stream(host, &o, why, sizeof(why));
 
-	if (!l)
-		wrong(su, "%s", why);
-	return l;
+	return link_stream(host, &o, why, WHY);
 }
 
 static struct link *
-dgram_open(struct setup *su, const struct sluice_config *cfg, struct host *host, uint32_t mtu)
+dgram_open(const struct sluice_config *cfg, struct host *host, uint32_t mtu, char *why)
 {
-	char why[256] = "";
 	struct dgram_options o = {
 	    .path = cfg->link_path,
 	    .fd = cfg->link_fd,
 	    .one_off = cfg->link_one_off,
 	    .mtu = mtu,
 	};
-	struct link *l = link_dgram(host, &o, why, sizeof(why));
 
-	if (!l)
-		wrong(su, "%s", why);
-	return l;
+	return link_dgram(host, &o, why, WHY);
 }
 
 /* sluice_log_level is an unsigned int to every compiler we know, and to the link. */
 static struct link *
-vhost_user_open(struct setup *su, const struct sluice_config *cfg, struct host *host, uint32_t mtu)
+vhost_user_open(const struct sluice_config *cfg, struct host *host, uint32_t mtu, char *why)
 {
-	char why[256] = "";
 	struct vhost_user_options o = {
 	    .path = cfg->link_path,
 	    .connect = cfg->link_connect,
@@ -65,10 +57,7 @@ vhost_user_open(struct setup *su, const struct sluice_config *cfg, struct host *
 	};
 
 	memcpy(o.mac, cfg->guest_mac, sizeof(o.mac));
-	struct link *l = link_vhost_user(host, &o, why, sizeof(why));
-	if (!l)
-		wrong(su, "%s", why);
-	return l;
+	return link_vhost_user(host, &o, why, WHY);
 }
 
 void
@@ -97,6 +86,7 @@ struct link *
 link_open(struct setup *su, const struct sluice_config *cfg, struct host *host)
 {
 	struct link *l = NULL;
+	char why[WHY] = "";
 	uint32_t mtu;
 	int error = 0;
 
@@ -112,23 +102,28 @@ link_open(struct setup *su, const struct sluice_config *cfg, struct host *host)
 			l = link_port(host, cfg->port, mtu, &error);
 		break;
 	case SLUICE_LINK_STREAM:
-		return stream_open(su, cfg, host, mtu);
+		l = stream_open(cfg, host, mtu, why);
+		break;
 	case SLUICE_LINK_DGRAM:
-		return dgram_open(su, cfg, host, mtu);
+		l = dgram_open(cfg, host, mtu, why);
+		break;
 	case SLUICE_LINK_VIRTIO:
 		error = EINVAL;
 		if (cfg->virtio)
 			l = link_virtio(host, virtio_device(cfg->virtio), mtu, &error);
 		break;
 	case SLUICE_LINK_VHOST_USER:
-		return vhost_user_open(su, cfg, host, mtu);
+		l = vhost_user_open(cfg, host, mtu, why);
+		break;
 	case SLUICE_LINK_NONE:
 	default:
 		wrong(su,
 		      "no link: set link_kind and the descriptor, path, port or device that goes with it");
 		return NULL;
 	}
-	if (!l)
+	if (!l && why[0])
+		wrong(su, "%s", why);
+	else if (!l)
 		wrong(su, "cannot use the link to the guest: %s", strerror(error));
 	return l;
 }
