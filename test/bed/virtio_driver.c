@@ -123,6 +123,21 @@ driver_setup(const struct driver *d, unsigned queue)
 					   .call_fd = d->call_fd[queue]};
 }
 
+struct sluice_virtqueue
+driver_virtqueue(const struct driver *d, unsigned queue)
+{
+	struct virtio_queue_setup s = driver_setup(d, queue);
+
+	return (struct sluice_virtqueue){.size = sizeof(struct sluice_virtqueue),
+					 .num = s.num,
+					 .desc = s.desc,
+					 .avail = s.avail,
+					 .used = s.used,
+					 .next = s.next,
+					 .kick_fd = s.kick_fd,
+					 .call_fd = s.call_fd};
+}
+
 void
 driver_desc(struct driver *d, uint64_t table, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags,
 	    uint16_t next)

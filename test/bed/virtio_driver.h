@@ -19,6 +19,7 @@
 #define TEST_BED_VIRTIO_DRIVER_H
 
 #include "link/virtio.h"
+#include "sluice.h"
 
 #define DRIVER_GPA UINT64_C(0x40000000) /* where memory is, when nothing else matters */
 #define DRIVER_PARTS 80u                /* descriptors of one chain; more than the device takes */
@@ -75,6 +76,8 @@ uint8_t *driver_at(const struct driver *d, uint64_t gpa);
 /* Lays the rings out anew and empties them. */
 void driver_queue_init(struct driver *d, unsigned queue, const struct driver_queue_conf *c);
 struct virtio_queue_setup driver_setup(const struct driver *d, unsigned queue);
+/* The same for whoever embeds the library. */
+struct sluice_virtqueue driver_virtqueue(const struct driver *d, unsigned queue);
 
 /* --- by the rules ---------------------------------------------------------------------------------- */
 

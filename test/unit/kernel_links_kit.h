@@ -575,16 +575,9 @@ device_starts(void)
 	sluice_virtio_reset(vmm.virtio);
 	r = sluice_virtio_set_features(vmm.virtio, PLAIN & ~VHOST_USER_F_PROTOCOL_FEATURES);
 	for (unsigned i = 0; i < VIRTIO_QUEUES && r == 0; i++) {
-		struct virtio_queue_setup s = driver_setup(&f->driver, i);
+		struct sluice_virtqueue q = driver_virtqueue(&f->driver, i);
 
-		r = sluice_virtio_start(vmm.virtio, i,
-					&(struct sluice_virtqueue){.size = sizeof(struct sluice_virtqueue),
-								   .num = s.num,
-								   .desc = s.desc,
-								   .avail = s.avail,
-								   .used = s.used,
-								   .kick_fd = s.kick_fd,
-								   .call_fd = s.call_fd});
+		r = sluice_virtio_start(vmm.virtio, i, &q);
 	}
 	in_library = false;
 	return r == 0;

@@ -192,14 +192,7 @@ setup(struct setup *su)
 static int
 start(struct setup *su, unsigned queue)
 {
-	struct virtio_queue_setup s = driver_setup(&su->d, queue);
-	struct sluice_virtqueue q = {.size = sizeof(q),
-				     .num = s.num,
-				     .desc = s.desc,
-				     .avail = s.avail,
-				     .used = s.used,
-				     .kick_fd = s.kick_fd,
-				     .call_fd = s.call_fd};
+	struct sluice_virtqueue q = driver_virtqueue(&su->d, queue);
 
 	return sluice_virtio_start(su->v, queue, &q);
 }

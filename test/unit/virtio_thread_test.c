@@ -334,14 +334,7 @@ guest_starts(struct guest *g)
 	g->d.allocated = 0;
 	for (unsigned i = 0; i < VIRTIO_QUEUES; i++) {
 		driver_queue_init(&g->d, i, &(struct driver_queue_conf){.num = 256, .event_idx = true});
-		struct virtio_queue_setup s = driver_setup(&g->d, i);
-		struct sluice_virtqueue q = {.size = sizeof(q),
-					     .num = s.num,
-					     .desc = s.desc,
-					     .avail = s.avail,
-					     .used = s.used,
-					     .kick_fd = s.kick_fd,
-					     .call_fd = s.call_fd};
+		struct sluice_virtqueue q = driver_virtqueue(&g->d, i);
 		int r = sluice_virtio_start(g->v, i, &q);
 		if (r)
 			return r;
