@@ -109,14 +109,17 @@ guest_arrived(struct stream *s)
 	s->link.arrived++;
 }
 
-/* True: somebody is attached now. */
-static bool
+/* 1: somebody is attached now; 0: nobody; -ENOLINK: nobody will be. */
+static int
 accept_guest(struct stream *s)
 {
-	if (!vmm_socket_accept(&s->socket))
-		return false;
-	guest_arrived(s);
-	return true;
+	int rc = vmm_socket_accept(&s->socket, s->link.reason, sizeof(s->link.reason));
+
+	if (rc > 0)
+		guest_arrived(s);
+	if (rc < 0)
+		s->link.error = -rc;
+	return rc;
 }
 
 /* What the link returns from receive() when its guest has left. */
@@ -371,8 +374,9 @@ stream_receive(struct link *l, struct frame *out, int max, bool *more)
 		return -l->error;
 	if (s->leaving)
 		return guest_ended(s, s->leaving);
-	if (s->socket.fd < 0 && !accept_guest(s))
-		return 0;
+	int here = s->socket.fd >= 0 ? 1 : accept_guest(s);
+	if (here <= 0)
+		return here;
 	int n = take_frames(s, out, max, &bad);
 	if (n == 0) {
 		int rc = read_more(s);

@@ -76,13 +76,17 @@ watch(void *ctx, int fd, bool on)
 	return virtio_watch(v->dev, fd, on);
 }
 
-static bool
+/* 1: a VMM is connected now; 0: none; -ENOLINK: none will be. */
+static int
 accept_vmm(struct vhost_user *v)
 {
-	if (!vmm_socket_accept(&v->socket))
-		return false;
-	vhost_user_session_begin(&v->session, v->dev, &v->opts);
-	return true;
+	int rc = vmm_socket_accept(&v->socket, v->link.reason, sizeof(v->link.reason));
+
+	if (rc > 0)
+		vhost_user_session_begin(&v->session, v->dev, &v->opts);
+	if (rc < 0)
+		v->link.error = -rc;
+	return rc;
 }
 
 static void
@@ -246,7 +250,10 @@ vhost_user_receive(struct link *l, struct frame *out, int max, bool *more)
 	if (l->error)
 		return -l->error;
 	v->queues->ops->release(v->queues); /* the session changes what the queues lend */
-	if ((v->socket.fd >= 0 || accept_vmm(v)) && !serve(v, &control))
+	int here = v->socket.fd >= 0 ? 1 : accept_vmm(v);
+	if (here < 0)
+		return here;
+	if (here > 0 && !serve(v, &control))
 		return vmm_left(v, out, max, more);
 	int n = v->queues->ops->receive(v->queues, out, max, &frames);
 	mirror(v);

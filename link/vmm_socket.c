@@ -4,6 +4,7 @@
 #include "link/vmm_socket.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/timerfd.h>
@@ -59,11 +60,24 @@ watch_listener(struct vmm_socket *s)
 		pause_listener(s);
 }
 
-bool
-vmm_socket_accept(struct vmm_socket *s)
+/* accept(2) says EAGAIN of such a socket, and poll(2) that it is ready, for ever. */
+static bool
+is_shut_down(int fd)
+{
+	struct pollfd p = {.fd = fd};
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLHUP;
+}
+
+int
+vmm_socket_accept(struct vmm_socket *s, char *why, size_t size)
 {
 	int fd = unix_accept(s->listener);
 
+	if (fd < 0 && is_shut_down(s->listener)) {
+		snprintf(why, size, "the socket that was to be listened at has been shut down");
+		return -ENOLINK;
+	}
 	if (fd >= 0 && attach(s, fd) < 0) {
 		close(fd);
 		fd = -ENOMEM;
@@ -76,7 +90,7 @@ vmm_socket_accept(struct vmm_socket *s)
 	} else if (s->paused) {
 		watch_listener(s);
 	}
-	return fd >= 0;
+	return fd >= 0 ? 1 : 0;
 }
 
 int

@@ -34,8 +34,11 @@ void vmm_socket_init(struct vmm_socket *s, bool one_off, int (*watch)(void *ctx,
  */
 bool vmm_socket_open(struct vmm_socket *s, const char *path, bool to_vmm, int fd, char *why, size_t size);
 
-/* Nobody is connected: true, one is now. */
-bool vmm_socket_accept(struct vmm_socket *s);
+/*
+ * Nobody is connected: 1, one is now; 0, nobody yet; -ENOLINK, and a sentence in why: nobody will be, as the other
+ * owner of a socket that was given has shut it down.
+ */
+int vmm_socket_accept(struct vmm_socket *s, char *why, size_t size);
 
 /* The VMM leaves: its connection is not watched any more, and is the caller's to close. */
 int vmm_socket_part(struct vmm_socket *s);

@@ -585,6 +585,23 @@ a_listening_descriptor_may_be_given(void **state)
 	assert_int_equal(unlink(b->path), 0); /* whoever bound it removes it */
 }
 
+/* Nobody else will come by it: the link ends, where it would wake the loop for ever. */
+static void
+a_listening_descriptor_that_is_shut_down_ends_the_link(void **state)
+{
+	struct bed *b = *state;
+	int listener = unix_bind(b->path, SOCK_STREAM);
+
+	open_link(b, &(struct stream_options){.fd = listener, .mtu = 1500});
+	assert_int_equal(shutdown(listener, SHUT_RDWR), 0);
+	assert_int_equal(receive_next(b), -ENOLINK);
+	assert_int_equal(b->link->error, ENOLINK);
+	assert_string_equal(b->link->reason, "the socket that was to be listened at has been shut down");
+	assert_int_equal(b->link->arrived, 0);
+	free_link(b);
+	assert_int_equal(unlink(b->path), 0);
+}
+
 /* --- faults --------------------------------------------------------------------------------------------- */
 
 /* Also: no signal, which would end this test. */
@@ -717,6 +734,7 @@ main(void)
 	    T(one_off_is_for_one_guest),
 	    T(the_vmm_may_be_the_one_that_listens),
 	    T(a_listening_descriptor_may_be_given),
+	    T(a_listening_descriptor_that_is_shut_down_ends_the_link),
 	    T(a_write_that_fails_is_a_guest_that_left),
 	    T(a_read_that_fails_is_a_guest_that_left),
 	    T(a_guest_that_dies_with_unread_frames_has_left),

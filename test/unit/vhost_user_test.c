@@ -106,6 +106,26 @@ one_off_ends_with_the_first(void **state)
 	assert_int_equal(b->error, -ENOLINK);
 }
 
+/* By the one who gave it: the VMM that is served is served on, and no other will be. */
+static void
+a_listening_descriptor_that_is_shut_down_ends_with_its_vmm(void **state)
+{
+	struct bench *b = *state;
+	int listener = unix_bind(b->path, SOCK_STREAM);
+
+	b->opts.path = NULL;
+	b->opts.fd = listener;
+	start(b);
+	assert_int_equal(shutdown(listener, SHUT_RDWR), 0);
+	assert_works(b);
+	front_hang_up(&b->front);
+	turn(b);
+	assert_int_equal(b->error, 0);
+	turn(b);
+	assert_int_equal(b->error, -ENOLINK);
+	assert_string_equal(b->link->reason, "the socket that was to be listened at has been shut down");
+}
+
 static void
 a_vmm_may_listen(void **state)
 {
@@ -747,6 +767,7 @@ main(void)
 	    T(a_vmm_that_never_ran_is_no_guest),
 	    T(a_second_vmm_waits_its_turn),
 	    T(one_off_ends_with_the_first),
+	    T(a_listening_descriptor_that_is_shut_down_ends_with_its_vmm),
 	    T(a_vmm_may_listen),
 	    T(a_connected_descriptor_is_the_links),
 	    T(a_listening_descriptor_serves_one_after_another),
