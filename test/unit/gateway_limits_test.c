@@ -2,9 +2,9 @@
  * gateway_limits_test.c - what is said at a limit and how often, several gateways in one process, building and
  * ending many of them, and the loop's own promises
  */
+#include "test/unit/descriptor_kit.h"
 #include "test/unit/gateway_kit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <unistd.h>
 
@@ -134,19 +134,6 @@ other_seeds_other_numbers(void **state)
 }
 
 /* --- building and ending ----------------------------------------------------------------------------------------------- */
-
-static unsigned
-open_descriptors(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
 
 static void
 a_thousand_times(void **state)

@@ -7,9 +7,9 @@
  */
 #define ALLOC_FREE
 #include "test/unit/alloc_wrap_kit.h"
+#include "test/unit/descriptor_kit.h"
 #include "test/unit/gateway_kit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -291,19 +291,6 @@ G6_each_call_of_setup_fails(void **state)
 
 /* --- the library's own doors ------------------------------------------------------------------------------------------- */
 
-static unsigned
-descriptors(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
 static struct sluice_port *port;
 static struct sluice_virtio *virtio;
 static int vmm = -1; /* who listens at the path of the link */
@@ -354,7 +341,7 @@ struct door {
 static bool
 nth_fails(const struct door *d, enum resource what, int nth, int *survived)
 {
-	unsigned before = descriptors();
+	unsigned before = open_descriptors();
 	char err[256] = "";
 
 	count_from(nth);
@@ -369,7 +356,7 @@ nth_fails(const struct door *d, enum resource what, int nth, int *survived)
 		is_a_sentence(err);
 	*survived += made && fired;
 	assert_int_equal(live, 0);
-	assert_int_equal(descriptors(), before);
+	assert_int_equal(open_descriptors(), before);
 	assert_true(access(path, F_OK) == (d->connect ? 0 : -1));
 	/* One that tried to connect is not to stand in the way of the next. */
 	int guest = d->connect ? unix_accept(vmm) : -1;
